@@ -1,0 +1,42 @@
+PYTHON ?= python3
+BIN := .venv/bin
+# For pip's build environments too, which --constraint does not reach.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint format campaign clean
+
+demo: .venv/.run
+	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
+	else $(BIN)/bptt train --out runs/demo --iterations 20000 --sample-every 2000; fi
+	@echo
+	@echo 'What it writes after "The ":'
+	@$(BIN)/bptt sample runs/demo --prime 'The '
+
+test: .venv/.dev
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --warnings
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+campaign: .venv/.dev
+	$(BIN)/python -m pytest -m campaign
+
+clean:
+	rm -rf .venv
+
+.venv/.run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; name another: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,18 @@
+"""What the command line says in one line instead of a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class InputError(Exception):
+    """Something was given that can't be worked with; the message is for the person who gave it."""
+
+
+@contextmanager
+def explained(doing: str, path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal into an InputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"can't {doing} {path}: {error.strerror or error}") from error

@@ -1,0 +1,70 @@
+"""log.jsonl: what a run said, a line now and then, only ever added to."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from . import durable
+from .config import Strict
+
+
+class Entry(Strict):
+    """One iteration. Losses are in nats a window, `seconds` are those spent training so far."""
+
+    iteration: int
+    loss: float
+    smooth_loss: float
+    bits_per_character: float
+    characters: int
+    seconds: float
+    sample: str | None = None
+
+
+def read(path: Path) -> list[Entry]:
+    """Read the whole lines, up to the first that is torn or damaged; none if there is no file."""
+    entries: list[Entry] = []
+    if not path.exists():
+        return entries
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            entries.append(Entry.model_validate_json(line))
+        except ValidationError:
+            break
+    return entries
+
+
+def write(path: Path, entries: list[Entry]) -> None:
+    durable.write(path, b"".join(to_line(entry) for entry in entries))
+
+
+def to_line(entry: Entry) -> bytes:
+    return entry.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+class Log:
+    """The file, open at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def add(self, entry: Entry) -> None:
+        self._file.write(to_line(entry))
+
+    def flush(self) -> None:
+        """Bring every line to disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()

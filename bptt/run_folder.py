@@ -1,0 +1,108 @@
+"""A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reference import Training
+
+from . import checkpoint, durable, log, plots
+from .config import Config, explain
+from .errors import InputError, explained
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.txt"
+
+    @property
+    def loss_plot(self) -> Path:
+        return self.path / "loss.png"
+
+    def read_config(self) -> Config:
+        """Raises InputError where there is no run, or one whose config.json is damaged."""
+        if not self.config.exists():
+            raise InputError(f"{self.path} is no run folder: it has no {self.config.name}")
+        with explained("read", self.config):
+            content = self.config.read_bytes()
+        try:
+            return Config.model_validate_json(content)
+        except ValidationError as error:
+            raise InputError(f"{self.config} is damaged: {explain(error)}") from error
+
+    def write_config(self, config: Config) -> None:
+        with explained("write", self.config):
+            durable.write(self.config, config.to_json())
+
+    def draw(self, config: Config) -> None:
+        """Write afresh what can be derived from the log: samples.txt and loss.png."""
+        entries = log.read(self.log)
+        samples = "".join(
+            f"Iteration {entry.iteration}, {entry.bits_per_character:.3f} bits per character\n"
+            f"{entry.sample}\n\n"
+            for entry in entries
+            if entry.sample is not None
+        )
+        with explained("write in", self.path):
+            durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
+            durable.write(self.loss_plot, plots.loss(entries, config))
+
+
+def create(path: Path, config: Config, training: Training) -> RunFolder:
+    """Make the folder of a run that is about to start, whole or not at all.
+
+    Raises InputError when it exists already or can't be written.
+    """
+    refuse_existing(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with explained("make the run folder", path):
+            aside.mkdir(parents=True)
+        folder = RunFolder(aside)
+        folder.write_config(config)
+        checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
+        with explained("make the run folder", path):
+            folder.log.touch()
+            aside.rename(path)
+            durable.flush_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return RunFolder(path)
+
+
+def refuse_existing(path: Path) -> None:
+    """Raises InputError when something is there already."""
+    if os.path.lexists(path):
+        raise InputError(
+            f"{path} exists already. Go on with it: bptt train --resume {path}. "
+            f"Start another: --out with a new name"
+        )
+
+
+def next_free(name: str) -> Path:
+    """Return the first of runs/NAME-1, runs/NAME-2, … that isn't there."""
+    safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)
+    number = 1
+    while os.path.lexists(path := Path("runs") / f"{safe}-{number}"):
+        number += 1
+    return path

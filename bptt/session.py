@@ -1,0 +1,125 @@
+"""Training as a program: it logs, checkpoints, and stops when asked to without losing anything."""
+
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from reference import Step, Training
+
+from . import checkpoint, log
+from .config import Config
+from .display import Display
+from .errors import InputError, explained
+from .run_folder import RunFolder
+
+
+class StopRequest:
+    """Takes Ctrl-C and SIGTERM as a wish to stop after this iteration; a second one kills."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number)
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._restore()
+
+
+def run(
+    folder: RunFolder, config: Config, training: Training, display: Display
+) -> signal.Signals | None:
+    """Train to the end, or until a signal comes, which is then returned.
+
+    Raises InputError when training leaves the numbers or the disk refuses; the last good
+    checkpoint is then still there.
+    """
+    saved = training.iteration
+    with explained("write", folder.log):
+        seconds = _rewind_log(folder, training.iteration)
+    try:
+        with (
+            explained("write", folder.log),
+            log.Log(folder.log) as lines,
+            StopRequest() as stop,
+            display,
+            threadpool_limits(1, "blas"),  # the same bits whatever the number of cores
+            np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
+        ):
+            begun = time.perf_counter() - seconds
+            for step in training:
+                last = stop.signal is not None or step.iteration == config.iterations
+                if last or _is_due(step, config):
+                    entry = _entry(step, config, time.perf_counter() - begun)
+                    lines.add(entry)
+                    display.show(entry)
+                if last or step.iteration % config.checkpoint_every == 0:
+                    _refuse_broken(training)
+                    lines.flush()
+                    checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
+                    saved = step.iteration
+                if last:
+                    break
+    except FloatingPointError as error:
+        folder.draw(config)
+        raise InputError(
+            f"training broke down in iteration {training.iteration + 1}: {error}. "
+            f"Try a smaller --learning-rate or a smaller --clip. "
+            f"The last good checkpoint, of iteration {saved}, is in {folder.path}"
+        ) from error
+    except InputError as error:
+        raise InputError(
+            f"{error}. The last good checkpoint, of iteration {saved}, is in {folder.path}"
+        ) from error
+    folder.draw(config)
+    return stop.signal
+
+
+def _is_due(step: Step, config: Config) -> bool:
+    return step.sample is not None or step.iteration == 1 or step.iteration % config.log_every == 0
+
+
+def _entry(step: Step, config: Config, seconds: float) -> log.Entry:
+    return log.Entry(
+        iteration=step.iteration,
+        loss=step.loss,
+        smooth_loss=step.smooth_loss,
+        bits_per_character=config.bits_per_character(step.smooth_loss),
+        characters=step.iteration * config.seq_length,
+        seconds=round(seconds, 3),
+        sample=step.sample,
+    )
+
+
+def _refuse_broken(training: Training) -> None:
+    for value in (*training.parameters, *training.accumulators):
+        if not np.isfinite(value).all():
+            raise FloatingPointError("the update made weights that are no finite numbers")
+
+
+def _rewind_log(folder: RunFolder, iteration: int) -> float:
+    """Drop what was said after the checkpoint; return the seconds of training up to it."""
+    entries = log.read(folder.log)
+    kept = [entry for entry in entries if entry.iteration <= iteration]
+    log.write(folder.log, kept)
+    return kept[-1].seconds if kept else 0.0

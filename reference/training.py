@@ -1,0 +1,179 @@
+"""The training loop: read a window, learn from it, carry the state on to the next.
+
+N characters of text, V symbols, H hidden units.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from .adagrad import update
+from .rnn import Parameters, Trace, backward, forward, initialize_parameters
+from .sampling import generate
+from .vocabulary import Vocabulary, input_to_target
+
+KEPT, ADDED = (
+    0.999,
+    0.001,
+)  # of the smoothed loss; 1 - 0.999 is another number in floating point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """What shapes a run. Raises ValueError for a size below 1 or a rate that isn't positive."""
+
+    hidden_size: int = 150
+    seq_length: int = 35
+    learning_rate: float = 0.05
+    iterations: int = 10_000
+    sample_every: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "seq_length", "iterations", "sample_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0.0 < self.learning_rate < math.inf:
+            raise ValueError(
+                f"learning_rate must be a positive finite number, got {self.learning_rate}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One iteration, counted from 1.
+
+    `loss` is the window's sum and `smooth_loss` the smoothed one *before* this window was added,
+    both in nats; `sample` is written in the first and in every sample_every-th iteration, with
+    the weights that the iteration began with.
+    """
+
+    iteration: int
+    loss: float
+    smooth_loss: float
+    sample: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What training leaves: one loss an iteration (window sums in nats), and what was reported."""
+
+    parameters: Parameters
+    losses: list[float]
+    reports: list[Step]
+
+
+class Training:
+    """A run, taken one iteration at a time.
+
+    Its state is all in plain attributes: `parameters`, `accumulators`, `hidden_state`,
+    `position` (where the next window begins), `iteration` (how many are done), `smooth_loss`.
+    Give them back to a new Training over the same text and it goes on, bit for bit.
+    """
+
+    def __init__(
+        self,
+        text: Int[np.ndarray, " N"],
+        hyperparameters: Hyperparameters,
+        *,
+        vocabulary: Vocabulary,
+        seed: int = 1,
+        parameters: Parameters | None = None,
+        clip: float | None = 5.0,
+    ) -> None:
+        """Start from a copy of `parameters` where given, else from the seed's.
+
+        Raises ValueError for a text that is shorter than one window and its last target, or for
+        parameters of another shape.
+        """
+        H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
+        if len(text) < T + 1:
+            raise ValueError(
+                f"the text must have at least {T + 1} characters "
+                f"(a window of {T} and its last target), got {len(text)}"
+            )
+        drawn = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
+        if parameters is None:
+            parameters = drawn
+        for given, expected in zip(parameters, drawn, strict=True):
+            if given.shape != expected.shape:
+                raise ValueError(
+                    f"parameters must fit {H} hidden units and {V} symbols: expected shape "
+                    f"{expected.shape}, got {given.shape}"
+                )
+        self.text = text
+        self.hyperparameters = hyperparameters
+        self.vocabulary = vocabulary
+        self.clip = clip
+        self.parameters = parameters.copy()
+        self.accumulators = parameters.zeros_like()
+        self.hidden_state = np.zeros_like(parameters.bh)
+        self.position = 0
+        self.iteration = 0
+        self.smooth_loss = float(np.log(V) * T)
+
+    def step(self) -> Step:
+        """Take one iteration.
+
+        Raises FloatingPointError, before anything changes, when the loss is no finite number.
+        """
+        T = self.hyperparameters.seq_length
+        position, initial_state = self.position, self.hidden_state
+        if position + T + 1 > len(self.text):
+            position, initial_state = 0, np.zeros_like(initial_state)
+        inputs = self.text[position : position + T]
+        targets = input_to_target(self.text[position : position + T + 1])
+
+        trace = forward(self.parameters, inputs, targets, initial_state)
+        if not np.isfinite(trace.loss):
+            raise FloatingPointError(f"the loss must be a finite number, got {trace.loss}")
+        sample = self._write(trace) if self._is_due() else None
+        gradients = backward(self.parameters, trace, self.clip)
+        update(self.parameters, gradients, self.accumulators, self.hyperparameters.learning_rate)
+
+        self.hidden_state = trace.final_state
+        self.position = position + T
+        self.iteration += 1
+        step = Step(self.iteration, float(trace.loss), self.smooth_loss, sample)
+        self.smooth_loss = float(self.smooth_loss * KEPT + trace.loss * ADDED)
+        return step
+
+    def __iter__(self) -> Iterator[Step]:
+        """Take what is left of the run."""
+        while self.iteration < self.hyperparameters.iterations:
+            yield self.step()
+
+    def _is_due(self) -> bool:
+        iteration = self.iteration + 1
+        return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
+
+    def _write(self, trace: Trace) -> str:
+        last_input = self.vocabulary.symbols[trace.inputs[-1]]
+        start = self.vocabulary.encode_one_hot(last_input)[0]
+        return generate(self.parameters, self.vocabulary, trace.final_state, start)
+
+
+def train(
+    text: str,
+    hyperparameters: Hyperparameters,
+    *,
+    vocabulary: Vocabulary | None = None,
+    seed: int = 1,
+    parameters: Parameters | None = None,
+    clip: float | None = 5.0,
+) -> Run:
+    """Train to the end; `vocabulary` defaults to the text's own, sorted. Raises as Training."""
+    vocabulary = vocabulary or Vocabulary.from_text(text)
+    training = Training(
+        vocabulary.encode(text),
+        hyperparameters,
+        vocabulary=vocabulary,
+        seed=seed,
+        parameters=parameters,
+        clip=clip,
+    )
+    steps = list(training)
+    reports = [step for step in steps if step.sample is not None]
+    return Run(training.parameters, [step.loss for step in steps], reports)
