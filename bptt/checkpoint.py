@@ -19,13 +19,16 @@ METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of
 
 
 class Standing(Strict):
-    """The scalars of a checkpoint. `smooth_loss` is in nats a window."""
+    """The scalars of a checkpoint. `smooth_loss` is in nats a window.
+
+    `sha256` covers the tensors and every other scalar: one wrong bit is noticed.
+    """
 
     iteration: int = Field(ge=0)
     position: int = Field(ge=0)
     smooth_loss: float
     corpus_sha256: str
-    tensors_sha256: str
+    sha256: str = ""
 
 
 def save(path: Path, training: Training, corpus_sha256: str) -> None:
@@ -44,8 +47,8 @@ def to_bytes(training: Training, corpus_sha256: str) -> bytes:
         position=training.position,
         smooth_loss=training.smooth_loss,
         corpus_sha256=corpus_sha256,
-        tensors_sha256=_digest(tensors),
     )
+    standing = standing.model_copy(update={"sha256": _digest(standing, tensors)})
     return safetensors.numpy.save(tensors, {METADATA_KEY: standing.model_dump_json()})
 
 
@@ -64,10 +67,11 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
     except ValidationError as error:
         raise InputError(f"{path} has a damaged header: {explain(error)}") from error
     _check_shapes(path, tensors, config)
-    if standing.tensors_sha256 != _digest(tensors):
+    digest = _digest(standing, tensors)
+    if standing.sha256 != digest:
         raise InputError(
-            f"{path} is damaged: its numbers should have SHA-256 {standing.tensors_sha256}, "
-            f"but have {_digest(tensors)}"
+            f"{path} is damaged: its contents should have SHA-256 {standing.sha256}, "
+            f"but have {digest}"
         )
     if standing.corpus_sha256 != config.corpus.sha256:
         raise InputError(
@@ -103,8 +107,8 @@ def _tensors(training: Training) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
 
 
-def _digest(tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(standing.model_dump_json(exclude={"sha256"}).encode())
     for name, value in tensors.items():
         digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(value.tobytes())

@@ -3,6 +3,7 @@
 import io
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +59,22 @@ def fail(message: str) -> None:
     sys.exit(2)
 
 
+def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+    """Make a parser of whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest or (highest is not None and value > highest):
+            range_ = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
+            raise typer.BadParameter(f"expected a whole number of {range_}, got {text}")
+        return value
+
+    return parse
+
+
 def positive(text: str) -> float:
     try:
         value = float(text)
@@ -70,6 +87,10 @@ def positive(text: str) -> float:
 
 def positive_or_none(text: str) -> float:
     return NO_CLIP if text == "none" else positive(text)
+
+
+COUNT = whole(1)
+SEED = whole(0, 2**32 - 1)
 
 
 def setting(name: str, text: str, key: str, **more: Any) -> Any:
@@ -93,21 +114,19 @@ def train(
         ),
     ] = None,
     hidden_size: Annotated[
-        int | None, setting("--hidden", "Hidden units.", "hidden_size", min=1)
+        int | None, setting("--hidden", "Hidden units.", "hidden_size", parser=COUNT)
     ] = None,
     seq_length: Annotated[
-        int | None, setting("--seq-length", "Characters in a window.", "seq_length", min=1)
+        int | None, setting("--seq-length", "Characters in a window.", "seq_length", parser=COUNT)
     ] = None,
     learning_rate: Annotated[
         float | None,
         setting("--learning-rate", "Adagrad's.", "learning_rate", parser=positive, metavar="RATE"),
     ] = None,
     iterations: Annotated[
-        int | None, setting("--iterations", "Windows to train on.", "iterations", min=1)
+        int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
     ] = None,
-    seed: Annotated[
-        int | None, setting("--seed", "Of the weights.", "seed", min=0, max=2**32 - 1)
-    ] = None,
+    seed: Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)] = None,
     clip: Annotated[
         float | None,
         setting(
@@ -119,13 +138,13 @@ def train(
         ),
     ] = None,
     sample_every: Annotated[
-        int | None, setting("--sample-every", "Iterations.", "sample_every", min=1)
+        int | None, setting("--sample-every", "Iterations.", "sample_every", parser=COUNT)
     ] = None,
     checkpoint_every: Annotated[
-        int | None, setting("--checkpoint-every", "Iterations.", "checkpoint_every", min=1)
+        int | None, setting("--checkpoint-every", "Iterations.", "checkpoint_every", parser=COUNT)
     ] = None,
     log_every: Annotated[
-        int | None, setting("--log-every", "Iterations.", "log_every", min=1)
+        int | None, setting("--log-every", "Iterations.", "log_every", parser=COUNT)
     ] = None,
     encoding: Annotated[
         str | None,
@@ -294,11 +313,13 @@ def sample(
         ),
     ] = None,
     length: Annotated[
-        int, typer.Option("--length", min=0, metavar="N", help="Characters to write.")
+        int, typer.Option("--length", parser=whole(0), metavar="N", help="Characters to write.")
     ] = 200,
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, metavar="N", help="Of the first character without --prime."),
+        typer.Option(
+            "--seed", parser=SEED, metavar="N", help="Of the first character without --prime."
+        ),
     ] = 1,
 ) -> None:
     """Let a trained network write, each time its most probable next character."""

@@ -2,8 +2,8 @@
 
 import time
 import unicodedata
+from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,19 +11,6 @@ from rich.text import Text
 
 from .config import Config
 from .log import Entry
-
-
-class Display(Protocol):
-    def show(self, entry: Entry) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
 
 
 def harmless(text: str) -> str:
@@ -36,51 +23,69 @@ def harmless(text: str) -> str:
     )
 
 
-class Speed:
-    """Characters a second since the display began."""
-
-    def __init__(self, characters: int) -> None:
-        self._characters = characters
-        self._begun = time.perf_counter()
-
-    def measure(self, characters: int) -> float:
-        return (characters - self._characters) / (time.perf_counter() - self._begun)
-
-
-class Bar:
-    """A live progress bar, and each sample above it as it is written."""
+class Display(ABC):
+    """Shows the entries of a run's log while it is entered."""
 
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         self._console = console
         self._config = config
-        self._iteration = iteration
-        self._progress = Progress(
+        self._begun_at = iteration * config.seq_length
+
+    @abstractmethod
+    def show(self, entry: Entry) -> None: ...
+
+    def _speed(self, entry: Entry) -> float:
+        """Characters a second since the display was entered."""
+        return (entry.characters - self._begun_at) / (time.perf_counter() - self._begun)
+
+    def __enter__(self) -> "Display":
+        self._begun = time.perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._console.file.flush()
+
+
+class Bar(Display):
+    """A live progress bar, and each sample above it as it is written."""
+
+    def __init__(self, console: Console, config: Config, iteration: int) -> None:
+        super().__init__(console, config, iteration)
+        columns = [
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=None),
             TextColumn("{task.description}"),
             TimeRemainingColumn(compact=True),
-            console=console,
-        )
+        ]
+        if console.width < 50:
+            columns = [columns[0], columns[2]]
+        self._progress = Progress(*columns, console=console)
         self._task = self._progress.add_task("", total=config.iterations, completed=iteration)
 
     def show(self, entry: Entry) -> None:
         if entry.sample is not None:
-            self._console.print(
-                Text(f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char", "bold")
-            )
+            heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
+            self._console.print(Text(heading, "bold"))
             self._console.print(Text(harmless(entry.sample) + "\n"))
-        speed = self._speed.measure(entry.characters)
         self._progress.update(
-            self._task,
-            completed=entry.iteration,
-            description=(
-                f"{entry.smooth_loss:.1f} nats {entry.bits_per_character:.3f} bits/char "
-                f"{speed:,.0f} chars/s"
-            ),
+            self._task, completed=entry.iteration, description=self._description(entry)
         )
 
-    def __enter__(self) -> Self:
-        self._speed = Speed(self._iteration * self._config.seq_length)
+    def _description(self, entry: Entry) -> str:
+        parts = [f"{entry.bits_per_character:.3f} bits/char"]
+        if self._console.width >= 60:
+            parts.append(f"{self._speed(entry):,.0f} chars/s")
+        if self._console.width >= 80:
+            parts.insert(0, f"{entry.smooth_loss:.1f} nats")
+        return "  ".join(parts)
+
+    def __enter__(self) -> "Bar":
+        super().__enter__()
         self._progress.start()
         return self
 
@@ -91,20 +96,16 @@ class Bar:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        super().__exit__(kind, error, traceback)
 
 
-class Lines:
+class Lines(Display):
     """A line for each sample and its loss: for files and pipes."""
-
-    def __init__(self, console: Console, config: Config, iteration: int) -> None:
-        self._console = console
-        self._config = config
-        self._iteration = iteration
 
     def show(self, entry: Entry) -> None:
         if entry.sample is None and entry.iteration != self._config.iterations:
             return
-        speed = self._speed.measure(entry.characters)
+        speed = self._speed(entry)
         left = (self._config.iterations - entry.iteration) * self._config.seq_length / speed
         self._print(
             f"iteration {entry.iteration}/{self._config.iterations}  "
@@ -116,18 +117,6 @@ class Lines:
 
     def _print(self, line: str) -> None:
         self._console.out(line, highlight=False)
-
-    def __enter__(self) -> Self:
-        self._speed = Speed(self._iteration * self._config.seq_length)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._console.file.flush()
 
 
 def choose(console: Console, config: Config, iteration: int) -> Display:

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from pydantic import ValidationError
 
@@ -58,7 +57,7 @@ class Log:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Log":
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from reference import Training
 
-from . import checkpoint, durable, log, plots
+from . import checkpoint, durable, log
 from .config import Config, explain
 from .errors import InputError, explained
 
@@ -55,6 +56,8 @@ class RunFolder:
 
     def draw(self, config: Config) -> None:
         """Write afresh what can be derived from the log: samples.txt and loss.png."""
+        from . import plots  # only here: matplotlib takes half of the program's start
+
         entries = log.read(self.log)
         samples = "".join(
             f"Iteration {entry.iteration}, {entry.bits_per_character:.3f} bits per character\n"
@@ -74,6 +77,7 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
     """
     refuse_existing(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = [parent for parent in aside.parents if not parent.exists()]
     try:
         with explained("make the run folder", path):
             aside.mkdir(parents=True)
@@ -86,6 +90,9 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
             durable.flush_folder(path.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):  # somebody else may have put something there meanwhile
+                parent.rmdir()
         raise
     return RunFolder(path)
 

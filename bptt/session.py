@@ -3,7 +3,6 @@
 import signal
 import time
 from types import FrameType, TracebackType
-from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -33,7 +32,7 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "StopRequest":
         self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
         return self
 

@@ -4,7 +4,6 @@ V symbols, N characters of text.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -20,17 +19,18 @@ class Vocabulary:
         one stands twice.
         """
         self.symbols = tuple(symbols)
-        self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
+        self._index: dict[str, int] = {}
         if not self.symbols:
             raise ValueError("a vocabulary needs at least one symbol, got none")
         for index, symbol in enumerate(self.symbols):
             if len(symbol) != 1:
                 raise ValueError(f"symbols must be single characters, got {symbol!r} at {index}")
-            if self._index[symbol] != index:
+            if symbol in self._index:
                 raise ValueError(f"symbols must differ, got {symbol!r} at {index} again")
+            self._index[symbol] = index
 
     @classmethod
-    def from_text(cls, text: Iterable[str]) -> Self:
+    def from_text(cls, text: Iterable[str]) -> "Vocabulary":
         """Take every character of the text once, in the order of the code points."""
         return cls(sorted(set(text)))
 

@@ -1,0 +1,1 @@
+"""The properties that the project promises."""

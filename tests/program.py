@@ -1,0 +1,70 @@
+"""Runs the command line as a person does: in a process of its own, in a folder of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "bptt"]
+SMALL = ["--hidden", "6", "--seq-length", "5", "--iterations", "60", "--sample-every", "20"]
+TEXT = "She sells sea shells by the sea shore; the shells she sells are sea shells.\n" * 3
+
+
+def bptt(
+    *arguments: object,
+    folder: Path,
+    stdin: bytes = b"",
+    preexec: Callable[[], None] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        env=os.environ | {"COLUMNS": "200"},
+        preexec_fn=preexec,
+        timeout=120,
+    )
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+def interrupted(
+    *arguments: object, folder: Path, by: signal.Signals, ready: Callable[[], bool]
+) -> tuple[int, str]:
+    """Start, wait until it is ready, send the signal; return the exit status and the output."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    limit = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+    process.send_signal(by)
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output
+
+
+def listing(folder: Path) -> dict[str, bytes | None]:
+    """Every path below the folder with its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    __tracebackhide__ = True
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr, done.stderr
+    for words in said:
+        assert words in done.stderr, f"expected {words!r} in: {done.stderr}"

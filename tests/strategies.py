@@ -1,0 +1,86 @@
+"""Drawn networks and windows: small, and as unkind as they may be.
+
+A case is drawn as sizes, a seed and a few choices, so that it shrinks to something readable and
+its arrays are full of different numbers.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from hypothesis import strategies as st
+
+from reference import Parameters, Trace, forward
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and a window for it, made from what was drawn."""
+
+    V: int
+    H: int
+    T: int
+    seed: int
+    scale: float
+    clip: float | None
+    input_pattern: str
+    state_pattern: str
+
+    def _rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, purpose])
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        V, H, rng = self.V, self.H, self._rng(0)
+        shapes = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
+        return Parameters(*(rng.standard_normal(shape) * self.scale for shape in shapes))
+
+    @cached_property
+    def inputs(self) -> np.ndarray:
+        rng = self._rng(1)
+        match self.input_pattern:
+            case "random":
+                return rng.integers(self.V, size=self.T)
+            case "one symbol":
+                return np.full(self.T, rng.integers(self.V))
+            case "all different":
+                return np.resize(rng.permutation(self.V), self.T)
+            case unknown:
+                raise AssertionError(unknown)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        return self._rng(2).integers(self.V, size=self.T)
+
+    @cached_property
+    def state(self) -> np.ndarray:
+        rng, shape = self._rng(3), (self.H, 1)
+        match self.state_pattern:
+            case "zero":
+                return np.zeros(shape)
+            case "random":
+                return rng.uniform(-1, 1, shape)
+            case "saturated":
+                return rng.choice([-1.0, 1.0], shape)
+            case unknown:
+                raise AssertionError(unknown)
+
+    def forward(self) -> Trace:
+        return forward(self.parameters, self.inputs, self.targets, self.state)
+
+
+def cases(max_size: int = 6, max_scale: float = 30.0) -> st.SearchStrategy[Case]:
+    """Draw networks of up to max_size in V, H and T, weights from tiny to saturating."""
+    size = st.integers(1, max_size)
+    scales = [scale for scale in (1e-8, 1e-2, 0.3, 1.0, 5.0, 30.0) if scale <= max_scale]
+    return st.builds(
+        Case,
+        V=size,
+        H=size,
+        T=size,
+        seed=st.integers(0, 2**32 - 1),
+        scale=st.sampled_from(scales),
+        clip=st.sampled_from([None, 5.0, 0.5, 1e-3, 0.0]),
+        input_pattern=st.sampled_from(["random", "one symbol", "all different"]),
+        state_pattern=st.sampled_from(["zero", "random", "saturated"]),
+    )

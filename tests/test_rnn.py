@@ -1,0 +1,211 @@
+"""The reference's forward and backward pass."""
+
+from inspect import unwrap
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from reference import (
+    Parameters,
+    backward,
+    backward_window,
+    forward,
+    initialize_parameters,
+    softmax,
+)
+
+from . import one_hot
+from .strategies import Case, cases
+
+NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+MODERATE = 1.0  # weights for which no softmax overflows and differences can be taken
+
+
+def overflows(case: Case) -> bool:
+    return np.abs(case.parameters.Wya).sum(axis=1).max() + np.abs(case.parameters.by).max() > 700
+
+
+@given(cases())
+def test_reference_equals_the_one_hot_formulas_bit_by_bit(case: Case) -> None:
+    assume(not overflows(case))
+    trace = case.forward()
+    gradients = backward(case.parameters, trace, case.clip)
+    expected, losses = one_hot.gradients(
+        case.parameters, case.inputs, case.targets, case.state, case.clip
+    )
+    np.testing.assert_array_equal(trace.losses, losses)
+    for name, value, right in zip(NAMES, gradients, expected, strict=True):
+        np.testing.assert_array_equal(value, right, err_msg=name)
+
+
+@given(cases(max_size=4, max_scale=MODERATE))
+def test_gradient_without_clip_is_the_slope_of_the_loss(case: Case) -> None:
+    gradients = backward(case.parameters, case.forward(), clip=None)
+    step = 1e-5
+    for name, value, gradient in zip(NAMES, case.parameters, gradients, strict=True):
+        for place in np.ndindex(value.shape):
+            kept = value[place]
+            value[place] = kept + step
+            above = case.forward().loss
+            value[place] = kept - step
+            below = case.forward().loss
+            value[place] = kept
+            slope = (above - below) / (2 * step)
+            assert gradient[place] == pytest.approx(slope, rel=1e-6, abs=1e-8 * case.T * case.H), (
+                name,
+                place,
+            )
+
+
+@given(cases(max_scale=MODERATE))
+def test_backward_returns_the_slope_in_the_initial_state(case: Case) -> None:
+    sums = case.parameters.zeros_like()
+    slope = backward_window(case.parameters, sums, case.forward(), np.zeros((case.H, 1)), clip=None)
+    direction = np.random.default_rng(case.seed).standard_normal((case.H, 1))
+    step = 1e-5
+    above, below = (
+        forward(
+            case.parameters, case.inputs, case.targets, case.state + sign * step * direction
+        ).loss
+        for sign in (1, -1)
+    )
+    assert np.sum(slope * direction) == pytest.approx(
+        (above - below) / (2 * step), rel=1e-6, abs=1e-8 * case.T * case.H
+    )
+
+
+@given(cases(max_scale=5.0))
+def test_running_clip_bounds_every_entry_and_none_is_plain(case: Case) -> None:
+    trace = case.forward()
+    plain = backward(case.parameters, trace, clip=None)
+    far = backward(case.parameters, trace, clip=1e300)
+    for ours, theirs in zip(plain, far, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    if case.clip is not None:
+        for gradient in backward(case.parameters, trace, case.clip):
+            assert np.abs(gradient).max() <= case.clip
+
+
+def test_running_clip_is_neither_the_gradient_nor_its_clip() -> None:
+    # By hand: with V = 2 and zero weights each step gives dby = p - onehot(y), so ±0.5. Backward,
+    # at clip 0.75: 0.5, then clip(1.0) = 0.75, then 0.25. The sum is 0.5, clipped or not.
+    parameters = initialize_parameters(vocab_size=2, hidden_size=1).zeros_like()
+    trace = forward(parameters, np.array([0, 0, 0]), np.array([0, 1, 1]), np.zeros((1, 1)))
+    assert backward(parameters, trace, clip=0.75).by[0, 0] == 0.25
+    assert backward(parameters, trace, clip=None).by[0, 0] == 0.5
+
+
+@given(cases(max_scale=5.0), st.data())
+def test_window_split_in_two_gives_the_same_sums_bit_by_bit(
+    case: Case, data: st.DataObject
+) -> None:
+    assume(case.T > 1)
+    cut = data.draw(st.integers(1, case.T - 1), label="cut")
+    first = forward(case.parameters, case.inputs[:cut], case.targets[:cut], case.state)
+    second = forward(case.parameters, case.inputs[cut:], case.targets[cut:], first.final_state)
+    sums = case.parameters.zeros_like()
+    signal = np.zeros((case.H, 1))
+    for part in (second, first):
+        signal = backward_window(case.parameters, sums, part, signal, case.clip)
+    whole = backward(case.parameters, case.forward(), case.clip)
+    for ours, theirs in zip(sums, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(cases(max_scale=MODERATE))
+def test_permuting_symbols_and_units_permutes_the_gradients(case: Case) -> None:
+    rng = np.random.default_rng(case.seed)
+    symbols, units = rng.permutation(case.V), rng.permutation(case.H)
+    Whx, Wha, Wya, bh, by = case.parameters
+    permuted = Parameters(
+        Whx[np.ix_(units, symbols)],
+        Wha[np.ix_(units, units)],
+        Wya[np.ix_(symbols, units)],
+        bh[units],
+        by[symbols],
+    )
+    renamed = np.argsort(symbols)
+    trace = forward(permuted, renamed[case.inputs], renamed[case.targets], case.state[units])
+    dWhx, dWha, dWya, dbh, dby = backward(case.parameters, case.forward(), case.clip)
+    expected = (
+        dWhx[np.ix_(units, symbols)],
+        dWha[np.ix_(units, units)],
+        dWya[np.ix_(symbols, units)],
+        dbh[units],
+        dby[symbols],
+    )
+    for name, ours, theirs in zip(
+        NAMES, backward(permuted, trace, case.clip), expected, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@given(cases(max_scale=5.0))
+def test_output_bias_gradient_sums_to_zero(case: Case) -> None:
+    gradients = backward(case.parameters, case.forward(), clip=None)
+    assert abs(gradients.by.sum()) <= 1e-14 * case.T * case.V
+
+
+@given(cases(max_scale=5.0))
+def test_backward_changes_neither_weights_nor_trace(case: Case) -> None:
+    trace = case.forward()
+    before = [value.copy() for value in (*case.parameters, trace.states, trace.probabilities)]
+    first = backward(case.parameters, trace, case.clip)
+    second = backward(case.parameters, trace, case.clip)
+    after = (*case.parameters, trace.states, trace.probabilities)
+    for ours, theirs in zip((*before, *first), (*after, *second), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_initial_weights_are_drawn_in_the_published_order() -> None:
+    parameters = initialize_parameters(vocab_size=3, hidden_size=2, seed=5)
+    stream = np.random.RandomState(5).standard_normal(6 + 4 + 6) * 0.01
+    np.testing.assert_array_equal(parameters.Whx.ravel(), stream[:6])
+    np.testing.assert_array_equal(parameters.Wha.ravel(), stream[6:10])
+    np.testing.assert_array_equal(parameters.Wya.ravel(), stream[10:])
+    assert not parameters.bh.any()
+    assert not parameters.by.any()
+
+
+@pytest.mark.parametrize("logit", [710.0, -800.0, np.nan, np.inf, -np.inf])
+def test_softmax_outside_the_numbers_is_an_error(logit: float) -> None:
+    with pytest.raises(FloatingPointError, match="softmax needs logits"):
+        softmax(np.full((3, 1), logit))
+
+
+def test_probability_of_zero_is_an_infinite_loss() -> None:
+    parameters = initialize_parameters(vocab_size=2, hidden_size=1).zeros_like()
+    parameters.by[:, 0] = [700.0, -700.0]
+    trace = forward(parameters, np.array([0]), np.array([1]), np.zeros((1, 1)))
+    assert trace.loss == np.inf
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "state_shape", "said"),
+    [
+        ([0, 1, 7], [1, 2, 0], (4, 1), r"inputs must lie in 0\.\.2 .*got 7 at position 2"),
+        ([0, 1, 2], [1, -1, 0], (4, 1), r"targets must lie in 0\.\.2 .*got -1 at position 1"),
+        ([0, 1], [1], (4, 1), "of one length of at least 1, got 2 and 1"),
+        ([], [], (4, 1), "of one length of at least 1, got 0 and 0"),
+        ([0], [1], (3, 1), r"initial_state must be of shape \(4, 1\), got \(3, 1\)"),
+        ([0], [1], (4,), r"initial_state must be of shape \(4, 1\), got \(4,\)"),
+    ],
+)
+def test_window_that_does_not_fit_is_an_error(inputs, targets, state_shape, said) -> None:
+    parameters = initialize_parameters(vocab_size=3, hidden_size=4)
+    with pytest.raises(ValueError, match=said):
+        unwrap(forward)(  # past the shape checks, which only tests have
+            parameters,
+            np.array(inputs, dtype=int),
+            np.array(targets, dtype=int),
+            np.zeros(state_shape),
+        )
+
+
+@pytest.mark.parametrize("clip", [-1.0, float("nan")])
+def test_clip_that_is_no_bound_is_an_error(clip: float) -> None:
+    case = Case(2, 2, 2, 0, 1.0, clip, "random", "zero")
+    with pytest.raises(ValueError, match="clip must be None or a number of at least 0"):
+        backward(case.parameters, case.forward(), clip)
