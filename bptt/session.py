@@ -67,11 +67,11 @@ def run(
         ):
             begun = time.perf_counter() - seconds
             for step in training:
-                last = stop.signal is not None or step.iteration == config.iterations
-                if last or _is_due(step, config):
+                if _is_due(step, config):
                     entry = _entry(step, config, time.perf_counter() - begun)
                     lines.add(entry)
                     display.show(entry)
+                last = stop.signal is not None or step.iteration == config.iterations
                 if last or step.iteration % config.checkpoint_every == 0:
                     _refuse_broken(training)
                     lines.flush()
@@ -95,7 +95,11 @@ def run(
 
 
 def _is_due(step: Step, config: Config) -> bool:
-    return step.sample is not None or step.iteration == 1 or step.iteration % config.log_every == 0
+    return (
+        step.sample is not None
+        or step.iteration in (1, config.iterations)
+        or step.iteration % config.log_every == 0
+    )
 
 
 def _entry(step: Step, config: Config, seconds: float) -> log.Entry:

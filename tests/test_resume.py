@@ -1,0 +1,210 @@
+"""An interrupted run ends as if nothing had happened, bit for bit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bptt import checkpoint, cli, session
+from bptt.config import Config
+from bptt.display import Display
+from bptt.errors import InputError
+from bptt.log import Entry
+from bptt.run_folder import RunFolder
+from reference import Training
+
+from .program import COMMAND, TEXT, bptt, interrupted
+
+KILLS = 50
+
+
+class Silent(Display):
+    def show(self, entry: Entry) -> None:
+        pass
+
+
+class StopAt(Display):
+    """Asks for a stop, as Ctrl-C does, when an iteration has been logged."""
+
+    def __init__(self, console: Console, config: Config, iteration: int, stop: int) -> None:
+        super().__init__(console, config, iteration)
+        self._stop = stop
+
+    def show(self, entry: Entry) -> None:
+        if entry.iteration == self._stop:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def begin(tmp_path: Path, out: str, **given) -> tuple[RunFolder, Config, Training]:
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT)
+    names = dict.fromkeys(cli.DEFAULTS)
+    return cli.begin(str(text), None, tmp_path / out, names | given)
+
+
+def without_times(folder: RunFolder) -> list[dict]:
+    entries = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in entries]
+
+
+@settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # slow to shrink
+@given(
+    stops=st.lists(st.integers(1, 39), max_size=3),
+    hidden_size=st.integers(1, 9),
+    seq_length=st.integers(1, 40),
+    clip=st.sampled_from([None, 5.0, 0.01]),
+    seed=st.integers(0, 2**32 - 1),
+    checkpoint_every=st.integers(1, 50),
+    log_every=st.integers(1, 7),
+)
+def test_stopped_and_resumed_run_ends_in_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, stops: list[int], **given
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("resume")
+    given |= {"iterations": 40, "sample_every": 8, "learning_rate": 0.1}
+    console = Console(quiet=True)
+    whole, config, training = begin(tmp_path, "whole", **given)
+    assert session.run(whole, config, training, Silent(console, config, 0)) is None
+
+    parts, config, training = begin(tmp_path, "parts", **given)
+    for stop in stops:
+        session.run(parts, config, training, StopAt(console, config, 0, stop))
+        _, config, training = cli.go_on(parts.path, None, {"iterations": None})
+    assert session.run(parts, config, training, Silent(console, config, 0)) is None
+
+    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert parts.samples.read_bytes() == whole.samples.read_bytes()
+    assert parts.config.read_bytes() == whole.config.read_bytes()
+    assert without_times(parts) == without_times(whole)
+    assert parts.loss_plot.read_bytes() == whole.loss_plot.read_bytes()
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_any_damaged_byte_of_a_checkpoint_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("damage")
+    folder, config, _ = begin(tmp_path, "run", hidden_size=2, seq_length=3, iterations=4)
+    content = bytearray(folder.checkpoint.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1), label="place")
+    kind = data.draw(st.sampled_from(["flip", "cut", "insert"]), label="kind")
+    if kind == "flip":
+        content[place] ^= data.draw(st.integers(1, 255), label="bits")
+    elif kind == "cut":
+        del content[place:]
+    else:
+        content.insert(place, data.draw(st.integers(0, 255), label="byte"))
+    folder.checkpoint.write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors"):
+        checkpoint.load(folder.checkpoint, config)
+
+
+def test_finished_run_goes_on_to_more_iterations(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    small = ["--hidden", "5", "--seq-length", "4"]
+    bptt("train", "text.txt", *small, "--iterations", "50", "--out", "short", folder=tmp_path)
+    bptt("train", "text.txt", *small, "--iterations", "90", "--out", "long", folder=tmp_path)
+    done = bptt("train", "--resume", "short", folder=tmp_path)
+    assert done.returncode == 0
+    done = bptt("train", "--resume", "short", "--iterations", "90", folder=tmp_path)
+    assert done.returncode == 0, done
+    short, long = (tmp_path / name / "checkpoint.safetensors" for name in ("short", "long"))
+    assert short.read_bytes() == long.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("by", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_signal_saves_and_says_how_to_go_on(by: signal.Signals, status: int, tmp_path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    log = tmp_path / "run/log.jsonl"
+    arguments = ["--hidden", "5", "--iterations", "30000", "--log-every", "1", "--out", "run"]
+    code, output = interrupted(
+        "train", "text.txt", *arguments, "--checkpoint-every", "100",
+        folder=tmp_path, by=by, ready=lambda: log.exists() and log.stat().st_size > 0,
+    )  # fmt: skip
+    assert code == status, output
+    assert f"Stopped by {by.name}" in output
+    assert "bptt train --resume run" in output
+    assert "Traceback" not in output
+    config = RunFolder(tmp_path / "run").read_config()
+    standing, _ = checkpoint.load(tmp_path / "run/checkpoint.safetensors", config)
+    assert f"after iteration {standing.iteration};" in output
+
+
+def kill_at_random(tmp_path: Path, rng: random.Random, longest: float) -> bool:
+    """Go on with the run, or begin it, and kill it after a while; say whether it had finished."""
+    arguments = (
+        ["--resume", "run"]
+        if (tmp_path / "run").exists()
+        else ["text.txt", *KILLED, "--out", "run"]
+    )
+    process = subprocess.Popen(
+        [*COMMAND, "train", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _, said = process.communicate(timeout=rng.uniform(0, longest))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return False
+    assert process.returncode == 0, said
+    return True
+
+
+KILLED = ["--hidden", "8", "--seq-length", "6", "--iterations", "12000",
+          "--sample-every", "500", "--checkpoint-every", "7", "--log-every", "3"]  # fmt: skip
+
+
+def run_through_kills(tmp_path: Path, kills: int, seed: int) -> int:
+    """Kill a run `kills` times, let it finish, and compare; return how many loads were checked."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    begun = time.perf_counter()
+    done = bptt("train", "text.txt", *KILLED, "--out", "whole", folder=tmp_path)
+    assert done.returncode == 0, done
+    longest = 1.5 + 2 * (time.perf_counter() - begun) / max(kills, 1)
+    rng = random.Random(seed)
+    loads = 0
+    for _ in range(kills):
+        finished = kill_at_random(tmp_path, rng, longest)
+        if (tmp_path / "run").exists():
+            folder = RunFolder(tmp_path / "run")
+            checkpoint.load(folder.checkpoint, folder.read_config())
+            loads += 1
+        if finished:
+            break
+    done = bptt("train", "--resume", "run", folder=tmp_path)
+    assert done.returncode == 0, done
+    ours, whole = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole")
+    assert ours.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert ours.samples.read_bytes() == whole.samples.read_bytes()
+    assert without_times(ours) == without_times(whole)
+    return loads
+
+
+def test_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    assert run_through_kills(tmp_path, kills=3, seed=1) > 0
+
+
+@pytest.mark.campaign
+def test_fifty_kills_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    kills = loads = 0
+    while kills < KILLS:
+        folder = tmp_path / str(kills)
+        folder.mkdir()
+        kills += 10
+        loads += run_through_kills(folder, kills=10, seed=kills)
+    with capsys.disabled():
+        print(f"\n{kills} kills, {loads} checkpoints found and loaded, 5 runs all bit-identical")
