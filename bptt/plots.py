@@ -48,7 +48,7 @@ def loss(entries: list[Entry], config: Config) -> bytes:
         f"learning rate {config.learning_rate:g}, seed {config.seed}"
     )
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.88))
     picture = io.BytesIO()
     # No version or date inside: the same log gives the same picture.
     figure.savefig(picture, format="png", metadata={"Software": None})

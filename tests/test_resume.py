@@ -143,17 +143,17 @@ def test_signal_saves_and_says_how_to_go_on(by: signal.Signals, status: int, tmp
 
 def kill_at_random(tmp_path: Path, rng: random.Random, longest: float) -> bool:
     """Go on with the run, or begin it, and kill it after a while; say whether it had finished."""
-    arguments = (
-        ["--resume", "run"]
-        if (tmp_path / "run").exists()
-        else ["text.txt", *KILLED, "--out", "run"]
-    )
+    run = tmp_path / "run"
+    arguments = ["--resume", "run"] if run.exists() else ["text.txt", *KILLED, "--out", "run"]
     process = subprocess.Popen(
         [*COMMAND, "train", *arguments],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
+    while not run.exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.001)
     try:
         _, said = process.communicate(timeout=rng.uniform(0, longest))
     except subprocess.TimeoutExpired:
@@ -169,29 +169,28 @@ KILLED = ["--hidden", "8", "--seq-length", "6", "--iterations", "12000",
 
 
 def run_through_kills(tmp_path: Path, kills: int, seed: int) -> int:
-    """Kill a run `kills` times, let it finish, and compare; return how many loads were checked."""
+    """Kill a run up to `kills` times, let it finish, and compare; return the number of kills.
+
+    After every kill the checkpoint must be there and load.
+    """
     (tmp_path / "text.txt").write_text(TEXT)
     begun = time.perf_counter()
     done = bptt("train", "text.txt", *KILLED, "--out", "whole", folder=tmp_path)
     assert done.returncode == 0, done
     longest = 1.5 + 2 * (time.perf_counter() - begun) / max(kills, 1)
     rng = random.Random(seed)
-    loads = 0
-    for _ in range(kills):
-        finished = kill_at_random(tmp_path, rng, longest)
-        if (tmp_path / "run").exists():
-            folder = RunFolder(tmp_path / "run")
-            checkpoint.load(folder.checkpoint, folder.read_config())
-            loads += 1
-        if finished:
-            break
+    killed = 0
+    while killed < kills and not kill_at_random(tmp_path, rng, longest):
+        folder = RunFolder(tmp_path / "run")
+        checkpoint.load(folder.checkpoint, folder.read_config())
+        killed += 1
     done = bptt("train", "--resume", "run", folder=tmp_path)
     assert done.returncode == 0, done
     ours, whole = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole")
     assert ours.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
     assert ours.samples.read_bytes() == whole.samples.read_bytes()
     assert without_times(ours) == without_times(whole)
-    return loads
+    return killed
 
 
 def test_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
@@ -200,11 +199,11 @@ def test_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.campaign
 def test_fifty_kills_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    kills = loads = 0
+    kills = runs = 0
     while kills < KILLS:
-        folder = tmp_path / str(kills)
+        folder = tmp_path / str(runs)
         folder.mkdir()
-        kills += 10
-        loads += run_through_kills(folder, kills=10, seed=kills)
+        kills += run_through_kills(folder, kills=10, seed=runs)
+        runs += 1
     with capsys.disabled():
-        print(f"\n{kills} kills, {loads} checkpoints found and loaded, 5 runs all bit-identical")
+        print(f"\n{kills} kills: every checkpoint loaded, all {runs} runs ended bit-identical")
