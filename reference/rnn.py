@@ -15,13 +15,27 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The five arrays of the network, or five of the same shapes that belong to them."""
+    """The five arrays of the network, or five of the same shapes that belong to them.
+
+    Raises ValueError for shapes that don't belong together.
+    """
 
     Whx: Float[np.ndarray, "H V"]
     Wha: Float[np.ndarray, "H H"]
     Wya: Float[np.ndarray, "V H"]
     bh: Float[np.ndarray, "H 1"]
     by: Float[np.ndarray, "V 1"]
+
+    def __post_init__(self) -> None:
+        H, V = self.Whx.shape
+        for field, expected in zip(
+            fields(self), ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True
+        ):
+            shape = getattr(self, field.name).shape
+            if shape != expected:
+                raise ValueError(
+                    f"{field.name} must be of shape {expected}, as Whx is {(H, V)}, got {shape}"
+                )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (getattr(self, field.name) for field in fields(self))

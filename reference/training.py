@@ -6,6 +6,7 @@ N characters of text, V symbols, H hidden units.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Int
@@ -13,12 +14,10 @@ from jaxtyping import Int
 from .adagrad import update
 from .rnn import Parameters, Trace, backward, forward, initialize_parameters
 from .sampling import generate
-from .vocabulary import Vocabulary, input_to_target
+from .vocabulary import Vocabulary
 
-KEPT, ADDED = (
-    0.999,
-    0.001,
-)  # of the smoothed loss; 1 - 0.999 is another number in floating point
+# Of the smoothed loss. Written out: 1 - 0.999 is another number than 0.001 in floating point.
+KEPT, ADDED = 0.999, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,14 @@ class Step:
     sample: str | None
 
 
+Weights = TypeVar("Weights")
+
+
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Generic[Weights]):
     """What training leaves: one loss an iteration (window sums in nats), and what was reported."""
 
-    parameters: Parameters
+    parameters: Weights
     losses: list[float]
     reports: list[Step]
 
@@ -124,7 +126,7 @@ class Training:
         if position + T + 1 > len(self.text):
             position, initial_state = 0, np.zeros_like(initial_state)
         inputs = self.text[position : position + T]
-        targets = input_to_target(self.text[position : position + T + 1])
+        targets = self.text[position + 1 : position + T + 1]
 
         trace = forward(self.parameters, inputs, targets, initial_state)
         if not np.isfinite(trace.loss):
@@ -163,7 +165,7 @@ def train(
     seed: int = 1,
     parameters: Parameters | None = None,
     clip: float | None = 5.0,
-) -> Run:
+) -> Run[Parameters]:
     """Train to the end; `vocabulary` defaults to the text's own, sorted. Raises as Training."""
     vocabulary = vocabulary or Vocabulary.from_text(text)
     training = Training(

@@ -1,0 +1,18 @@
+"""The reference's twin in PyTorch tensors, wired by hand: no autograd in its training path.
+
+Its files, functions and lines stand in the reference's order. Open the two side by side.
+"""
+
+from .adagrad import update as update
+from .rnn import Gradients as Gradients
+from .rnn import Parameters as Parameters
+from .rnn import Trace as Trace
+from .rnn import backward as backward
+from .rnn import backward_step as backward_step
+from .rnn import backward_window as backward_window
+from .rnn import forward as forward
+from .rnn import forward_step as forward_step
+from .rnn import initialize_parameters as initialize_parameters
+from .sampling import generate as generate
+from .training import Training as Training
+from .training import train as train

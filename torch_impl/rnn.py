@@ -1,0 +1,268 @@
+"""The network: what it predicts, how wrong it is, and the gradient of that, all by hand.
+
+V symbols, H hidden units, T characters in a window. x and y are the indices of a step's input and
+target; states and biases are columns.
+
+Source: Elman (1990), Finding Structure in Time; Werbos (1990), Backpropagation Through Time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The five tensors of the network, or five of the same shapes that belong to them.
+
+    Raises ValueError for shapes, dtypes or devices that don't belong together.
+    """
+
+    Whx: Float[Tensor, "H V"]
+    Wha: Float[Tensor, "H H"]
+    Wya: Float[Tensor, "V H"]
+    bh: Float[Tensor, "H 1"]
+    by: Float[Tensor, "V 1"]
+
+    def __post_init__(self) -> None:
+        H, V = self.Whx.shape
+        for field, expected in zip(
+            fields(self), ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True
+        ):
+            value = getattr(self, field.name)
+            if value.shape != expected:
+                raise ValueError(
+                    f"{field.name} must be of shape {expected}, as Whx is {(H, V)}, "
+                    f"got {tuple(value.shape)}"
+                )
+            check_kind(field.name, value, self.Whx)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (getattr(self, field.name) for field in fields(self))
+
+    def copy(self) -> "Parameters":
+        return Parameters(*(value.detach().clone() for value in self))
+
+    def zeros_like(self) -> "Parameters":
+        return Parameters(*(torch.zeros_like(value) for value in self))
+
+
+Gradients = Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a window's forward pass leaves behind for its backward pass.
+
+    `states[t]` is what step t began with and `states[t + 1]` what it made; `losses` are in nats.
+    """
+
+    inputs: Int[Tensor, " T"]
+    targets: Int[Tensor, " T"]
+    states: Float[Tensor, "T+1 H 1"]
+    probabilities: Float[Tensor, "T V 1"]
+    losses: Float[Tensor, " T"]
+
+    @property
+    def loss(self) -> Float[Tensor, ""]:
+        """The window's sum, in nats."""
+        return torch.sum(self.losses)
+
+    @property
+    def final_state(self) -> Float[Tensor, "H 1"]:
+        return self.states[-1]
+
+
+def initialize_parameters(
+    *,
+    vocab_size: int,
+    hidden_size: int,
+    seed: int = 1,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Parameters:
+    """Draw standard normals × 0.01 for Whx, Wha, Wya in this order; biases are zero.
+
+    The draws are the reference's, rounded to the dtype.
+    """
+    draw = np.random.RandomState(seed).standard_normal
+    drawn = (
+        draw((hidden_size, vocab_size)) * 0.01,
+        draw((hidden_size, hidden_size)) * 0.01,
+        draw((vocab_size, hidden_size)) * 0.01,
+        np.zeros((hidden_size, 1)),
+        np.zeros((vocab_size, 1)),
+    )
+    return Parameters(*(torch.from_numpy(value).to(device, dtype) for value in drawn))
+
+
+@torch.no_grad()
+def forward_step(
+    parameters: Parameters,
+    from_input: Float[Tensor, "H 1"],
+    state: Float[Tensor, "H 1"],
+) -> tuple[Float[Tensor, "H 1"], Float[Tensor, "V 1"]]:
+    """Return the next hidden state and the logits of the next symbol.
+
+    `from_input` is Whx times the input vector: for a one-hot input, a column of Whx.
+    """
+    _, Wha, Wya, bh, by = parameters
+    h = Wha @ state + from_input + bh
+    a = torch.tanh(h)
+    z = Wya @ a + by
+    return a, z
+
+
+@torch.no_grad()
+def forward(
+    parameters: Parameters,
+    inputs: Int[Tensor, " T"],
+    targets: Int[Tensor, " T"],
+    initial_state: Float[Tensor, "H 1"],
+) -> Trace:
+    """Run a window.
+
+    Raises ValueError for a window that doesn't fit the parameters and for weights that are no
+    finite numbers, FloatingPointError where the logits leave the numbers.
+    """
+    H, V = parameters.Whx.shape
+    T = len(inputs)
+    check_finite(parameters)
+    check_window(inputs, targets, initial_state, parameters)
+    states = initial_state.new_empty((T + 1, H, 1))
+    probabilities = initial_state.new_empty((T, V, 1))
+    losses = initial_state.new_empty(T)
+
+    states[0] = initial_state
+    for t, (x, y) in enumerate(zip(inputs.tolist(), targets.tolist(), strict=True)):
+        states[t + 1], z = forward_step(parameters, parameters.Whx[:, x : x + 1], states[t])
+        probabilities[t] = torch.softmax(z, dim=0)
+        losses[t] = -torch.log_softmax(z, dim=0)[y, 0]
+    if torch.isnan(losses).any():
+        raise FloatingPointError("the logits must be finite numbers; they overflowed")
+    return Trace(inputs, targets, states, probabilities, losses)
+
+
+@torch.no_grad()
+def backward_step(
+    parameters: Parameters,
+    gradients: Gradients,
+    trace: Trace,
+    t: int,
+    da_next: Float[Tensor, "H 1"],
+    clip: float | None,
+) -> Float[Tensor, "H 1"]:
+    """Add step t's contributions to the gradients, clip them, and pass the signal on.
+
+    Takes what step t + 1 says of this step's state and returns what this step says of the state
+    before it. The clip bounds each entry of the running sums to ±clip; the signal goes unclipped.
+    """
+    _, Wha, Wya, _, _ = parameters
+    dWhx, dWha, dWya, dbh, dby = gradients
+    x, y = int(trace.inputs[t]), int(trace.targets[t])
+    state, a, p = trace.states[t], trace.states[t + 1], trace.probabilities[t]
+
+    dz = p.clone()
+    dz[y] -= 1.0  # reverse of: loss = -log softmax(z)[y]
+    dWya += dz @ a.T  # reverse of: z = Wya @ a + by
+    dby += dz
+    da = Wya.T @ dz + da_next
+    dh = (1.0 - a**2) * da  # reverse of: a = tanh(h)
+    dWhx_x = dWhx[:, x : x + 1]
+    dWhx_x += dh  # reverse of: h = Wha @ state + Whx[:, x] + bh
+    dWha += dh @ state.T
+    dbh += dh
+    if clip is not None:
+        for gradient in (dWhx_x, dWha, dWya, dbh, dby):
+            torch.clamp(gradient, -clip, clip, out=gradient)
+    return Wha.T @ dh
+
+
+@torch.no_grad()
+def backward_window(
+    parameters: Parameters,
+    gradients: Gradients,
+    trace: Trace,
+    da_next: Float[Tensor, "H 1"],
+    clip: float | None,
+) -> Float[Tensor, "H 1"]:
+    """Add a window's contributions to the gradients, from its last step to its first.
+
+    `da_next` is what comes after the window says of its final state; what the window says of its
+    initial state is returned.
+    """
+    for t in reversed(range(len(trace.inputs))):
+        da_next = backward_step(parameters, gradients, trace, t, da_next, clip)
+    return da_next
+
+
+@torch.no_grad()
+def backward(parameters: Parameters, trace: Trace, clip: float | None = 5.0) -> Gradients:
+    """Back-propagate through a window on which nothing follows.
+
+    With `clip` the result is the running clip's fold of the contributions, which is *not* the
+    gradient of the loss wherever the clip acts; with None it is.
+
+    Raises ValueError for a clip that is negative or not a number.
+    """
+    if clip is not None and not clip >= 0.0:
+        raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
+    gradients = parameters.zeros_like()
+    backward_window(parameters, gradients, trace, torch.zeros_like(parameters.bh), clip)
+    return gradients
+
+
+def check_window(
+    inputs: Int[Tensor, " T"],
+    targets: Int[Tensor, " S"],
+    initial_state: Float[Tensor, "..."],
+    parameters: Parameters,
+) -> None:
+    """Raise ValueError unless the window fits the parameters."""
+    H, V = parameters.Whx.shape
+    if len(inputs) != len(targets) or len(inputs) == 0:
+        raise ValueError(
+            f"inputs and targets must be of one length of at least 1, "
+            f"got {len(inputs)} and {len(targets)}"
+        )
+    if initial_state.shape != (H, 1):
+        raise ValueError(
+            f"initial_state must be of shape {(H, 1)}, got {tuple(initial_state.shape)}"
+        )
+    check_kind("initial_state", initial_state, parameters.Whx)
+    for name, indices in (("inputs", inputs), ("targets", targets)):
+        if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
+            raise ValueError(f"{name} must be integers, got {indices.dtype}")
+        outside = (indices < 0) | (indices >= V)
+        if outside.any():
+            position = int(torch.argmax(outside.int()))
+            raise ValueError(
+                f"{name} must lie in 0..{V - 1} (vocabulary of {V}), "
+                f"got {int(indices[position])} at position {position}"
+            )
+
+
+def check_kind(name: str, value: Tensor, like: Tensor) -> None:
+    """Raise ValueError unless the tensor is of a floating dtype and of the other's dtype and
+    device."""
+    if not value.is_floating_point():
+        raise ValueError(f"{name} must be of a floating dtype, got {value.dtype}")
+    if value.dtype != like.dtype or value.device != like.device:
+        raise ValueError(
+            f"{name} must be {like.dtype} on {like.device}, as Whx is, "
+            f"got {value.dtype} on {value.device}"
+        )
+
+
+def check_finite(parameters: Parameters) -> None:
+    """Raise ValueError, with the place, for a weight that is NaN or infinite."""
+    for field in fields(parameters):
+        value = getattr(parameters, field.name)
+        finite = torch.isfinite(value)
+        if not finite.all():
+            place = tuple(torch.nonzero(~finite)[0].tolist())
+            raise ValueError(f"{field.name} must be finite, got {value[place].item()} at {place}")
