@@ -8,13 +8,13 @@ import safetensors
 import safetensors.numpy
 from pydantic import Field, ValidationError
 
-from reference import Parameters, Training
+from reference import Parameters
 
 from . import durable
 from .config import Config, Strict, explain
+from .engines import PARAMETER_NAMES, Training, put_arrays, to_arrays
 from .errors import InputError, explained
 
-NAMES = ("Whx", "Wha", "Wya", "bh", "by")
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
 
 
@@ -41,7 +41,7 @@ def save(path: Path, training: Training, corpus_sha256: str) -> None:
 
 
 def to_bytes(training: Training, corpus_sha256: str) -> bytes:
-    tensors = _tensors(training)
+    tensors = to_arrays(training)
     standing = Standing(
         iteration=training.iteration,
         position=training.position,
@@ -82,29 +82,18 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
 
 
 def load_parameters(path: Path, config: Config) -> Parameters:
-    """Read the weights alone. Raises as load."""
+    """Read the weights alone, in float64. Raises as load."""
     _, tensors = load(path, config)
-    return Parameters(*(tensors[name] for name in NAMES))
+    return Parameters(*(tensors[name].astype(np.float64) for name in PARAMETER_NAMES))
 
 
 def restore(path: Path, config: Config, training: Training) -> None:
     """Put a fresh training where the checkpoint stood. Raises as load."""
     standing, tensors = load(path, config)
-    training.parameters = Parameters(*(tensors[name] for name in NAMES))
-    training.accumulators = Parameters(*(tensors[f"sums.{name}"] for name in NAMES))
-    training.hidden_state = tensors["hidden_state"]
+    put_arrays(training, tensors)
     training.position = standing.position
     training.iteration = standing.iteration
     training.smooth_loss = standing.smooth_loss
-
-
-def _tensors(training: Training) -> dict[str, np.ndarray]:
-    tensors = dict(zip(NAMES, training.parameters, strict=True))
-    tensors |= {
-        f"sums.{name}": value for name, value in zip(NAMES, training.accumulators, strict=True)
-    }
-    tensors["hidden_state"] = training.hidden_state
-    return {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
 
 
 def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
@@ -117,7 +106,7 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
 
 def _check_shapes(path: Path, tensors: dict[str, np.ndarray], config: Config) -> None:
     H, V = config.hidden_size, len(config.vocabulary)
-    shapes = dict(zip(NAMES, ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True))
+    shapes = dict(zip(PARAMETER_NAMES, ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True))
     shapes |= {f"sums.{name}": shape for name, shape in shapes.items()}
     shapes["hidden_state"] = (H, 1)
     if tensors.keys() != shapes.keys():
@@ -126,8 +115,8 @@ def _check_shapes(path: Path, tensors: dict[str, np.ndarray], config: Config) ->
         )
     for name, expected in shapes.items():
         value = tensors[name]
-        if value.shape != expected or value.dtype != np.float64:
+        if value.shape != expected or value.dtype != config.dtype:
             raise InputError(
-                f"{path} doesn't fit the run: expected {name} of shape {expected} in float64, "
-                f"got {value.shape} in {value.dtype}"
+                f"{path} doesn't fit the run: expected {name} of shape {expected} in "
+                f"{config.dtype}, got {value.shape} in {value.dtype}"
             )

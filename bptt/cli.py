@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from reference import Training, Vocabulary
+from reference import Vocabulary
 
-from . import checkpoint, corpora, display, run_folder, session, writing
+from . import checkpoint, corpora, display, engines, run_folder, session, writing
 from .config import Config, CorpusRecord, Versions
+from .engines import Training
 from .errors import InputError
 from .run_folder import RunFolder
 
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 
 DEFAULTS = {
+    "engine": "numpy",
+    "dtype": "float64",
     "hidden_size": 150,
     "seq_length": 35,
     "learning_rate": 0.05,
@@ -71,6 +74,17 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
             range_ = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
             raise typer.BadParameter(f"expected a whole number of {range_}, got {text}")
         return value
+
+    return parse
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """Make a parser of one of these names."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise typer.BadParameter(f"expected one of {', '.join(names)}, got {text}")
+        return text
 
     return parse
 
@@ -146,6 +160,26 @@ def train(
     log_every: Annotated[
         int | None, setting("--log-every", "Iterations.", "log_every", parser=COUNT)
     ] = None,
+    engine: Annotated[
+        str | None,
+        setting(
+            "--engine",
+            "Who computes.",
+            "engine",
+            parser=one_of(*engines.ENGINES),
+            metavar="|".join(engines.ENGINES),
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        setting(
+            "--dtype",
+            "In which numbers.",
+            "dtype",
+            parser=one_of(*engines.DTYPES),
+            metavar="|".join(engines.DTYPES),
+        ),
+    ] = None,
     encoding: Annotated[
         str | None,
         typer.Option(
@@ -175,6 +209,8 @@ def train(
     Ctrl-C saves and stops; --resume then goes on as if nothing had happened, bit for bit.
     """
     given = {
+        "engine": engine,
+        "dtype": dtype,
         "hidden_size": hidden_size,
         "seq_length": seq_length,
         "learning_rate": learning_rate,
@@ -228,25 +264,30 @@ def go_on(
     """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
     folder = RunFolder(path)
     config = folder.read_config()
-    iterations = given.pop("iterations")
+    iterations, engine = given.pop("iterations"), given.pop("engine")
     fixed = [key.replace("_", "-") for key, value in given.items() if value is not None]
     if fixed:
         raise InputError(
             f"a resumed run keeps its settings (in {folder.config}); of them only --iterations "
-            f"can be given, got {', '.join(fixed)}"
+            f"and --engine can be given, got {', '.join(fixed)}"
         )
+    resumed = config.model_copy(
+        update={
+            "iterations": iterations or config.iterations,
+            "engine": engine or config.engine,
+        }
+    )
     corpus = corpora.load(source or config.corpus.source, config.corpus.encoding)
     config.corpus.check(corpus)
-    training = prepare(config, corpus)
-    checkpoint.restore(folder.checkpoint, config, training)
-    if isinstance(iterations, int) and iterations != config.iterations:
-        if iterations < training.iteration:
-            raise InputError(
-                f"the run has {training.iteration} iterations behind it; "
-                f"--iterations must be at least that, got {iterations}"
-            )
-        config = config.model_copy(update={"iterations": iterations})
-        training.hyperparameters = config.hyperparameters
+    training = prepare(resumed, corpus)
+    checkpoint.restore(folder.checkpoint, resumed, training)
+    if resumed.iterations < training.iteration:
+        raise InputError(
+            f"the run has {training.iteration} iterations behind it; "
+            f"--iterations must be at least that, got {resumed.iterations}"
+        )
+    if resumed != config:
+        config = resumed
         folder.write_config(config)
     changed = config.versions.differences(Versions.current())
     if changed:
@@ -261,13 +302,7 @@ def go_on(
 def prepare(config: Config, corpus: corpora.Corpus) -> Training:
     vocabulary = Vocabulary(config.vocabulary)
     try:
-        return Training(
-            vocabulary.encode(corpus.text),
-            config.hyperparameters,
-            vocabulary=vocabulary,
-            seed=config.seed,
-            clip=config.clip,
-        )
+        return engines.start(config, vocabulary.encode(corpus.text), vocabulary)
     except ValueError as error:
         raise InputError(f"{corpus.name}: {error}") from error
 

@@ -1,7 +1,8 @@
 """Everything that is needed to repeat a run, as config.json holds it."""
 
 import platform
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Literal
 
 import numpy as np
 import safetensors
@@ -42,6 +43,7 @@ class Versions(Strict):
     bptt: str
     python: str
     numpy: str
+    torch: str
     safetensors: str
     blas: str
     machine: str
@@ -57,6 +59,7 @@ class Versions(Strict):
             bptt=bptt.__version__,
             python=platform.python_version(),
             numpy=np.__version__,
+            torch=version("torch"),
             safetensors=safetensors.__version__,
             blas=", ".join(sorted(blas)) or "unknown",
             machine=f"{platform.system()} {platform.machine()}",
@@ -72,6 +75,8 @@ class Versions(Strict):
 class Config(Strict):
     """A run's settings. Losses are natural logarithms; `clip` null means none."""
 
+    engine: Literal["numpy", "torch"]
+    dtype: Literal["float64", "float32"]
     hidden_size: int = Field(gt=0)
     seq_length: int = Field(gt=0)
     learning_rate: float = Field(gt=0)

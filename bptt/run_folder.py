@@ -8,10 +8,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reference import Training
-
 from . import checkpoint, durable, log
 from .config import Config, explain
+from .engines import Training
 from .errors import InputError, explained
 
 

@@ -7,11 +7,12 @@ from types import FrameType, TracebackType
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from reference import Step, Training
+from reference import Step
 
 from . import checkpoint, log
 from .config import Config
 from .display import Display
+from .engines import Training, to_arrays
 from .errors import InputError, explained
 from .run_folder import RunFolder
 
@@ -62,7 +63,7 @@ def run(
             log.Log(folder.log) as lines,
             StopRequest() as stop,
             display,
-            threadpool_limits(1, "blas"),  # the same bits whatever the number of cores
+            threadpool_limits(1),  # the same bits whatever the number of cores
             np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
         ):
             begun = time.perf_counter() - seconds
@@ -115,7 +116,7 @@ def _entry(step: Step, config: Config, seconds: float) -> log.Entry:
 
 
 def _refuse_broken(training: Training) -> None:
-    for value in (*training.parameters, *training.accumulators):
+    for value in to_arrays(training).values():
         if not np.isfinite(value).all():
             raise FloatingPointError("the update made weights that are no finite numbers")
 

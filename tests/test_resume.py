@@ -16,10 +16,10 @@ from rich.console import Console
 from bptt import checkpoint, cli, session
 from bptt.config import Config
 from bptt.display import Display
+from bptt.engines import Training
 from bptt.errors import InputError
 from bptt.log import Entry
 from bptt.run_folder import RunFolder
-from reference import Training
 
 from .program import COMMAND, TEXT, bptt, interrupted
 
@@ -77,7 +77,7 @@ def test_stopped_and_resumed_run_ends_in_the_same_bytes(
     parts, config, training = begin(tmp_path, "parts", **given)
     for stop in stops:
         session.run(parts, config, training, StopAt(console, config, 0, stop))
-        _, config, training = cli.go_on(parts.path, None, {"iterations": None})
+        _, config, training = cli.go_on(parts.path, None, {"iterations": None, "engine": None})
     assert session.run(parts, config, training, Silent(console, config, 0)) is None
 
     assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()

@@ -126,8 +126,8 @@ def forward(
 ) -> Trace:
     """Run a window.
 
-    Raises ValueError for a window that doesn't fit the parameters and for weights that are no
-    finite numbers, FloatingPointError where the logits leave the numbers.
+    Raises ValueError for a window that doesn't fit the parameters, FloatingPointError for weights
+    that are no finite numbers and where the logits leave the numbers.
     """
     H, V = parameters.Whx.shape
     T = len(inputs)
@@ -259,10 +259,12 @@ def check_kind(name: str, value: Tensor, like: Tensor) -> None:
 
 
 def check_finite(parameters: Parameters) -> None:
-    """Raise ValueError, with the place, for a weight that is NaN or infinite."""
+    """Raise FloatingPointError, with the place, for a weight that is NaN or infinite."""
     for field in fields(parameters):
         value = getattr(parameters, field.name)
         finite = torch.isfinite(value)
         if not finite.all():
             place = tuple(torch.nonzero(~finite)[0].tolist())
-            raise ValueError(f"{field.name} must be finite, got {value[place].item()} at {place}")
+            raise FloatingPointError(
+                f"{field.name} must be finite, got {value[place].item()} at {place}"
+            )

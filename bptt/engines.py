@@ -1,0 +1,95 @@
+"""Who computes: the same training, in NumPy or in PyTorch, and its numbers in either."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+import reference
+from reference import Hyperparameters, Step, Vocabulary
+
+from .config import Config
+from .errors import InputError
+
+PARAMETER_NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+ENGINES = ("numpy", "torch")
+DTYPES = ("float64", "float32")
+
+
+@runtime_checkable
+class Training(Protocol):
+    """What every engine's Training has; its arrays are the engine's own."""
+
+    parameters: Any
+    accumulators: Any
+    hidden_state: Any
+    position: int
+    iteration: int
+    smooth_loss: float
+    hyperparameters: Hyperparameters
+
+    def step(self) -> Step: ...
+
+    def __iter__(self) -> Iterator[Step]: ...
+
+
+def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
+    """Begin a run at its first iteration.
+
+    Raises InputError for a dtype that the engine doesn't compute in, ValueError as the engine's
+    Training does.
+    """
+    settings: dict[str, Any] = {
+        "hyperparameters": config.hyperparameters,
+        "vocabulary": vocabulary,
+        "seed": config.seed,
+        "clip": config.clip,
+    }
+    match config.engine:
+        case "numpy":
+            if config.dtype != "float64":
+                raise InputError(
+                    f"the numpy engine computes in float64 only, not in {config.dtype}; "
+                    f"--engine torch does both"
+                )
+            return reference.Training(text, **settings)
+        case "torch":
+            import torch  # only here: it takes longer to import than everything else
+
+            import torch_impl
+
+            torch.set_num_threads(1)  # the same bits whatever the number of cores
+            dtype = getattr(torch, config.dtype)
+            return torch_impl.Training(torch.from_numpy(text), dtype=dtype, **settings)
+
+
+def to_arrays(training: Training) -> dict[str, np.ndarray]:
+    """Return weights, Adagrad's sums and the hidden state by name, in the order of the names."""
+    arrays = dict(zip(PARAMETER_NAMES, training.parameters, strict=True))
+    arrays |= _named_sums(training.accumulators)
+    arrays["hidden_state"] = training.hidden_state
+    return {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+
+
+def _named_sums(accumulators: Iterable[Any]) -> dict[str, Any]:
+    return {
+        f"sums.{name}": value for name, value in zip(PARAMETER_NAMES, accumulators, strict=True)
+    }
+
+
+def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
+    """Give a training the numbers of `to_arrays`, from whichever engine of the same dtype."""
+    kind = type(training.parameters)
+    training.parameters = kind(*_own(training, [arrays[name] for name in PARAMETER_NAMES]))
+    sums = [arrays[f"sums.{name}"] for name in PARAMETER_NAMES]
+    training.accumulators = kind(*_own(training, sums))
+    (training.hidden_state,) = _own(training, [arrays["hidden_state"]])
+
+
+def _own(training: Training, arrays: list[np.ndarray]) -> list[Any]:
+    """Return the arrays as the engine has them."""
+    if isinstance(training, reference.Training):
+        return list(arrays)
+    import torch
+
+    return [torch.from_numpy(array) for array in arrays]
