@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign clean
+.PHONY: demo test lint format campaign planted clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -27,6 +27,9 @@ format: .venv/.dev
 
 campaign: .venv/.dev
 	$(BIN)/python -m pytest -m campaign
+
+planted: .venv/.dev
+	$(BIN)/python -m tests.planted
 
 clean:
 	rm -rf .venv

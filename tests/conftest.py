@@ -15,6 +15,9 @@ settings.register_profile(
     max_examples=5_000,
     phases=[Phase.generate, Phase.target, Phase.shrink],
 )
+settings.register_profile(  # nobody reads a planted error's smallest case
+    "planted", settings.get_profile("ci"), phases=[Phase.generate]
+)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 )

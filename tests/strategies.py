@@ -4,7 +4,7 @@ A case is drawn as sizes, a seed and a few choices, so that it shrinks to someth
 its arrays are full of different numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -64,6 +64,31 @@ class Case:
                 return rng.choice([-1.0, 1.0], shape)
             case unknown:
                 raise AssertionError(unknown)
+
+    def in_float32(self) -> "Case":
+        """The same case with every number rounded to one that float32 holds."""
+        values = (value.astype(np.float32).astype(np.float64) for value in self.parameters)
+        state = self.state.astype(np.float32).astype(np.float64)
+        return self.with_numbers(Parameters(*values), self.inputs, self.targets, state)
+
+    def with_numbers(
+        self, parameters: Parameters, inputs: np.ndarray, targets: np.ndarray, state: np.ndarray
+    ) -> "Case":
+        """The case with these numbers in the place of its drawn ones."""
+        other = Case(**{field.name: getattr(self, field.name) for field in fields(self)})
+        # What a cached property has computed stands in the instance's dictionary.
+        other.__dict__.update(parameters=parameters, inputs=inputs, targets=targets, state=state)
+        return other
+
+    @cached_property
+    def final_cotangent(self) -> np.ndarray:
+        return self._rng(4).integers(-3, 4, (self.H, 1)).astype(np.float64)
+
+    @property
+    def softmax_overflows(self) -> bool:
+        """Whether the reference, which shifts no logits, might leave the numbers."""
+        largest = np.abs(self.parameters.Wya).sum(axis=1) + np.abs(self.parameters.by[:, 0])
+        return bool(largest.max() > 700)
 
     def forward(self) -> Trace:
         return forward(self.parameters, self.inputs, self.targets, self.state)

@@ -13,7 +13,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bptt import checkpoint, cli, session
+from bptt import checkpoint, session
+from bptt.cli.options import DEFAULTS
+from bptt.cli.train import begin as begin_run
+from bptt.cli.train import go_on
 from bptt.config import Config
 from bptt.display import Display
 from bptt.engines import Training
@@ -46,8 +49,8 @@ class StopAt(Display):
 def begin(tmp_path: Path, out: str, **given) -> tuple[RunFolder, Config, Training]:
     text = tmp_path / "text.txt"
     text.write_text(TEXT)
-    names = dict.fromkeys(cli.DEFAULTS)
-    return cli.begin(str(text), None, tmp_path / out, names | given)
+    names = dict.fromkeys(DEFAULTS)
+    return begin_run(str(text), None, tmp_path / out, names | given)
 
 
 def without_times(folder: RunFolder) -> list[dict]:
@@ -77,7 +80,7 @@ def test_stopped_and_resumed_run_ends_in_the_same_bytes(
     parts, config, training = begin(tmp_path, "parts", **given)
     for stop in stops:
         session.run(parts, config, training, StopAt(console, config, 0, stop))
-        _, config, training = cli.go_on(parts.path, None, {"iterations": None, "engine": None})
+        _, config, training = go_on(parts.path, None, {"iterations": None, "engine": None})
     assert session.run(parts, config, training, Silent(console, config, 0)) is None
 
     assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()

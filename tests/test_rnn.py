@@ -8,7 +8,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reference import (
-    Parameters,
     backward,
     backward_window,
     forward,
@@ -20,16 +19,11 @@ from . import one_hot
 from .strategies import Case, cases
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
-MODERATE = 1.0  # weights for which no softmax overflows and differences can be taken
-
-
-def overflows(case: Case) -> bool:
-    return np.abs(case.parameters.Wya).sum(axis=1).max() + np.abs(case.parameters.by).max() > 700
 
 
 @given(cases())
 def test_reference_equals_the_one_hot_formulas_bit_by_bit(case: Case) -> None:
-    assume(not overflows(case))
+    assume(not case.softmax_overflows)
     trace = case.forward()
     gradients = backward(case.parameters, trace, case.clip)
     expected, losses = one_hot.gradients(
@@ -38,42 +32,6 @@ def test_reference_equals_the_one_hot_formulas_bit_by_bit(case: Case) -> None:
     np.testing.assert_array_equal(trace.losses, losses)
     for name, value, right in zip(NAMES, gradients, expected, strict=True):
         np.testing.assert_array_equal(value, right, err_msg=name)
-
-
-@given(cases(max_size=4, max_scale=MODERATE))
-def test_gradient_without_clip_is_the_slope_of_the_loss(case: Case) -> None:
-    gradients = backward(case.parameters, case.forward(), clip=None)
-    step = 1e-5
-    for name, value, gradient in zip(NAMES, case.parameters, gradients, strict=True):
-        for place in np.ndindex(value.shape):
-            kept = value[place]
-            value[place] = kept + step
-            above = case.forward().loss
-            value[place] = kept - step
-            below = case.forward().loss
-            value[place] = kept
-            slope = (above - below) / (2 * step)
-            assert gradient[place] == pytest.approx(slope, rel=1e-6, abs=1e-8 * case.T * case.H), (
-                name,
-                place,
-            )
-
-
-@given(cases(max_scale=MODERATE))
-def test_backward_returns_the_slope_in_the_initial_state(case: Case) -> None:
-    sums = case.parameters.zeros_like()
-    slope = backward_window(case.parameters, sums, case.forward(), np.zeros((case.H, 1)), clip=None)
-    direction = np.random.default_rng(case.seed).standard_normal((case.H, 1))
-    step = 1e-5
-    above, below = (
-        forward(
-            case.parameters, case.inputs, case.targets, case.state + sign * step * direction
-        ).loss
-        for sign in (1, -1)
-    )
-    assert np.sum(slope * direction) == pytest.approx(
-        (above - below) / (2 * step), rel=1e-6, abs=1e-8 * case.T * case.H
-    )
 
 
 @given(cases(max_scale=5.0))
@@ -112,40 +70,6 @@ def test_window_split_in_two_gives_the_same_sums_bit_by_bit(
     whole = backward(case.parameters, case.forward(), case.clip)
     for ours, theirs in zip(sums, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-@given(cases(max_scale=MODERATE))
-def test_permuting_symbols_and_units_permutes_the_gradients(case: Case) -> None:
-    rng = np.random.default_rng(case.seed)
-    symbols, units = rng.permutation(case.V), rng.permutation(case.H)
-    Whx, Wha, Wya, bh, by = case.parameters
-    permuted = Parameters(
-        Whx[np.ix_(units, symbols)],
-        Wha[np.ix_(units, units)],
-        Wya[np.ix_(symbols, units)],
-        bh[units],
-        by[symbols],
-    )
-    renamed = np.argsort(symbols)
-    trace = forward(permuted, renamed[case.inputs], renamed[case.targets], case.state[units])
-    dWhx, dWha, dWya, dbh, dby = backward(case.parameters, case.forward(), case.clip)
-    expected = (
-        dWhx[np.ix_(units, symbols)],
-        dWha[np.ix_(units, units)],
-        dWya[np.ix_(symbols, units)],
-        dbh[units],
-        dby[symbols],
-    )
-    for name, ours, theirs in zip(
-        NAMES, backward(permuted, trace, case.clip), expected, strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)
-
-
-@given(cases(max_scale=5.0))
-def test_output_bias_gradient_sums_to_zero(case: Case) -> None:
-    gradients = backward(case.parameters, case.forward(), clip=None)
-    assert abs(gradients.by.sum()) <= 1e-14 * case.T * case.V
 
 
 @given(cases(max_scale=5.0))

@@ -54,7 +54,7 @@ def error_bounds(
 ) -> Bounds:
     """Bound |computed − exact| for a window's gradient computed in the given precision.
 
-    The weights and the state are taken to be exact in that precision. The bound holds for any
+    The weights and the state are those given, rounded to that precision. The bound holds for any
     order of the additions, with or without the running clip.
     """
     trace = forward(parameters, inputs, targets, initial_state)
@@ -72,12 +72,12 @@ def _forward_errors(
     Whx, Wha, Wya, bh, by = (np.abs(value) for value in parameters)
     H, V = Whx.shape
     unit, smallest = precision.unit, precision.smallest
-    states, outputs = [np.zeros_like(bh)], []
+    states, outputs = [unit * np.abs(trace.states[0])], []
     for t, (x, y) in enumerate(zip(trace.inputs, trace.targets, strict=True)):
         before = np.abs(trace.states[t]) + states[t]
         in_h = (
             Wha @ states[t]
-            + precision.gamma(H + 2) * (Wha @ before + Whx[:, [x]] + bh)
+            + precision.gamma(H + 3) * (Wha @ before + Whx[:, [x]] + bh)
             + (H + 2) * smallest
         )
         a = np.abs(trace.states[t + 1])
@@ -86,7 +86,7 @@ def _forward_errors(
         states.append(in_a)
 
         sizes = Wya @ (a + in_a) + by
-        in_z = Wya @ in_a + precision.gamma(H + 1) * sizes + (H + 1) * smallest
+        in_z = Wya @ in_a + precision.gamma(H + 2) * sizes + (H + 1) * smallest
         # exp turns absolute errors into relative ones; logits may be shifted by their maximum.
         in_exponent = in_z.max() + 2 * unit * sizes.max()
         relative = np.expm1(2 * in_exponent + precision.gamma(V + 2) + 8 * TANH_EXP_ULPS * unit)
@@ -123,7 +123,7 @@ def _backward_errors(
         in_da = (
             Wya.T @ in_dz
             + in_signal
-            + precision.gamma(V + 1) * (Wya.T @ (np.abs(dz) + in_dz) + np.abs(signal) + in_signal)
+            + precision.gamma(V + 2) * (Wya.T @ (np.abs(dz) + in_dz) + np.abs(signal) + in_signal)
             + (V + 1) * smallest
         )
         slope = 1.0 - a**2
@@ -146,7 +146,7 @@ def _backward_errors(
 
         signal = parameters.Wha.T @ dh
         in_signal = (
-            Wha.T @ in_dh + precision.gamma(H) * (Wha.T @ (np.abs(dh) + in_dh)) + H * smallest
+            Wha.T @ in_dh + precision.gamma(H + 1) * (Wha.T @ (np.abs(dh) + in_dh)) + H * smallest
         )
     for error, size in zip(errors, sizes, strict=True):
         error += precision.gamma(T) * (size + error)

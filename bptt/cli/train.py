@@ -1,9 +1,6 @@
-"""The command line: bptt train, sample, corpora."""
+"""bptt train: begin a run, or go on with one."""
 
-import io
-import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,111 +9,14 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from . import checkpoint, corpora, display, engines, run_folder, session, writing
-from .config import Config, CorpusRecord, Versions
-from .engines import Training
-from .errors import InputError
-from .run_folder import RunFolder
-
-app = typer.Typer(
-    help="A character-level recurrent network with gradients that can be trusted.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-DEFAULTS = {
-    "engine": "numpy",
-    "dtype": "float64",
-    "hidden_size": 150,
-    "seq_length": 35,
-    "learning_rate": 0.05,
-    "iterations": 10_000,
-    "seed": 1,
-    "clip": 5.0,
-    "sample_every": 1000,
-    "checkpoint_every": 1000,
-    "log_every": 10,
-}
-NO_CLIP = math.inf
+from .. import checkpoint, corpora, display, engines, run_folder, session
+from ..config import Config, CorpusRecord, Versions
+from ..engines import Training
+from ..errors import InputError
+from ..run_folder import RunFolder
+from .options import COUNT, DEFAULTS, NO_CLIP, SEED, one_of, positive, positive_or_none, setting
 
 
-def main() -> None:
-    """Run the command line; bad input is one line on standard error and exit status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        app()
-    except InputError as error:
-        fail(str(error))
-    except MemoryError as error:
-        fail(f"not enough memory: {error or 'try smaller sizes'}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def fail(message: str) -> None:
-    print(f"error: {display.harmless(message)}", file=sys.stderr)
-    sys.exit(2)
-
-
-def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
-    """Make a parser of whole numbers in a range."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if value < lowest or (highest is not None and value > highest):
-            range_ = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
-            raise typer.BadParameter(f"expected a whole number of {range_}, got {text}")
-        return value
-
-    return parse
-
-
-def one_of(*names: str) -> Callable[[str], str]:
-    """Make a parser of one of these names."""
-
-    def parse(text: str) -> str:
-        if text not in names:
-            raise typer.BadParameter(f"expected one of {', '.join(names)}, got {text}")
-        return text
-
-    return parse
-
-
-def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise typer.BadParameter(f"expected a positive finite number, got {text}")
-    return value
-
-
-def positive_or_none(text: str) -> float:
-    return NO_CLIP if text == "none" else positive(text)
-
-
-COUNT = whole(1)
-SEED = whole(0, 2**32 - 1)
-
-
-def setting(name: str, text: str, key: str, **more: Any) -> Any:
-    """An option that is None unless given: a resumed run must know which were."""
-    text = f"{text} [default: {DEFAULTS[key]}]"
-    return typer.Option(name, help=text, show_default=False, **{"metavar": "N", **more})
-
-
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-
-
-@app.command()
 def train(
     corpus: Annotated[
         str | None,
@@ -333,48 +233,3 @@ def carry_out(folder: RunFolder, config: Config, training: Training) -> None:
         f"Let it write: bptt sample {folder.path}",
         markup=False,
     )
-
-
-@app.command()
-def sample(
-    run: RunPath,
-    prime: Annotated[
-        str | None,
-        typer.Option(
-            "--prime",
-            metavar="TEXT",
-            help="The text to go on from. [default: one character, drawn with the seed]",
-            show_default=False,
-        ),
-    ] = None,
-    length: Annotated[
-        int, typer.Option("--length", parser=whole(0), metavar="N", help="Characters to write.")
-    ] = 200,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", parser=SEED, metavar="N", help="Of the first character without --prime."
-        ),
-    ] = 1,
-) -> None:
-    """Let a trained network write, each time its most probable next character."""
-    folder = RunFolder(run)
-    config = folder.read_config()
-    parameters = checkpoint.load_parameters(folder.checkpoint, config)
-    text = writing.write(parameters, Vocabulary(config.vocabulary), prime, length, seed)
-    print(display.harmless(text) if sys.stdout.isatty() else text)
-
-
-@app.command("corpora")
-def list_corpora() -> None:
-    """List the texts that are built in."""
-    console = Console(highlight=False)
-    for name, built_in in corpora.BUILT_IN.items():
-        corpus = corpora.load(name)
-        console.print(name, style="bold")
-        for line in (
-            built_in.description,
-            f"{len(corpus.text):,} characters, {len(set(corpus.text))} symbols",
-            f"SHA-256 {corpus.sha256}",
-        ):
-            console.print(f"  {line}", soft_wrap=True)

@@ -1,0 +1,73 @@
+"""The hand-written gradients under test, all asked in the same way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+import reference
+import torch_impl
+from bptt.verify.tolerances import FLOAT32, FLOAT64, Precision
+from reference import Gradients, Parameters
+from torch_impl import convert
+
+from .strategies import Case
+
+Answer = tuple[Gradients, np.ndarray]  # the gradients, and the slope in the initial state
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Computes a case's gradients; `prepare` rounds a case to what the engine can hold."""
+
+    name: str
+    precision: Precision
+    compute: Callable[[Case, float | None, np.ndarray], Answer]
+
+    def prepare(self, case: Case) -> Case:
+        return case.in_float32() if self.precision is FLOAT32 else case
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def in_numpy(case: Case, clip: float | None, cotangent: np.ndarray) -> Answer:
+    gradients = case.parameters.zeros_like()
+    slope = reference.backward_window(case.parameters, gradients, case.forward(), cotangent, clip)
+    return gradients, slope
+
+
+def in_torch(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray], Answer]:
+    def compute(case: Case, clip: float | None, cotangent: np.ndarray) -> Answer:
+        parameters = convert.from_reference(case.parameters, dtype=dtype)
+        state, signal = (torch.tensor(part, dtype=dtype) for part in (case.state, cotangent))
+        inputs, targets = torch.from_numpy(case.inputs), torch.from_numpy(case.targets)
+        trace = torch_impl.forward(parameters, inputs, targets, state)
+        gradients = parameters.zeros_like()
+        slope = torch_impl.backward_window(parameters, gradients, trace, signal, clip)
+        return convert.to_reference(gradients), convert.to_array(slope)
+
+    return compute
+
+
+ENGINES = [
+    Engine("numpy", FLOAT64, in_numpy),
+    Engine("torch-float64", FLOAT64, in_torch(torch.float64)),
+    Engine("torch-float32", FLOAT32, in_torch(torch.float32)),
+]
+
+
+def tensors(case: Case) -> tuple[torch_impl.Parameters, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The case as the float64 oracles over tensors take it."""
+    return (
+        convert.from_reference(case.parameters),
+        torch.from_numpy(case.inputs),
+        torch.from_numpy(case.targets),
+        torch.from_numpy(case.state),
+    )
+
+
+def arrays(case: Case) -> tuple[Parameters, np.ndarray, np.ndarray, np.ndarray]:
+    """The case as the oracles over arrays take it."""
+    return case.parameters, case.inputs, case.targets, case.state
