@@ -3,7 +3,6 @@
 import time
 import unicodedata
 from abc import ABC, abstractmethod
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -42,12 +41,7 @@ class Display(ABC):
         self._begun = time.perf_counter()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._console.file.flush()
 
 
@@ -89,14 +83,9 @@ class Bar(Display):
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
-        super().__exit__(kind, error, traceback)
+        super().__exit__(*error)
 
 
 class Lines(Display):

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from types import FrameType, TracebackType
+from types import FrameType
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -37,12 +37,7 @@ class StopRequest:
         self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._restore()
 
 

@@ -8,19 +8,24 @@ from rich.console import Console
 
 from .. import corpora, run_folder
 from ..errors import InputError
-from .options import COUNT, DEFAULTS, NO_CLIP, SEED, positive, positive_or_none, setting
+from .options import (
+    COUNT,
+    DEFAULTS,
+    NO_CLIP,
+    Clip,
+    CorpusName,
+    Encoding,
+    HiddenSize,
+    LearningRate,
+    Seed,
+    SeqLength,
+)
 
 FREE = 60
 
 
 def lockstep(
-    corpus: Annotated[
-        str,
-        typer.Argument(
-            metavar="[CORPUS]",
-            help="A file, - for standard input, or a name that `bptt corpora` lists.",
-        ),
-    ] = corpora.DEFAULT,
+    corpus: CorpusName = None,
     base: Annotated[
         str, typer.Option("--base", metavar="ENGINE", help="Whom the others are held against.")
     ] = "numpy",
@@ -39,30 +44,12 @@ def lockstep(
     free: Annotated[
         int, typer.Option("--free", parser=COUNT, metavar="N", help="Iterations after letting go.")
     ] = FREE,
-    hidden_size: Annotated[
-        int | None, setting("--hidden", "Hidden units.", "hidden_size", parser=COUNT)
-    ] = None,
-    seq_length: Annotated[
-        int | None, setting("--seq-length", "Characters in a window.", "seq_length", parser=COUNT)
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        setting("--learning-rate", "Adagrad's.", "learning_rate", parser=positive, metavar="RATE"),
-    ] = None,
-    seed: Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)] = None,
-    clip: Annotated[
-        float | None,
-        setting(
-            "--clip",
-            "Bound of the running sums, or none.",
-            "clip",
-            parser=positive_or_none,
-            metavar="NUMBER|none",
-        ),
-    ] = None,
-    encoding: Annotated[
-        str, typer.Option("--encoding", metavar="NAME", help="Of CORPUS.")
-    ] = "utf-8",
+    hidden_size: HiddenSize = None,
+    seq_length: SeqLength = None,
+    learning_rate: LearningRate = None,
+    seed: Seed = None,
+    clip: Clip = None,
+    encoding: Encoding = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +84,7 @@ def lockstep(
             raise InputError(f"--base {base} won't do: it has no {what}")
     if out is not None:
         run_folder.refuse_existing(out)
-    loaded = corpora.load(corpus, encoding)
+    loaded = corpora.load(corpus or corpora.DEFAULT, encoding or "utf-8")
     vocabulary = Vocabulary.from_text(loaded.text)
     text = vocabulary.encode(loaded.text)
     given = {

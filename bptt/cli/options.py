@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import corpora
+
 DEFAULTS = {
     "engine": "numpy",
     "dtype": "float64",
@@ -75,3 +77,40 @@ def setting(name: str, text: str, key: str, **more: Any) -> Any:
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+CorpusName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CORPUS]",
+        help="A file, - for standard input, or a name that `bptt corpora` lists "
+        f"[default: {corpora.DEFAULT}].",
+        show_default=False,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of CORPUS. [default: utf-8]", show_default=False
+    ),
+]
+HiddenSize = Annotated[
+    int | None, setting("--hidden", "Hidden units.", "hidden_size", parser=COUNT)
+]
+SeqLength = Annotated[
+    int | None, setting("--seq-length", "Characters in a window.", "seq_length", parser=COUNT)
+]
+LearningRate = Annotated[
+    float | None,
+    setting("--learning-rate", "Adagrad's.", "learning_rate", parser=positive, metavar="RATE"),
+]
+Seed = Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)]
+Clip = Annotated[
+    float | None,
+    setting(
+        "--clip",
+        "Bound of the running sums, or none.",
+        "clip",
+        parser=positive_or_none,
+        metavar="NUMBER|none",
+    ),
+]

@@ -14,43 +14,32 @@ from ..config import Config, CorpusRecord, Versions
 from ..engines import Training
 from ..errors import InputError
 from ..run_folder import RunFolder
-from .options import COUNT, DEFAULTS, NO_CLIP, SEED, one_of, positive, positive_or_none, setting
+from .options import (
+    COUNT,
+    DEFAULTS,
+    NO_CLIP,
+    Clip,
+    CorpusName,
+    Encoding,
+    HiddenSize,
+    LearningRate,
+    Seed,
+    SeqLength,
+    one_of,
+    setting,
+)
 
 
 def train(
-    corpus: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[CORPUS]",
-            help="A file, - for standard input, or a name that `bptt corpora` lists "
-            f"[default: {corpora.DEFAULT}].",
-            show_default=False,
-        ),
-    ] = None,
-    hidden_size: Annotated[
-        int | None, setting("--hidden", "Hidden units.", "hidden_size", parser=COUNT)
-    ] = None,
-    seq_length: Annotated[
-        int | None, setting("--seq-length", "Characters in a window.", "seq_length", parser=COUNT)
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        setting("--learning-rate", "Adagrad's.", "learning_rate", parser=positive, metavar="RATE"),
-    ] = None,
+    corpus: CorpusName = None,
+    hidden_size: HiddenSize = None,
+    seq_length: SeqLength = None,
+    learning_rate: LearningRate = None,
     iterations: Annotated[
         int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
     ] = None,
-    seed: Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)] = None,
-    clip: Annotated[
-        float | None,
-        setting(
-            "--clip",
-            "Bound of the running sums, or none.",
-            "clip",
-            parser=positive_or_none,
-            metavar="NUMBER|none",
-        ),
-    ] = None,
+    seed: Seed = None,
+    clip: Clip = None,
     sample_every: Annotated[
         int | None, setting("--sample-every", "Iterations.", "sample_every", parser=COUNT)
     ] = None,
@@ -80,12 +69,7 @@ def train(
             metavar="|".join(engines.DTYPES),
         ),
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            "--encoding", metavar="NAME", help="Of CORPUS. [default: utf-8]", show_default=False
-        ),
-    ] = None,
+    encoding: Encoding = None,
     out: Annotated[
         Path | None,
         typer.Option(
