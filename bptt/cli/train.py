@@ -1,9 +1,11 @@
 """bptt train: begin a run, or go on with one."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -184,11 +186,27 @@ def go_on(
 
 
 def prepare(config: Config, corpus: corpora.Corpus) -> Training:
+    refuse_too_large(config)
     vocabulary = Vocabulary(config.vocabulary)
     try:
         return engines.start(config, vocabulary.encode(corpus.text), vocabulary)
     except ValueError as error:
         raise InputError(f"{corpus.name}: {error}") from error
+
+
+def refuse_too_large(config: Config) -> None:
+    """Raises InputError for a network that this machine's memory can't hold.
+
+    Asked first, since an operating system promises more memory than it has.
+    """
+    H, V = config.hidden_size, len(config.vocabulary)
+    weights_gradients_and_sums = 3 * (H * H + 2 * H * V) * np.dtype(config.dtype).itemsize
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if weights_gradients_and_sums > memory:
+        raise InputError(
+            f"not enough memory for {H} hidden units and {V} symbols: they take "
+            f"{weights_gradients_and_sums / 1e9:.3g} GB, this machine has {memory / 1e9:.3g}"
+        )
 
 
 def carry_out(folder: RunFolder, config: Config, training: Training) -> None:
