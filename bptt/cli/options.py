@@ -52,13 +52,28 @@ def one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
-def positive(text: str) -> float:
+def number(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = math.nan
+        return math.nan
+
+
+def positive(text: str) -> float:
+    value = number(text)
     if not 0.0 < value < math.inf:
         raise typer.BadParameter(f"expected a positive finite number, got {text}")
+    return value
+
+
+def zero_or_positive(text: str) -> float:
+    return 0.0 if number(text) == 0.0 else positive(text)
+
+
+def share(text: str) -> float:
+    value = positive(text)
+    if value > 1.0:
+        raise typer.BadParameter(f"expected a share above 0 and at most 1, got {text}")
     return value
 
 

@@ -1,16 +1,19 @@
 """bptt sample and bptt corpora: text out of a run, and text to put into one."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 
 from reference import Vocabulary
 
 from .. import checkpoint, corpora, display, writing
+from ..errors import InputError, explained
 from ..run_folder import RunFolder
-from .options import SEED, RunPath, whole
+from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
 
 
 def sample(
@@ -24,22 +27,75 @@ def sample(
             show_default=False,
         ),
     ] = None,
-    length: Annotated[
-        int, typer.Option("--length", parser=whole(0), metavar="N", help="Characters to write.")
-    ] = 200,
-    seed: Annotated[
-        int,
+    prime_file: Annotated[
+        Path | None,
         typer.Option(
-            "--seed", parser=SEED, metavar="N", help="Of the first character without --prime."
+            "--prime-file",
+            metavar="FILE",
+            help="A file with the text to go on from, in UTF-8.",
+            show_default=False,
         ),
+    ] = None,
+    length: Annotated[
+        int,
+        typer.Option("--length", parser=whole(0), metavar="N", help="Characters to write."),
+    ] = 200,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            "--temperature",
+            parser=zero_or_positive,
+            metavar="NUMBER",
+            help="0: always the most probable next character. Above: drawn, the more evenly the "
+            "higher.",
+        ),
+    ] = 0.0,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k",
+            parser=COUNT,
+            metavar="N",
+            help="Draw from the N most probable only.",
+            show_default=False,
+        ),
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            "--top-p",
+            parser=share,
+            metavar="SHARE",
+            help="Draw from the fewest whose probabilities reach SHARE (nucleus).",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", parser=COUNT, metavar="N", help="Texts to write.")
+    ] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", parser=SEED, metavar="N", help="Of everything drawn.")
     ] = 1,
 ) -> None:
-    """Let a trained network write, each time its most probable next character."""
+    """Let a trained network write."""
+    choice = writing.Choice(temperature=temperature, top_k=top_k, top_p=top_p)
+    if prime_file is not None:
+        if prime is not None:
+            raise InputError("give --prime or --prime-file, not both")
+        with explained("read", prime_file):
+            prime = corpora.decode(prime_file.read_bytes(), "utf-8", prime_file.name)
     folder = RunFolder(run)
     config = folder.read_config()
     parameters = checkpoint.load_parameters(folder.checkpoint, config)
-    text = writing.write(parameters, Vocabulary(config.vocabulary), prime, length, seed)
-    print(display.harmless(text) if sys.stdout.isatty() else text)
+    vocabulary = Vocabulary(config.vocabulary)
+    rng = np.random.default_rng(seed)
+    for number in range(samples):
+        if number:
+            print()
+        for piece in writing.write(parameters, vocabulary, prime, length, choice, rng):
+            shown = display.harmless(piece) if sys.stdout.isatty() else piece
+            print(shown, end="", flush=sys.stdout.isatty())
+        print()
 
 
 def list_corpora() -> None:
