@@ -172,9 +172,11 @@ def _changed(clipped: Gradients, plain: Gradients) -> int:
 
 
 def _allowed(base: str, engine: str, parameters: Parameters, window: Window) -> Gradients:
+    precisions = (CONTENDERS[name].precision for name in (base, engine))
     bounds = [
-        error_bounds(parameters, *window, CONTENDERS[name].precision).gradients
-        for name in (base, engine)
+        # The weights are float64 numbers: engines in float32 get them rounded.
+        error_bounds(parameters, *window, precision, rounded_first=precision == FLOAT32).gradients
+        for precision in precisions
     ]
     return Gradients(*(a + b for a, b in zip(*bounds, strict=True)))
 

@@ -51,51 +51,96 @@ def error_bounds(
     initial_state: Float[np.ndarray, "H 1"],
     precision: Precision,
     final_cotangent: Float[np.ndarray, "H 1"] | None = None,
+    *,
+    rounded_first: bool = False,
 ) -> Bounds:
     """Bound |computed − exact| for a window's gradient computed in the given precision.
 
-    The weights and the state are those given, rounded to that precision. The bound holds for any
-    order of the additions, with or without the running clip.
+    The weights, the state and the cotangent are taken to be exact in that precision, or, with
+    `rounded_first`, to be rounded to it. The bound holds for any order of the additions, with or
+    without the running clip.
+
+    Raises ValueError and FloatingPointError as reference.forward does.
     """
     trace = forward(parameters, inputs, targets, initial_state)
+    if final_cotangent is None:
+        final_cotangent = np.zeros_like(parameters.bh)
     with np.errstate(over="ignore"):
-        state_errors, output_errors = _forward_errors(parameters, trace, precision)
+        state_errors, output_errors = _forward_errors(
+            parameters, trace, precision, int(rounded_first)
+        )
         return _backward_errors(
-            parameters, trace, state_errors, output_errors, precision, final_cotangent
+            parameters,
+            trace,
+            state_errors,
+            output_errors,
+            precision,
+            final_cotangent,
+            int(rounded_first),
         )
 
 
 def _forward_errors(
-    parameters: Parameters, trace: Trace, precision: Precision
+    parameters: Parameters, trace: Trace, precision: Precision, more: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Bound the errors of the states (T + 1 columns) and of the logit gradients (T columns)."""
+    """Bound the errors of the states (T + 1 columns) and of the logit gradients (T columns).
+
+    `more` roundings befall each weight and the initial state before anything is computed.
+    """
     Whx, Wha, Wya, bh, by = (np.abs(value) for value in parameters)
-    H, V = Whx.shape
+    H = len(Whx)
     unit, smallest = precision.unit, precision.smallest
-    states, outputs = [unit * np.abs(trace.states[0])], []
+    states, outputs = [more * (unit * np.abs(trace.states[0]) + smallest)], []
     for t, (x, y) in enumerate(zip(trace.inputs, trace.targets, strict=True)):
-        before = np.abs(trace.states[t]) + states[t]
+        before = np.abs(trace.states[t]) + 2 * states[t]
         in_h = (
             Wha @ states[t]
-            + precision.gamma(H + 3) * (Wha @ before + Whx[:, [x]] + bh)
+            + precision.gamma(H + 2 + more) * (Wha @ before + Whx[:, [x]] + bh)
             + (H + 2) * smallest
         )
         a = np.abs(trace.states[t + 1])
-        steepest = 1.0 - np.maximum(a - in_h, 0.0) ** 2 + 4 * unit
-        in_a = np.minimum(steepest * in_h + 2 * TANH_EXP_ULPS * unit * a, 2.0) + smallest
+        in_tanh = 2 * TANH_EXP_ULPS * unit
+        steepest = 1.0 - np.maximum(a - 2 * in_h - in_tanh, 0.0) ** 2 + 4 * unit
+        in_a = np.minimum(steepest * in_h + in_tanh * a, 2.0) + smallest
         states.append(in_a)
 
-        sizes = Wya @ (a + in_a) + by
-        in_z = Wya @ in_a + precision.gamma(H + 2) * sizes + (H + 1) * smallest
-        # exp turns absolute errors into relative ones; logits may be shifted by their maximum.
-        in_exponent = in_z.max() + 2 * unit * sizes.max()
-        relative = np.expm1(2 * in_exponent + precision.gamma(V + 2) + 8 * TANH_EXP_ULPS * unit)
-        p = trace.probabilities[t]
-        in_p = np.minimum(p * np.minimum(relative * (1 + relative), 1e300), 1.0) + smallest
-        dz = p.copy()
-        dz[y] -= 1.0
-        outputs.append(in_p + unit * np.abs(dz))
+        sizes = Wya @ (a + 2 * in_a) + by
+        in_z = Wya @ in_a + precision.gamma(H + 1 + more) * sizes + (H + 1) * smallest
+        outputs.append(
+            _output_errors(parameters, trace, t, int(y), in_z.max(), sizes.max(), precision)
+        )
     return states, outputs
+
+
+def _output_errors(
+    parameters: Parameters,
+    trace: Trace,
+    t: int,
+    y: int,
+    in_z: float,
+    size: float,
+    precision: Precision,
+) -> np.ndarray:
+    """Bound the errors of p − onehot(y), for logits of at most `size` that are off by `in_z`."""
+    unit, smallest, V = precision.unit, precision.smallest, len(parameters.by)
+    in_exp = 2 * TANH_EXP_ULPS * unit
+    # Without a shift, exponentials of logits that are all far below 0 have lost bits.
+    highest = np.max(parameters.Wya @ trace.states[t + 1] + parameters.by) - in_z
+    lost = np.exp(np.log(in_exp) + np.log(smallest) + max(0.0, -highest))
+    # exp turns absolute errors into relative ones. The probability may be a quotient, or the
+    # exponential of a logarithm that was rounded.
+    relative = np.expm1(
+        2 * in_z
+        + unit * (6 * size + (2 * TANH_EXP_ULPS + 2) * np.log(V))
+        + 4 * in_exp
+        + precision.gamma(V + 2)
+        + V * lost
+    )
+    p = trace.probabilities[t]
+    in_p = p * np.minimum(relative * (1 + relative), 1e300) + lost * np.minimum(1 + relative, 1e300)
+    dz = p.copy()
+    dz[y] -= 1.0
+    return np.minimum(in_p, 1.0) + smallest + unit * np.abs(dz)
 
 
 def _backward_errors(
@@ -104,14 +149,15 @@ def _backward_errors(
     state_errors: list[np.ndarray],
     output_errors: list[np.ndarray],
     precision: Precision,
-    final_cotangent: np.ndarray | None,
+    final_cotangent: np.ndarray,
+    more: int,
 ) -> Bounds:
     Wha, Wya = np.abs(parameters.Wha), np.abs(parameters.Wya)
     (H, _), V, T = parameters.Wha.shape, len(parameters.by), len(trace.inputs)
     unit, smallest = precision.unit, precision.smallest
     errors, sizes = parameters.zeros_like(), parameters.zeros_like()
-    signal = np.zeros_like(parameters.bh) if final_cotangent is None else final_cotangent
-    in_signal = np.zeros_like(parameters.bh)
+    signal = final_cotangent
+    in_signal = more * (unit * np.abs(signal) + smallest)
     for t in reversed(range(T)):
         x, y = int(trace.inputs[t]), int(trace.targets[t])
         before, a = trace.states[t], trace.states[t + 1]
@@ -120,19 +166,17 @@ def _backward_errors(
         dz[y] -= 1.0
 
         da = parameters.Wya.T @ dz + signal
+        added = Wya.T @ (np.abs(dz) + 2 * in_dz) + np.abs(signal) + 2 * in_signal
         in_da = (
-            Wya.T @ in_dz
-            + in_signal
-            + precision.gamma(V + 2) * (Wya.T @ (np.abs(dz) + in_dz) + np.abs(signal) + in_signal)
-            + (V + 1) * smallest
+            Wya.T @ in_dz + in_signal + precision.gamma(V + 1 + more) * added + (V + 1) * smallest
         )
         slope = 1.0 - a**2
-        in_slope = 2 * np.abs(a) * in_a + in_a**2 + 3 * unit
+        in_slope = 2 * np.abs(a) * in_a + 3 * in_a**2 + 3 * unit
         dh = slope * da
         in_dh = (
-            in_slope * (np.abs(da) + in_da)
-            + slope * in_da
-            + 2 * unit * (np.abs(dh) + in_slope * np.abs(da))
+            in_slope * (np.abs(da) + 2 * in_da)
+            + (slope + in_slope) * in_da
+            + unit * (slope + 2 * in_slope) * (np.abs(da) + 2 * in_da)
             + smallest
         )
 
@@ -146,10 +190,12 @@ def _backward_errors(
 
         signal = parameters.Wha.T @ dh
         in_signal = (
-            Wha.T @ in_dh + precision.gamma(H + 1) * (Wha.T @ (np.abs(dh) + in_dh)) + H * smallest
+            Wha.T @ in_dh
+            + precision.gamma(H + more) * (Wha.T @ (np.abs(dh) + 2 * in_dh))
+            + H * smallest
         )
     for error, size in zip(errors, sizes, strict=True):
-        error += precision.gamma(T) * (size + error)
+        error += precision.gamma(T) * size
         error *= SLACK
     return Bounds(errors, in_signal * SLACK)
 
@@ -161,13 +207,13 @@ def _add(
     right: tuple[np.ndarray, np.ndarray],
     precision: Precision,
 ) -> None:
-    """Add what one product of inexact factors brings: its error, and its size."""
+    """Add what one product of inexact factors brings: its error, and how large it may come out."""
     (value, error), (other, other_error) = left, right
     value, other = np.abs(value), np.abs(other)
-    size = value * other
-    spread = error * other + value * other_error + error * other_error
-    errors += spread + precision.unit * (size + spread) + precision.smallest
-    sizes += size + spread
+    size = (value + 2 * error) * (other + 2 * other_error)
+    spread = error * other + value * other_error + 3 * error * other_error
+    errors += spread + precision.unit * size + precision.smallest
+    sizes += size + precision.unit * size + precision.smallest
 
 
 def largest_share(computed: Gradients, expected: Gradients, allowed: Gradients) -> dict[str, float]:
