@@ -99,7 +99,7 @@ def sample(
 
 
 def list_corpora() -> None:
-    """List the texts that are built in."""
+    """List the texts that have a name."""
     console = Console(highlight=False)
     for name, built_in in corpora.BUILT_IN.items():
         corpus = corpora.load(name)
@@ -110,3 +110,12 @@ def list_corpora() -> None:
             f"SHA-256 {corpus.sha256}",
         ):
             console.print(f"  {line}", soft_wrap=True)
+    for name, remote in corpora.REMOTE.items():
+        kept = corpora.cached_file(name)
+        console.print(name, style="bold")
+        for line in (
+            remote.description,
+            f"fetched to {kept}" if kept.exists() else f"fetched when first used, to {kept}",
+            f"SHA-256 {remote.sha256} (of {kept.name})",
+        ):
+            console.print(f"  {line}", soft_wrap=True, markup=False)
