@@ -1,0 +1,1 @@
+"""PyTorch implementations of the network; `fast` is the compiled CPU engine."""

@@ -1,0 +1,109 @@
+"""Matrix products whose operands live in cache: nothing is packed, every number read as it lies.
+
+The right factor and the result have contiguous rows of whole vectors (`layout.padded`); the left
+factor is read one number at a time, in any layout.
+"""
+
+from llvmlite import binding
+
+from .compiled import inlined, part
+from .tiles import multiply_rows, multiply_tile
+from .vectors import lanes_of, load, store
+
+ROWS = 4
+# A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
+_REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
+WIDEST = 5 if _REGISTERS == 32 else 2
+WIDEST_ROW = 20 if _REGISTERS == 32 else 12
+
+
+@part
+def multiply(C, A, B, depth):
+    """Compute C = A[:, :depth] @ B[:depth]; C has a multiple of ROWS rows, or one."""
+    if C.shape[0] == 1:
+        _multiply_row(C, A, B, depth)
+        return
+    lanes = lanes_of(C)
+    vectors = C.shape[1] // lanes
+    tiles = -(-vectors // WIDEST)
+    width = -(-vectors // tiles)
+    for tile in range(tiles):
+        n = min(tile * width, vectors - width) * lanes  # the last one may overlap
+        for m in range(0, C.shape[0], ROWS):
+            if width == 5:
+                multiply_tile(C, A, B, m, n, depth, ROWS, 5)
+            elif width == 4:
+                multiply_tile(C, A, B, m, n, depth, ROWS, 4)
+            elif width == 3:
+                multiply_tile(C, A, B, m, n, depth, ROWS, 3)
+            elif width == 2:
+                multiply_tile(C, A, B, m, n, depth, ROWS, 2)
+            elif width == 1:
+                multiply_tile(C, A, B, m, n, depth, ROWS, 1)
+
+
+@part
+def _multiply_row(C, A, B, depth):
+    lanes = lanes_of(C)
+    vectors = C.shape[1] // lanes
+    tiles = -(-vectors // WIDEST_ROW)
+    width = -(-vectors // tiles)
+    for tile in range(tiles):
+        n = min(tile * width, vectors - width) * lanes
+        if width == 20:
+            multiply_tile(C, A, B, 0, n, depth, 1, 20)
+        elif width == 19:
+            multiply_tile(C, A, B, 0, n, depth, 1, 19)
+        elif width == 18:
+            multiply_tile(C, A, B, 0, n, depth, 1, 18)
+        elif width == 17:
+            multiply_tile(C, A, B, 0, n, depth, 1, 17)
+        elif width == 16:
+            multiply_tile(C, A, B, 0, n, depth, 1, 16)
+        elif width == 15:
+            multiply_tile(C, A, B, 0, n, depth, 1, 15)
+        elif width == 14:
+            multiply_tile(C, A, B, 0, n, depth, 1, 14)
+        elif width == 13:
+            multiply_tile(C, A, B, 0, n, depth, 1, 13)
+        elif width == 12:
+            multiply_tile(C, A, B, 0, n, depth, 1, 12)
+        elif width == 11:
+            multiply_tile(C, A, B, 0, n, depth, 1, 11)
+        elif width == 10:
+            multiply_tile(C, A, B, 0, n, depth, 1, 10)
+        elif width == 9:
+            multiply_tile(C, A, B, 0, n, depth, 1, 9)
+        elif width == 8:
+            multiply_tile(C, A, B, 0, n, depth, 1, 8)
+        elif width == 7:
+            multiply_tile(C, A, B, 0, n, depth, 1, 7)
+        elif width == 6:
+            multiply_tile(C, A, B, 0, n, depth, 1, 6)
+        elif width == 5:
+            multiply_tile(C, A, B, 0, n, depth, 1, 5)
+        elif width == 4:
+            multiply_tile(C, A, B, 0, n, depth, 1, 4)
+        elif width == 3:
+            multiply_tile(C, A, B, 0, n, depth, 1, 3)
+        elif width == 2:
+            multiply_tile(C, A, B, 0, n, depth, 1, 2)
+        elif width == 1:
+            multiply_tile(C, A, B, 0, n, depth, 1, 1)
+
+
+@inlined
+def multiply_block(y, W, x, i):
+    """Compute y[0, i : i + lanes] = W[i : i + lanes] @ x[0], whole rows of a padded W."""
+    multiply_rows(y, W, x, i, 0)
+
+
+@part
+def transpose(out, matrix):
+    """Write the transposed matrix; both are padded to whole vectors in both directions."""
+    lanes = lanes_of(matrix)
+    for i in range(0, matrix.shape[0], lanes):
+        for j in range(0, matrix.shape[1], lanes):
+            for row in range(i, i + lanes):
+                for column in range(j, j + lanes):
+                    out[column, row] = matrix[row, column]
