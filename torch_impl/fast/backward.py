@@ -1,7 +1,7 @@
 """A window's backward pass: the signal from step to step, then each gradient a few rows at a time."""
 
 from .compiled import part
-from .products import ROWS, multiply
+from .products import ROWS, loose, multiply, multiply_row
 from .running_clip import (
     fold_hidden_bias,
     fold_input_weights,
@@ -9,7 +9,7 @@ from .running_clip import (
     fold_row,
     measure_reach,
 )
-from .vectors import fma, lanes_of, load, splat, store
+from .vectors import lanes_of, load, splat, store
 
 
 @part
@@ -19,7 +19,7 @@ def run_backward(weights, work, T, H, V, clip, safe):
     Expects what run_forward leaves. `safe` is running_clip.limit of the clip.
     """
     B = work.carried.shape[0]
-    multiply(work.from_logits, work.dz.T, weights.Wya, V)
+    multiply(work.from_logits, loose(work.dz.T), weights.Wya, V)
     propagate(weights, work, T, H)
     measure_reach(work, B)
     gradients = work.gradients
@@ -36,7 +36,11 @@ def propagate(weights, work, T, H):
     one = splat(work.dh, 1.0)
     for t in range(T - 1, -1, -1):
         if t < T - 1:
-            multiply(work.carried, work.dh[(t + 1) * B : (t + 2) * B], weights.Wha, H)
+            after = work.dh[(t + 1) * B : (t + 2) * B]
+            if B == 1:
+                multiply_row(work.carried, after, weights.Wha, H)
+            else:
+                multiply(work.carried, loose(after), weights.Wha, H)
         for b in range(B):
             n = t * B + b
             for i in range(0, work.dh.shape[1], unit):
@@ -52,7 +56,7 @@ def recurrent_rows(work, row, T, clip, safe):
     """Write rows row : row + ROWS of dWha to work.rows."""
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
-    multiply(work.rows, work.dh.T[row : row + ROWS], work.states, N)
+    multiply(work.rows, loose(work.dh.T[row : row + ROWS]), work.states, N)
     for r in range(ROWS):
         if not work.reach[0, row + r] < safe:
             fold_row(work.rows, r, work.dh, row + r, work.states, T, B, clip)
@@ -64,7 +68,7 @@ def output_rows(work, row, T, clip, safe):
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
     after = work.states[B:]
-    multiply(work.rows, work.dz[row : row + ROWS], after, N)
+    multiply(work.rows, loose(work.dz[row : row + ROWS]), after, N)
     for r in range(ROWS):
         if not work.reach_y[0, row + r] < safe:
             fold_row(work.rows, r, work.dz.T, row + r, after, T, B, clip)

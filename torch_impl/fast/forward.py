@@ -3,7 +3,7 @@
 import math
 
 from .compiled import part
-from .products import multiply, multiply_block, transpose
+from .products import loose, multiply, multiply_block, transpose
 from .transcendental import exp, tanh
 from .vectors import greater, lanes_of, load, select, splat, store
 
@@ -21,7 +21,7 @@ def run_forward(weights, work, T, lanes, H, V):
         for n in range(T * B):
             for h in range(i, i + unit):
                 work.by_unit[h, n] = work.states[n + B, h]
-    multiply(work.dz, weights.Wya, work.by_unit, H)
+    multiply(work.dz, loose(weights.Wya), work.by_unit, H)
     return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
 
 
@@ -36,10 +36,12 @@ def advance_states(weights, work, T):
         before = work.states[t * B : (t + 1) * B]
         after = work.states[(t + 1) * B : (t + 2) * B]
         if B > 1:
-            multiply(after, before, work.transposed, before.shape[1])
+            multiply(after, loose(before), work.transposed, before.shape[1])
         for b in range(B):
             x = work.inputs[t * B + b]
-            for i in range(0, after.shape[1], unit):
+            for column in range(0, after.shape[1], unit):
+                # Every other step goes upwards, from the rows of Wha that are still in L1.
+                i = column if t % 2 == 0 else after.shape[1] - unit - column
                 if B == 1:
                     multiply_block(after, weights.Wha, before, i)
                 h = load(after, b, i) + load(weights.Wxh, x, i) + load(weights.bh, 0, i)

@@ -2,12 +2,11 @@
 
 import math
 
-import numpy as np
-
 from .backward import output_rows, recurrent_rows, run_backward
 from .compiled import kernel, part
 from .forward import run_forward
-from .products import ROWS
+from .products import ROWS, copy_rows
+from .vectors import lanes_of, splat, store
 from .update import update_parameters
 
 KEPT, ADDED = 0.999, 0.001  # of the smoothed loss, as reference/training.py has them
@@ -34,6 +33,13 @@ def read_window(work, text, position, T, lanes, V):
     return True
 
 
+@part
+def zero_rows(matrix, count):
+    for row in range(count):
+        for j in range(0, matrix.shape[1], lanes_of(matrix)):
+            store(matrix, row, j, splat(matrix, 0.0))
+
+
 @kernel
 def train(
     weights, sums, hidden, work, text, position, smooth_loss, T, lanes, H, V, rate, clip, safe, out
@@ -50,9 +56,9 @@ def train(
         begin = position
         if begin + T + 1 > section:
             begin = 0
-            work.states[:B] = 0.0
+            zero_rows(work.states, B)
         else:
-            work.states[:B] = hidden
+            copy_rows(work.states, 0, hidden)
         if not read_window(work, text, begin, T, lanes, V):
             return iteration, OUTSIDE, position, smooth_loss
         loss = run_forward(weights, work, T, lanes, H, V)
@@ -62,7 +68,7 @@ def train(
             return iteration, NOT_FINITE, position, smooth_loss
         used = run_backward(weights, work, T, H, V, clip, safe)
         update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe)
-        hidden[:] = work.states[T * B :]
+        copy_rows(hidden, 0, work.states[T * B :])
         position = begin + T
         smooth_loss = smooth_loss * KEPT + loss * ADDED
     return out.shape[1], DONE, position, smooth_loss
@@ -73,18 +79,16 @@ def differentiate(weights, gradients, work, T, lanes, H, V, clip, safe):
     """Write the gradients of the window in `work` to `gradients`; return its loss in nats."""
     loss = run_forward(weights, work, T, lanes, H, V)
     used = run_backward(weights, work, T, H, V, clip, safe)
-    gradients.Wxh[:] = work.gradients.Wxh
+    copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
     for u in range(used):
-        work.gradients.Wxh[work.used[u]] = 0.0
+        zero_rows(work.gradients.Wxh[work.used[u]:], 1)
     for row in range(0, H, ROWS):
         recurrent_rows(work, row, T, clip, safe)
-        gradients.Wha[row : row + ROWS] = work.rows
+        copy_rows(gradients.Wha, row, work.rows)
     for row in range(0, V, ROWS):
         output_rows(work, row, T, clip, safe)
-        gradients.Wya[row : row + ROWS] = work.rows
-    gradients.bh[:] = work.gradients.bh
-    gradients.by[:] = work.gradients.by
+        copy_rows(gradients.Wya, row, work.rows)
+    copy_rows(gradients.bh, 0, work.gradients.bh)
+    copy_rows(gradients.by, 0, work.gradients.by)
     return loss
 
-
-FLOATS = (np.float32, np.float64)

@@ -4,8 +4,8 @@ V symbols, H hidden units, T characters a window, B lanes. The padding is zero a
 every kernel maps zeros there to zeros. Whx lies transposed, so that a symbol's column is a row.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from .products import ROWS
 from .vectors import REGISTER_BYTES
 
+NAMES = ("Whx", "Wha", "Wya", "bh", "by")
 PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
 
 
@@ -79,11 +80,52 @@ class Storage:
         shapes = ((v, h), (h, h), (v, h), (1, h), (1, v))
         return cls(H, V, dtype, tuple(torch.zeros(shape, dtype=dtype) for shape in shapes))
 
+    @property
+    def Whx(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[0].T[: self.H, : self.V]
+
+    @property
+    def Wha(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[1][: self.H, : self.H]
+
+    @property
+    def Wya(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[2][: self.V, : self.H]
+
+    @property
+    def bh(self) -> torch.Tensor:
+        return self.tensors[3].T[: self.H]
+
+    @property
+    def by(self) -> torch.Tensor:
+        return self.tensors[4].T[: self.V]
+
     def __iter__(self) -> Iterator[torch.Tensor]:
-        """Give views in the order Whx, Wha, Wya, bh, by; writing to them writes the storage."""
-        Wxh, Wha, Wya, bh, by = self.tensors
-        H, V = self.H, self.V
-        return iter((Wxh.T[:H, :V], Wha[:H, :H], Wya[:V, :H], bh.T[:H], by.T[:V]))
+        """Give the five views in the order Whx, Wha, Wya, bh, by."""
+        return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
+
+    def copy(self) -> "Storage":
+        return replace(self, tensors=tuple(tensor.clone() for tensor in self.tensors))
+
+    def fill(self, values: Iterable[torch.Tensor | np.ndarray], name: str) -> None:
+        """Copy five tensors or arrays in, converting to this dtype.
+
+        Raises ValueError for another number of them or another shape, TypeError for values that
+        are not real floating-point numbers.
+        """
+        given = [torch.as_tensor(value) for value in values]
+        if len(given) != len(NAMES):
+            raise ValueError(f"{name} must be the five of {', '.join(NAMES)}, got {len(given)}")
+        for field, view, value in zip(NAMES, self, given, strict=True):
+            if value.shape != view.shape:
+                raise ValueError(
+                    f"{name} must fit {self.H} hidden units and {self.V} symbols: expected "
+                    f"{field} of shape {tuple(view.shape)}, got {tuple(value.shape)}"
+                )
+            if not value.is_floating_point():
+                raise TypeError(f"{name} must hold floating-point numbers, got {value.dtype}")
+        for view, value in zip(self, given, strict=True):
+            view.copy_(value)
 
     def arrays(self) -> Arrays:
         return Arrays(*(tensor.numpy() for tensor in self.tensors))

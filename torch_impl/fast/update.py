@@ -3,7 +3,7 @@
 from .backward import output_rows, recurrent_rows
 from .compiled import inlined, part
 from .products import ROWS
-from .vectors import fma, lanes_of, load, splat, sqrt, store
+from .vectors import lanes_of, load, splat, sqrt, store
 
 EPSILON = 1e-8  # inside the square root; most libraries add it outside
 
