@@ -81,7 +81,7 @@ def differentiate(weights, gradients, work, T, lanes, H, V, clip, safe):
     used = run_backward(weights, work, T, H, V, clip, safe)
     copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
     for u in range(used):
-        zero_rows(work.gradients.Wxh[work.used[u]:], 1)
+        zero_rows(work.gradients.Wxh[work.used[u] :], 1)
     for row in range(0, H, ROWS):
         recurrent_rows(work, row, T, clip, safe)
         copy_rows(gradients.Wha, row, work.rows)
@@ -91,4 +91,3 @@ def differentiate(weights, gradients, work, T, lanes, H, V, clip, safe):
     copy_rows(gradients.bh, 0, work.gradients.bh)
     copy_rows(gradients.by, 0, work.gradients.by)
     return loss
-

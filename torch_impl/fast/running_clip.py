@@ -15,7 +15,7 @@ def limit(clip: float, terms: int, dtype: np.dtype) -> float:
     `terms` is how many products are summed, over steps and lanes. The margin covers the rounding
     of the reach, of the sums that it bounds, and of the states' sizes.
     """
-    return clip * (1.0 - 8.0 * (terms + 8) * float(np.finfo(dtype).eps))
+    return clip * max(0.0, 1.0 - 8.0 * (terms + 8) * float(np.finfo(dtype).eps))
 
 
 @inlined

@@ -148,8 +148,11 @@ def _fold(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: int, distance:
     i32 = ir.IntType(32)
     low, high = [], []
     for lane in range(lanes):
-        first, second = (lane, lane + distance) if not lane & distance else (
-            lanes + lane - distance, lanes + lane)
+        first, second = (
+            (lane, lane + distance)
+            if not lane & distance
+            else (lanes + lane - distance, lanes + lane)
+        )
         low.append(i32(first))
         high.append(i32(second))
     shape = ir.VectorType(i32, lanes)
