@@ -75,7 +75,7 @@ class Versions(Strict):
 class Config(Strict):
     """A run's settings. Losses are natural logarithms; `clip` null means none."""
 
-    engine: Literal["numpy", "torch"]
+    engine: Literal["numpy", "torch", "fast"]
     dtype: Literal["float64", "float32"]
     hidden_size: int = Field(gt=0)
     seq_length: int = Field(gt=0)

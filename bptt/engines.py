@@ -12,7 +12,7 @@ from .config import Config
 from .errors import InputError
 
 PARAMETER_NAMES = ("Whx", "Wha", "Wya", "bh", "by")
-ENGINES = ("numpy", "torch")
+ENGINES = ("numpy", "torch", "fast")
 DTYPES = ("float64", "float32")
 
 
@@ -31,6 +31,13 @@ class Training(Protocol):
     def step(self) -> Step: ...
 
     def __iter__(self) -> Iterator[Step]: ...
+
+
+@runtime_checkable
+class ManyAtOnce(Training, Protocol):
+    """A Training that takes many iterations in one call, and may take fewer than asked for."""
+
+    def advance(self, iterations: int) -> list[Step]: ...
 
 
 def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
@@ -53,14 +60,22 @@ def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
                     f"--engine torch does both"
                 )
             return reference.Training(text, **settings)
-        case "torch":
+        case "torch" | "fast":
             import torch  # only here: it takes longer to import than everything else
 
             import torch_impl
 
             torch.set_num_threads(1)  # the same bits whatever the number of cores
-            dtype = getattr(torch, config.dtype)
-            return torch_impl.Training(torch.from_numpy(text), dtype=dtype, **settings)
+            settings |= {"text": torch.from_numpy(text), "dtype": getattr(torch, config.dtype)}
+            if config.engine == "torch":
+                return torch_impl.Training(**settings)
+            try:
+                from torch_impl import fast
+            except ModuleNotFoundError as error:
+                raise InputError(
+                    f"the fast engine needs {error.name}: pip install {error.name}"
+                ) from error
+            return fast.Training(**settings)
 
 
 def to_arrays(training: Training) -> dict[str, np.ndarray]:
@@ -79,17 +94,24 @@ def _named_sums(accumulators: Iterable[Any]) -> dict[str, Any]:
 
 def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
     """Give a training the numbers of `to_arrays`, from whichever engine of the same dtype."""
-    kind = type(training.parameters)
-    training.parameters = kind(*_own(training, [arrays[name] for name in PARAMETER_NAMES]))
-    sums = [arrays[f"sums.{name}"] for name in PARAMETER_NAMES]
-    training.accumulators = kind(*_own(training, sums))
-    (training.hidden_state,) = _own(training, [arrays["hidden_state"]])
+    for name, prefix in (("parameters", ""), ("accumulators", "sums.")):
+        values = [arrays[prefix + part] for part in PARAMETER_NAMES]
+        setattr(training, name, _as_engine_has_them(training, values))
+    training.hidden_state = _own(training, arrays["hidden_state"])
 
 
-def _own(training: Training, arrays: list[np.ndarray]) -> list[Any]:
-    """Return the arrays as the engine has them."""
+def _as_engine_has_them(training: Training, arrays: list[np.ndarray]) -> Any:
+    own = [_own(training, array) for array in arrays]
     if isinstance(training, reference.Training):
-        return list(arrays)
+        return reference.Parameters(*own)
+    from torch_impl import Parameters
+
+    return Parameters(*own)
+
+
+def _own(training: Training, array: np.ndarray) -> Any:
+    if isinstance(training, reference.Training):
+        return array
     import torch
 
-    return [torch.from_numpy(array) for array in arrays]
+    return torch.from_numpy(array)

@@ -12,9 +12,11 @@ from reference import Step
 from . import checkpoint, log
 from .config import Config
 from .display import Display
-from .engines import Training, to_arrays
+from .engines import ManyAtOnce, Training, to_arrays
 from .errors import InputError, explained
 from .run_folder import RunFolder
+
+LONGEST_TURN = 500  # iterations between two looks for a signal
 
 
 class StopRequest:
@@ -62,19 +64,18 @@ def run(
             np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
         ):
             begun = time.perf_counter() - seconds
-            for step in training:
-                if _is_due(step, config):
-                    entry = _entry(step, config, time.perf_counter() - begun)
-                    lines.add(entry)
-                    display.show(entry)
-                last = stop.signal is not None or step.iteration == config.iterations
-                if last or step.iteration % config.checkpoint_every == 0:
+            while training.iteration < config.iterations and stop.signal is None:
+                for step in _take(training, config):
+                    if _is_due(step, config):
+                        entry = _entry(step, config, time.perf_counter() - begun)
+                        lines.add(entry)
+                        display.show(entry)
+                ends = stop.signal is not None or training.iteration == config.iterations
+                if ends or training.iteration % config.checkpoint_every == 0:
                     _refuse_broken(training)
                     lines.flush()
                     checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
-                    saved = step.iteration
-                if last:
-                    break
+                    saved = training.iteration
     except FloatingPointError as error:
         folder.draw(config)
         raise InputError(
@@ -88,6 +89,15 @@ def run(
         ) from error
     folder.draw(config)
     return stop.signal
+
+
+def _take(training: Training, config: Config) -> list[Step]:
+    """Take an iteration, or as many as the engine can up to the next checkpoint."""
+    if not isinstance(training, ManyAtOnce):
+        return [training.step()]
+    to_checkpoint = config.checkpoint_every - training.iteration % config.checkpoint_every
+    left = config.iterations - training.iteration
+    return training.advance(min(to_checkpoint, left, LONGEST_TURN))
 
 
 def _is_due(step: Step, config: Config) -> bool:

@@ -1,9 +1,11 @@
 """The reference's twin in PyTorch tensors, wired by hand: no autograd in its training path.
 
-Its files, functions and lines stand in the reference's order. Open the two side by side.
+Its files, functions and lines stand in the reference's order. Open the two side by side. Beside it
+stand the compiled engine (`fast`) and its nn.Module, `ElmanRNN`.
 """
 
 from .adagrad import update as update
+from .elman import ElmanRNN as ElmanRNN
 from .rnn import Gradients as Gradients
 from .rnn import Parameters as Parameters
 from .rnn import Trace as Trace

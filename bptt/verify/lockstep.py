@@ -68,6 +68,24 @@ def _start_twin(dtype: torch.dtype) -> Start:
     return start
 
 
+def _compiled(
+    parameters: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: Any
+) -> torch_impl.Gradients:
+    from torch_impl import fast
+
+    window = fast.differentiate_window(parameters, inputs, targets, state, clip)
+    return torch_impl.Gradients(*window.gradients)
+
+
+def _start_compiled(dtype: torch.dtype) -> Start:
+    def start(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
+        from torch_impl import fast  # only here: numba takes a second to import
+
+        return fast.Training(text, hyperparameters, dtype=dtype, **more)
+
+    return start
+
+
 def _start_nudged(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
     training = reference.Training(text, hyperparameters, **more)
     signs = np.random.default_rng(0)
@@ -86,6 +104,18 @@ CONTENDERS = {
         FLOAT32,
         _over_tensors(_twin, torch.float32),
         _start_twin(torch.float32),
+    ),
+    "fast": Contender(
+        "the compiled engine",
+        FLOAT64,
+        _over_tensors(_compiled, torch.float64),
+        _start_compiled(torch.float64),
+    ),
+    "fast-float32": Contender(
+        "the compiled engine in float32",
+        FLOAT32,
+        _over_tensors(_compiled, torch.float32),
+        _start_compiled(torch.float32),
     ),
     "autograd": Contender(
         "autograd's share of each step, folded with the running clip",

@@ -1,0 +1,87 @@
+"""A window's forward pass: the hidden states one after another, then all logits at once."""
+
+import math
+
+from .compiled import part
+from .products import loose, multiply, multiply_block, transpose
+from .transcendental import exp, tanh
+from .vectors import greater, lanes_of, load, select, splat, store
+
+
+@part
+def run_forward(weights, work, T, lanes, H, V):
+    """Fill states and dz from the first states and the inputs; return the loss in nats.
+
+    The loss is the sum over steps and lanes. The indices must have been checked.
+    """
+    advance_states(weights, work, T)
+    B = work.carried.shape[0]
+    unit = lanes_of(work.states)
+    for i in range(0, work.states.shape[1], unit):
+        for n in range(T * B):
+            for h in range(i, i + unit):
+                work.by_unit[h, n] = work.states[n + B, h]
+    multiply(work.dz, loose(weights.Wya), work.by_unit, H)
+    return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
+
+
+@part
+def advance_states(weights, work, T):
+    """Compute every step's state: tanh(Wha a + Whx[:, x] + bh)."""
+    B = work.carried.shape[0]
+    unit = lanes_of(work.states)
+    if B > 1:
+        transpose(work.transposed, weights.Wha)
+    for t in range(T):
+        before = work.states[t * B : (t + 1) * B]
+        after = work.states[(t + 1) * B : (t + 2) * B]
+        if B > 1:
+            multiply(after, loose(before), work.transposed, before.shape[1])
+        for b in range(B):
+            x = work.inputs[t * B + b]
+            for column in range(0, after.shape[1], unit):
+                # Every other step goes upwards, from the rows of Wha that are still in L1.
+                i = column if t % 2 == 0 else after.shape[1] - unit - column
+                if B == 1:
+                    multiply_block(after, weights.Wha, before, i)
+                h = load(after, b, i) + load(weights.Wxh, x, i) + load(weights.bh, 0, i)
+                store(after, b, i, tanh(h))
+
+
+@part
+def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
+    """Turn products Wya a into the loss's gradient by the logits; return the loss in nats.
+
+    Works on vectors of time steps. The largest logit is subtracted first, so nothing overflows;
+    a logit that is NaN or infinite makes the loss NaN or infinite.
+    """
+    unit = lanes_of(dz)
+    N = targets.shape[0]
+    loss = 0.0
+    for n in range(0, dz.shape[1], unit):
+        largest = splat(dz, -math.inf)
+        for v in range(V):
+            z = load(dz, v, n) + splat(dz, by[0, v])
+            store(dz, v, n, z)
+            largest = select(greater(largest, z), largest, z)
+        store(scratch, 0, n, largest)
+        for m in range(n, min(n + unit, N)):
+            if m % B < lanes:
+                loss += scratch[0, m] - dz[targets[m], m]
+        denominator = splat(dz, 0.0)
+        for v in range(V):
+            e = exp(load(dz, v, n) - largest)
+            store(dz, v, n, e)
+            denominator = denominator + e
+        for v in range(V):
+            store(dz, v, n, load(dz, v, n) / denominator)
+        store(scratch, 0, n, denominator)
+        for m in range(n, min(n + unit, N)):
+            if m % B < lanes:
+                loss += math.log(scratch[0, m])
+                dz[targets[m], m] -= 1.0
+    for m in range(dz.shape[1]):
+        if m >= N or m % B >= lanes:
+            for v in range(V):
+                dz[v, m] = 0.0
+    return loss

@@ -1,0 +1,158 @@
+"""Where the numbers lie: torch storage with whole vectors in each row, zeros in the padding.
+
+V symbols, H hidden units, T characters a window, B lanes. The padding is zero and stays zero:
+every kernel maps zeros there to zeros. Whx lies transposed, so that a symbol's column is a row.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .products import ROWS
+from .vectors import REGISTER_BYTES
+
+NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
+
+
+class Arrays(NamedTuple):
+    """The five parameters as kernels see them: numpy views of the padded storage."""
+
+    Wxh: np.ndarray  # (V, H) padded
+    Wha: np.ndarray  # (H, H)
+    Wya: np.ndarray  # (V, H)
+    bh: np.ndarray  # (1, H)
+    by: np.ndarray  # (1, V)
+
+
+class Workspace(NamedTuple):
+    """What a window needs beside the weights. Row n of a step's lanes is t * lanes + lane."""
+
+    inputs: np.ndarray  # (T B)
+    targets: np.ndarray  # (T B)
+    states: np.ndarray  # (T B + B, H); the first B rows are what the window begins with
+    by_unit: np.ndarray  # (H, T B): the states after each step, transposed
+    dz: np.ndarray  # (V, T B): logits, then probabilities, then their gradients
+    scratch: np.ndarray  # (1, T B)
+    from_logits: np.ndarray  # (T B, H): Wyaᵀ dz
+    carried: np.ndarray  # (B, H): Whaᵀ dh of the step after
+    dh: np.ndarray  # (T B, H)
+    reach: np.ndarray  # (1, H): how far the sums of a row of dWha can get
+    reach_y: np.ndarray  # (1, V): the same for dWya
+    rows: np.ndarray  # (ROWS, H): a few rows of a gradient
+    gradients: Arrays  # dWxh is kept zero between windows
+    used: np.ndarray  # (V,): the symbols of the window
+    transposed: np.ndarray  # (H, H): Wha transposed, for lanes
+
+
+def block(dtype: torch.dtype) -> int:
+    """Return what sizes are rounded up to: whole vectors, and whole tiles."""
+    return max(REGISTER_BYTES // dtype.itemsize, ROWS)
+
+
+def padded(size: int, dtype: torch.dtype) -> int:
+    """Round a size up to whole blocks, and away from lengths that caches dislike."""
+    unit = block(dtype)
+    size = -(-size // unit) * unit
+    return size + unit if size * dtype.itemsize % PAGE_BYTES == 0 else size
+
+
+def padded_lanes(lanes: int) -> int:
+    """Round several lanes up to whole tiles; one lane has kernels of its own."""
+    return lanes if lanes == 1 else -(-lanes // ROWS) * ROWS
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Five padded tensors, and views of them in the notebook's shapes."""
+
+    H: int
+    V: int
+    dtype: torch.dtype
+    tensors: tuple[torch.Tensor, ...]
+
+    @classmethod
+    def zeros(cls, H: int, V: int, dtype: torch.dtype) -> "Storage":
+        h, v = padded(H, dtype), padded(V, dtype)
+        shapes = ((v, h), (h, h), (v, h), (1, h), (1, v))
+        return cls(H, V, dtype, tuple(torch.zeros(shape, dtype=dtype) for shape in shapes))
+
+    @property
+    def Whx(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[0].T[: self.H, : self.V]
+
+    @property
+    def Wha(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[1][: self.H, : self.H]
+
+    @property
+    def Wya(self) -> torch.Tensor:  # noqa: N802
+        return self.tensors[2][: self.V, : self.H]
+
+    @property
+    def bh(self) -> torch.Tensor:
+        return self.tensors[3].T[: self.H]
+
+    @property
+    def by(self) -> torch.Tensor:
+        return self.tensors[4].T[: self.V]
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        """Give the five views in the order Whx, Wha, Wya, bh, by."""
+        return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
+
+    def copy(self) -> "Storage":
+        return replace(self, tensors=tuple(tensor.clone() for tensor in self.tensors))
+
+    def fill(self, values: Iterable[torch.Tensor | np.ndarray], name: str) -> None:
+        """Copy five tensors or arrays in, converting to this dtype.
+
+        Raises ValueError for another number of them or another shape, TypeError for values that
+        are not real floating-point numbers.
+        """
+        given = [torch.as_tensor(value) for value in values]
+        if len(given) != len(NAMES):
+            raise ValueError(f"{name} must be the five of {', '.join(NAMES)}, got {len(given)}")
+        for field, view, value in zip(NAMES, self, given, strict=True):
+            if value.shape != view.shape:
+                raise ValueError(
+                    f"{name} must fit {self.H} hidden units and {self.V} symbols: expected "
+                    f"{field} of shape {tuple(view.shape)}, got {tuple(value.shape)}"
+                )
+            if not value.is_floating_point():
+                raise TypeError(f"{name} must hold floating-point numbers, got {value.dtype}")
+        for view, value in zip(self, given, strict=True):
+            view.copy_(value)
+
+    def arrays(self) -> Arrays:
+        return Arrays(*(tensor.numpy() for tensor in self.tensors))
+
+
+def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspace:
+    """Allocate for windows of T characters in `lanes` lanes."""
+    B = padded_lanes(lanes)
+    h, v, n = padded(H, dtype), padded(V, dtype), padded(T * B, dtype)
+
+    def array(*shape: int) -> np.ndarray:
+        return torch.zeros(shape, dtype=dtype).numpy()
+
+    return Workspace(
+        inputs=np.zeros(T * B, np.int64),
+        targets=np.zeros(T * B, np.int64),
+        states=array(T * B + B, h),
+        by_unit=array(h, n),
+        dz=array(v, n),
+        scratch=array(1, n),
+        from_logits=array(n, h),
+        carried=array(B, h),
+        dh=array(n, h),
+        reach=array(1, h),
+        reach_y=array(1, v),
+        rows=array(ROWS, h),
+        gradients=Storage.zeros(H, V, dtype).arrays(),
+        used=np.zeros(V, np.int64),
+        transposed=array(h, h) if lanes > 1 else array(1, 1),
+    )

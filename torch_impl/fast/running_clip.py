@@ -1,0 +1,129 @@
+"""The running clip: which rows it can't reach, and the exact fold of those it might.
+
+The proof that the rest may be summed in any order is in docs/running-clip.md.
+"""
+
+import numpy as np
+
+from .compiled import inlined, part
+from .vectors import absolute, fma, greater, lanes_of, load, select, splat, store, total
+
+
+def limit(clip: float, terms: int, dtype: np.dtype) -> float:
+    """Return what a row's reach must stay below for the clip not to act on it.
+
+    `terms` is how many products are summed, over steps and lanes. The margin covers the rounding
+    of the reach, of the sums that it bounds, and of the states' sizes.
+    """
+    return clip * max(0.0, 1.0 - 8.0 * (terms + 8) * float(np.finfo(dtype).eps))
+
+
+@inlined
+def bounded(sums, clip):
+    """Clip each lane to ±clip; NaN stays."""
+    high, low = splat(sums, clip), splat(sums, -clip)
+    return select(greater(sums, high), high, select(greater(low, sums), low, sums))
+
+
+@part
+def measure_reach(work, B):
+    """Set how far the running sums of each row of dWha and dWya can get from zero.
+
+    A state that came out of tanh is at most 1 in size; those given from outside may be larger.
+    """
+    unit = lanes_of(work.dh)
+    N = work.inputs.shape[0]
+    first = splat(work.dh, 0.0)
+    for b in range(B):
+        for i in range(0, work.states.shape[1], unit):
+            size = absolute(load(work.states, b, i))
+            first = select(greater(first, size), first, size)
+    store(work.reach, 0, 0, first)
+    largest = 1.0
+    for lane in range(unit):
+        size = work.reach[0, lane]
+        largest = largest if largest >= size else size  # NaN is taken over
+    weight = splat(work.dh, largest)
+    for i in range(0, work.dh.shape[1], unit):
+        reach = splat(work.dh, 0.0)
+        for n in range(B):
+            reach = fma(absolute(load(work.dh, n, i)), weight, reach)
+        for n in range(B, N):
+            reach = reach + absolute(load(work.dh, n, i))
+        store(work.reach, 0, i, reach)
+    for v in range(work.reach_y.shape[1]):
+        reach = splat(work.dz, 0.0)
+        for n in range(0, work.dz.shape[1], unit):
+            reach = reach + absolute(load(work.dz, v, n))
+        work.reach_y[0, v] = total(reach)
+
+
+@part
+def fold_row(out, row, signal, column, factors, T, B, clip):
+    """Sum a gradient's row the notebook's way: from the last step, clipped after each step.
+
+    Entry j gets Σ over t and lanes of signal[n, column] * factors[n, j].
+    """
+    for j in range(0, out.shape[1], lanes_of(out)):
+        sums = splat(out, 0.0)
+        for t in range(T - 1, -1, -1):
+            step = splat(out, 0.0)
+            for n in range(t * B, (t + 1) * B):
+                step = fma(splat(out, signal[n, column]), load(factors, n, j), step)
+            sums = bounded(sums + step, clip)
+        store(out, row, j, sums)
+
+
+@part
+def fold_hidden_bias(out, dh, T, B, clip):
+    """Sum dbh with the running clip; it is cheap enough to need no bound."""
+    for i in range(0, out.shape[1], lanes_of(out)):
+        sums = splat(out, 0.0)
+        for t in range(T - 1, -1, -1):
+            for n in range(t * B, (t + 1) * B):
+                sums = sums + load(dh, n, i)
+            sums = bounded(sums, clip)
+        store(out, 0, i, sums)
+
+
+@part
+def fold_output_bias(out, dz, reach, safe, T, B, clip):
+    """Sum dby with the running clip, step by step only where the clip could act."""
+    for v in range(out.shape[1]):
+        if reach[0, v] < safe:
+            sums = splat(out, 0.0)
+            for n in range(0, dz.shape[1], lanes_of(out)):
+                sums = sums + load(dz, v, n)
+            out[0, v] = total(sums)
+        else:
+            lone = 0.0 * clip
+            for t in range(T - 1, -1, -1):
+                for n in range(t * B, (t + 1) * B):
+                    lone += dz[v, n]
+                lone = clip if lone > clip else (-clip if lone < -clip else lone)
+            out[0, v] = lone
+
+
+@part
+def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
+    """Sum dWhx, transposed, into rows that are zero; return how many symbols were used.
+
+    Their indices come in `used`. Only a step's own symbols are touched, so this needs no bound.
+    """
+    count = 0
+    for t in range(T - 1, -1, -1):
+        for n in range(t * B, (t + 1) * B):
+            known = False
+            for u in range(count):
+                if used[u] == inputs[n]:
+                    known = True
+                    break
+            if not known:
+                used[count] = inputs[n]
+                count += 1
+            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+                store(dWxh, inputs[n], i, load(dWxh, inputs[n], i) + load(dh, n, i))
+        for n in range(t * B, (t + 1) * B):
+            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+                store(dWxh, inputs[n], i, bounded(load(dWxh, inputs[n], i), clip))
+    return count

@@ -1,0 +1,34 @@
+"""Let the network write while it trains: greedily, as reference/sampling.py does.
+
+Writing is rare and short, so plain tensor operations do.
+"""
+
+import torch
+from jaxtyping import Float
+
+from reference import Vocabulary
+
+from .layout import Storage
+
+
+def write(
+    parameters: Storage,
+    vocabulary: Vocabulary,
+    state: Float[torch.Tensor, "H 1"],
+    first: int,
+    length: int = 100,
+) -> str:
+    """Return the symbol `first` and `length` more.
+
+    Where several symbols are equally probable, all of them are fed back at once and the first is
+    written.
+    """
+    written = [first]
+    from_input = parameters.Whx[:, first : first + 1]
+    for _ in range(length):
+        state = torch.tanh(parameters.Wha @ state + from_input + parameters.bh)
+        p = torch.softmax(parameters.Wya @ state + parameters.by, dim=0)
+        likeliest = (p == p.max()).to(p.dtype)
+        written.append(int(torch.argmax(likeliest)))
+        from_input = parameters.Whx @ likeliest
+    return "".join(vocabulary.symbols[index] for index in written)

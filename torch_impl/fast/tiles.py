@@ -1,0 +1,162 @@
+"""The two inner loops that every matrix product of the engine is made of, sums kept in registers.
+
+They are written in LLVM's language because no loop in Python keeps a block of sums in registers
+with certainty. Nothing checks sizes here; `products` is the door.
+"""
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from .vectors import Vector, broadcast, element_pointer, load_at, store_at
+
+
+@intrinsic
+def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
+    """Compute C[m : m + rows, n : n + width * lanes] = A[m : m + rows, :depth] @ B[:depth, n : …].
+
+    The literals `rows` and `width` fix how many sums are kept in registers.
+    """
+    if not isinstance(rows, types.IntegerLiteral) or not isinstance(width, types.IntegerLiteral):
+        return None
+    vector = Vector(C.dtype)
+    R, W = rows.literal_value, width.literal_value
+
+    def emit(context, builder, signature, args):
+        C_, A_, B_, m_, n_, depth_, _, _ = args
+        intp = m_.type
+
+        def at(kind, array, row, column):
+            return element_pointer(context, builder, kind, array, (row, column))
+
+        a_view = context.make_array(A)(context, builder, A_)
+        b_view = context.make_array(B)(context, builder, B_)
+        a_row, a_step = cgutils.unpack_tuple(builder, a_view.strides)
+        b_step = cgutils.unpack_tuple(builder, b_view.strides)[0]
+        byte = ir.IntType(8).as_pointer()
+        a_start = builder.bitcast(at(A, A_, m_, intp(0)), byte)
+        b_start = builder.bitcast(at(B, B_, intp(0), n_), byte)
+        i8 = ir.IntType(8)
+
+        def skip(pointer, offset):
+            return builder.gep(pointer, [offset], source_etype=i8)
+
+        number = context.get_value_type(C.dtype)
+        before = builder.block
+        loop = builder.append_basic_block("depth")
+        done = builder.append_basic_block("stored")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(intp)
+        k.add_incoming(intp(0), before)
+        a = builder.phi(byte)
+        a.add_incoming(a_start, before)
+        b = builder.phi(byte)
+        b.add_incoming(b_start, before)
+        zero = ir.Constant(vector.llvm, [0.0] * vector.lanes)
+        sums = [[builder.phi(vector.llvm) for _ in range(W)] for _ in range(R)]
+        factors = [
+            load_at(builder, skip(b, intp(w * vector.lanes * vector.scalar.bitwidth // 8)), vector)
+            for w in range(W)
+        ]
+        fma = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector.llvm, [vector.llvm] * 3),
+            f"llvm.fmuladd.v{vector.lanes}f{vector.scalar.bitwidth}",
+        )
+        for r in range(R):
+            pointer = skip(a, builder.mul(a_row, intp(r)))
+            lone = builder.load(builder.bitcast(pointer, number.as_pointer()), typ=number)
+            spread = broadcast(builder, lone, vector.llvm)
+            for w in range(W):
+                sums[r][w].add_incoming(zero, before)
+                grown = builder.call(fma, [spread, factors[w], sums[r][w]])
+                sums[r][w].add_incoming(grown, loop)
+        after = builder.add(k, intp(1))
+        k.add_incoming(after, loop)
+        a.add_incoming(skip(a, a_step), loop)
+        b.add_incoming(skip(b, b_step), loop)
+        builder.cbranch(builder.icmp_signed("<", after, depth_), loop, done)
+        builder.position_at_end(done)
+        for r in range(R):
+            for w in range(W):
+                column = builder.add(n_, intp(w * vector.lanes))
+                pointer = at(C, C_, builder.add(m_, intp(r)), column)
+                store_at(builder, sums[r][w].incomings[1][0], pointer, vector)
+        return context.get_dummy_value()
+
+    intp = types.intp
+    return types.void(C, A, B, intp, intp, intp, rows, width), emit
+
+
+@intrinsic
+def multiply_rows(typingctx, y, W, x, i, row):
+    """Compute y[row, i : i + lanes] = W[i : i + lanes, :] @ x[row, :] over all of W's columns.
+
+    As many rows at once as a vector has lanes, so that the sums over the lanes are shared.
+    """
+    vector = Vector(W.dtype)
+    lanes = vector.lanes
+
+    def emit(context, builder, signature, args):
+        y_, W_, x_, i_, row_ = args
+        intp = i_.type
+        view = context.make_array(W)(context, builder, W_)
+        columns = cgutils.unpack_tuple(builder, view.shape)[1]
+        fma = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector.llvm, [vector.llvm] * 3),
+            f"llvm.fmuladd.v{lanes}f{vector.scalar.bitwidth}",
+        )
+        before = builder.block
+        loop = builder.append_basic_block("columns")
+        done = builder.append_basic_block("summed")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(intp)
+        k.add_incoming(intp(0), before)
+        zero = ir.Constant(vector.llvm, [0.0] * lanes)
+        sums = [builder.phi(vector.llvm) for _ in range(lanes)]
+        factor = load_at(builder, element_pointer(context, builder, x, x_, (row_, k)), vector)
+        grown = []
+        for r in range(lanes):
+            pointer = element_pointer(context, builder, W, W_, (builder.add(i_, intp(r)), k))
+            sums[r].add_incoming(zero, before)
+            grown.append(builder.call(fma, [load_at(builder, pointer, vector), factor, sums[r]]))
+            sums[r].add_incoming(grown[r], loop)
+        after = builder.add(k, intp(lanes))
+        k.add_incoming(after, loop)
+        builder.cbranch(builder.icmp_signed("<", after, columns), loop, done)
+        builder.position_at_end(done)
+        # Fold pairs of vectors into one until lane l holds the sum of row l's lanes.
+        distance = lanes // 2
+        while distance:
+            half = len(grown) // 2
+            grown = [
+                _fold(builder, grown[r], grown[r + half], lanes, distance) for r in range(half)
+            ]
+            distance //= 2
+        pointer = element_pointer(context, builder, y, y_, (row_, i_))
+        store_at(builder, grown[0], pointer, vector)
+        return context.get_dummy_value()
+
+    return types.void(y, W, x, types.intp, types.intp), emit
+
+
+def _fold(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: int, distance: int) -> ir.Value:
+    """Emit the vector that sums lanes `distance` apart: of a where that bit is 0, else of b."""
+    i32 = ir.IntType(32)
+    low, high = [], []
+    for lane in range(lanes):
+        first, second = (
+            (lane, lane + distance)
+            if not lane & distance
+            else (lanes + lane - distance, lanes + lane)
+        )
+        low.append(i32(first))
+        high.append(i32(second))
+    shape = ir.VectorType(i32, lanes)
+    return builder.fadd(
+        builder.shuffle_vector(a, b, ir.Constant(shape, low)),
+        builder.shuffle_vector(a, b, ir.Constant(shape, high)),
+    )

@@ -1,0 +1,191 @@
+"""Training with the compiled kernels: reference.Training's interface, many iterations a call.
+
+V symbols, H hidden units, T characters a window, B lanes.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+
+from reference import Hyperparameters, Step, Vocabulary, initialize_parameters
+
+from .iterations import NOT_FINITE, OUTSIDE, train
+from .layout import Storage, padded, padded_lanes, workspace
+from .running_clip import limit
+from .sampling import write
+from .window import checked_clip, checked_indices, common_dtype
+
+LONGEST_CALL = 500  # iterations; a kernel doesn't hear Ctrl-C
+
+
+class Training:
+    """A run, taken one iteration at a time or many.
+
+    Its state is in plain attributes, as reference.Training's: `parameters`, `accumulators`,
+    `hidden_state`, `position`, `iteration`, `smooth_loss`. The first three are views of the
+    engine's own storage: they show what training did last, and assigning to them copies.
+
+    With B lanes the text is cut into B sections of equal length (what doesn't divide is dropped)
+    and each lane reads its own; losses are summed over the lanes.
+    """
+
+    def __init__(
+        self,
+        text: np.ndarray | torch.Tensor,
+        hyperparameters: Hyperparameters,
+        *,
+        vocabulary: Vocabulary,
+        seed: int = 1,
+        parameters: Iterable[np.ndarray | torch.Tensor] | None = None,
+        clip: float | None = 5.0,
+        lanes: int = 1,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        """Start from a copy of `parameters` where given, else from the seed's.
+
+        Raises ValueError for sections shorter than one window and its last target, an index
+        outside the vocabulary, lanes below 1, a negative clip or parameters of another shape;
+        TypeError for a text that is no whole numbers or a dtype other than float32 and float64.
+        """
+        H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
+        common_dtype([torch.empty(0, dtype=dtype)])
+        if lanes < 1:
+            raise ValueError(f"lanes must be at least 1, got {lanes}")
+        self.text = checked_indices(text, "text", V)
+        if self.text.ndim != 1 or len(self.text) // lanes < T + 1:
+            raise ValueError(
+                f"the text must have at least {T + 1} characters for each of {lanes} lanes "
+                f"(a window of {T} and its last target), got {self.text.shape}"
+            )
+        self.hyperparameters = hyperparameters
+        self.vocabulary = vocabulary
+        self.lanes = lanes
+        self.clip = clip
+        self._weights = Storage.zeros(H, V, dtype)
+        self._sums = Storage.zeros(H, V, dtype)
+        if parameters is None:
+            parameters = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
+        self._weights.fill(parameters, "parameters")
+        self._hidden = torch.zeros(padded_lanes(lanes), padded(H, dtype), dtype=dtype)
+        self._work = workspace(H, V, T, lanes, dtype)
+        self._arrays = (self._weights.arrays(), self._sums.arrays(), self._hidden.numpy())
+        self.position = 0
+        self.iteration = 0
+        self.smooth_loss = float(np.log(V) * T) * lanes
+
+    @property
+    def clip(self) -> float | None:
+        return self._clip
+
+    @clip.setter
+    def clip(self, clip: float | None) -> None:
+        self._bound = checked_clip(clip)
+        self._clip = clip
+
+    @property
+    def parameters(self) -> Storage:
+        return self._weights
+
+    @parameters.setter
+    def parameters(self, values: Iterable[np.ndarray | torch.Tensor]) -> None:
+        self._weights.fill(values, "parameters")
+
+    @property
+    def accumulators(self) -> Storage:
+        return self._sums
+
+    @accumulators.setter
+    def accumulators(self, values: Iterable[np.ndarray | torch.Tensor]) -> None:
+        self._sums.fill(values, "accumulators")
+
+    @property
+    def hidden_state(self) -> torch.Tensor:
+        """The state that the next window begins with, (H, B)."""
+        return self._hidden.T[: self._weights.H, : self.lanes]
+
+    @hidden_state.setter
+    def hidden_state(self, value: np.ndarray | torch.Tensor) -> None:
+        given, view = torch.as_tensor(value), self.hidden_state
+        if given.shape != view.shape:
+            raise ValueError(
+                f"hidden_state must be of shape {tuple(view.shape)}, got {tuple(given.shape)}"
+            )
+        view.copy_(given)
+
+    def step(self) -> Step:
+        """Take one iteration.
+
+        Raises FloatingPointError, before anything changes, when the loss is no finite number.
+        """
+        return self.advance(1)[0]
+
+    def advance(self, iterations: int) -> list[Step]:
+        """Take up to so many iterations, without returning to Python between samples.
+
+        Where an iteration's loss is no finite number, those before it are taken and returned; if
+        there are none, that is, when called again, FloatingPointError is raised. Nothing of the
+        failing iteration is kept. Raises ValueError for less than 1.
+        """
+        if iterations < 1:
+            raise ValueError(f"iterations must be at least 1, got {iterations}")
+        steps: list[Step] = []
+        while len(steps) < iterations:
+            due = self._iterations_to_next_sample()
+            count = 1 if due == 1 else min(due - 1, iterations - len(steps), LONGEST_CALL)
+            before = self._weights.copy() if due == 1 else None
+            losses, error = self._run(count)
+            sample = self._write(before) if before is not None and error is None else None
+            for loss, smooth_loss in losses:
+                self.iteration += 1
+                steps.append(Step(self.iteration, loss, smooth_loss, sample))
+            if error is not None:
+                if steps:
+                    break
+                raise error
+        return steps
+
+    def __iter__(self) -> Iterator[Step]:
+        """Take what is left of the run, one iteration a turn: the attributes are the step's."""
+        while self.iteration < self.hyperparameters.iterations:
+            yield self.step()
+
+    def _run(self, count: int) -> tuple[list[tuple[float, float]], Exception | None]:
+        H, V, T = self._weights.H, self._weights.V, self.hyperparameters.seq_length
+        number = self._work.dh.dtype.type
+        safe = limit(self._bound, T * self.lanes, self._work.dh.dtype)
+        if self.position < 0:
+            raise ValueError(f"position must be at least 0, got {self.position}")
+        out = np.empty((2, count))
+        done, reason, self.position, self.smooth_loss = train(
+            *self._arrays,
+            self._work,
+            self.text,
+            self.position,
+            float(self.smooth_loss),
+            T,
+            self.lanes,
+            H,
+            V,
+            number(self.hyperparameters.learning_rate),
+            number(self._bound),
+            number(safe),
+            out,
+        )
+        error = None
+        if reason == NOT_FINITE:
+            error = FloatingPointError(
+                f"the loss must be a finite number, got {out[0, done]} in iteration "
+                f"{self.iteration + done + 1}"
+            )
+        elif reason == OUTSIDE:
+            error = ValueError(f"the text must lie in 0..{V - 1} (vocabulary of {V})")
+        return list(zip(*out[:, :done].tolist(), strict=True)), error
+
+    def _iterations_to_next_sample(self) -> int:
+        every = self.hyperparameters.sample_every
+        return 1 if self.iteration == 0 else every - self.iteration % every
+
+    def _write(self, parameters: Storage) -> str:
+        last_input = int(self.text[self.position - 1])
+        return write(parameters, self.vocabulary, self.hidden_state[:, :1], last_input)

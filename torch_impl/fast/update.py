@@ -1,0 +1,44 @@
+"""Adagrad, fused with the gradients: a few rows are made, used while in cache, and forgotten."""
+
+from .backward import output_rows, recurrent_rows
+from .compiled import inlined, part
+from .products import ROWS
+from .vectors import lanes_of, load, splat, sqrt, store
+
+EPSILON = 1e-8  # inside the square root; most libraries add it outside
+
+
+@inlined
+def update_row(values, sums, row, gradients, gradient_row, rate):
+    """Take Adagrad's step on one row, in the reference's order of operations."""
+    for j in range(0, values.shape[1], lanes_of(values)):
+        g = load(gradients, gradient_row, j)
+        total = load(sums, row, j) + g * g
+        store(sums, row, j, total)
+        step = splat(g, rate) * g / sqrt(total + splat(g, EPSILON))
+        store(values, row, j, load(values, row, j) - step)
+
+
+@part
+def update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe):
+    """Make the gradients of Wha and Wya and take one step on all parameters, in place.
+
+    Expects what run_backward leaves. A symbol that the window lacks has a gradient of zero, which
+    changes nothing, so only the `used` ones are visited; their gradients are zeroed again.
+    """
+    zero = splat(work.dh, 0.0)
+    for u in range(used):
+        x = work.used[u]
+        update_row(weights.Wxh, sums.Wxh, x, work.gradients.Wxh, x, rate)
+        for i in range(0, work.gradients.Wxh.shape[1], lanes_of(work.dh)):
+            store(work.gradients.Wxh, x, i, zero)
+    for row in range(0, H, ROWS):
+        recurrent_rows(work, row, T, clip, safe)
+        for r in range(ROWS):
+            update_row(weights.Wha, sums.Wha, row + r, work.rows, r, rate)
+    for row in range(0, V, ROWS):
+        output_rows(work, row, T, clip, safe)
+        for r in range(ROWS):
+            update_row(weights.Wya, sums.Wya, row + r, work.rows, r, rate)
+    update_row(weights.bh, sums.bh, 0, work.gradients.bh, 0, rate)
+    update_row(weights.by, sums.by, 0, work.gradients.by, 0, rate)

@@ -1,0 +1,280 @@
+"""Hardware vectors as values inside numba functions.
+
+numba vectorises loops when LLVM manages to, and never tanh or exp. Here a register's worth of
+numbers is a value of its own: loaded, multiplied and added by name, so what runs is what is
+written. LLVM splits a vector that the machine's registers don't hold, so this is portable.
+"""
+
+import operator
+
+from llvmlite import binding, ir
+from numba.core import cgutils, types
+from numba.core.datamodel import models, register_default
+from numba.extending import intrinsic, overload
+
+
+def _register_bytes() -> int:
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx") else 16
+
+
+REGISTER_BYTES = _register_bytes()
+
+
+class Vector(types.Type):
+    """As many numbers of one float type as a register holds."""
+
+    def __init__(self, scalar: types.Float) -> None:
+        self.scalar = scalar
+        self.lanes = REGISTER_BYTES * 8 // scalar.bitwidth
+        super().__init__(name=f"Vector({self.lanes} x {scalar})")
+
+    @property
+    def llvm(self) -> ir.Type:
+        element = ir.DoubleType() if self.scalar.bitwidth == 64 else ir.FloatType()
+        return ir.VectorType(element, self.lanes)
+
+    @property
+    def integers(self) -> ir.Type:
+        return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.lanes)
+
+    @property
+    def mask(self) -> ir.Type:
+        return ir.VectorType(ir.IntType(1), self.lanes)
+
+
+@register_default(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.llvm)
+
+
+class Mask(types.Type):
+    """What comparing two vectors gives: a truth value for each lane."""
+
+    def __init__(self, vector: Vector) -> None:
+        self.vector = vector
+        super().__init__(name=f"Mask({vector.name})")
+
+
+@register_default(Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.vector.mask)
+
+
+def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.Type) -> ir.Value:
+    """Emit a vector whose lanes all hold the scalar."""
+    lone = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
+    first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(lone, ir.Constant(vector, ir.Undefined), first)
+
+
+def element_pointer(context, builder, array_type, array, indices) -> ir.Value:
+    """Emit the address of an array's element; nothing checks the indices."""
+    view = context.make_array(array_type)(context, builder, array)
+    return cgutils.get_item_pointer(
+        context, builder, array_type, view, indices, wraparound=False, boundscheck=False
+    )
+
+
+def _vector_of(array: types.Array) -> Vector:
+    if not isinstance(array, types.Array) or not isinstance(array.dtype, types.Float):
+        raise TypeError(f"expected an array of floats, got {array}")
+    return Vector(array.dtype)
+
+
+def load_at(builder: ir.IRBuilder, pointer: ir.Value, vector: Vector) -> ir.Value:
+    """Emit a load that asks for no more alignment than one number's."""
+    cast = builder.bitcast(pointer, vector.llvm.as_pointer())
+    return builder.load(cast, align=vector.scalar.bitwidth // 8, typ=vector.llvm)
+
+
+def store_at(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, vector: Vector) -> None:
+    """Emit the store that mirrors load_at."""
+    cast = builder.bitcast(pointer, vector.llvm.as_pointer())
+    builder.store(value, cast, align=vector.scalar.bitwidth // 8)
+
+
+@intrinsic
+def load(typingctx, array, row, column):
+    """Read array[row, column : column + lanes]; the rows must be contiguous."""
+    vector = _vector_of(array)
+
+    def emit(context, builder, signature, args):
+        pointer = element_pointer(context, builder, array, args[0], args[1:])
+        return load_at(builder, pointer, vector)
+
+    return vector(array, types.intp, types.intp), emit
+
+
+@intrinsic
+def store(typingctx, array, row, column, value):
+    """Write array[row, column : column + lanes]; the rows must be contiguous."""
+    vector = _vector_of(array)
+
+    def emit(context, builder, signature, args):
+        pointer = element_pointer(context, builder, array, args[0], args[1:3])
+        store_at(builder, args[3], pointer, vector)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), emit
+
+
+@intrinsic
+def splat(typingctx, like, scalar):
+    """Return a vector for `like` (a vector or an array) whose lanes all hold the scalar."""
+    vector = like if isinstance(like, Vector) else _vector_of(like)
+
+    def emit(context, builder, signature, args):
+        return broadcast(builder, args[1], vector.llvm)
+
+    return vector(like, vector.scalar), emit
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    """Return a * b + c, rounded once where the machine can."""
+
+    def emit(context, builder, signature, args):
+        name = f"llvm.fmuladd.v{a.lanes}f{a.scalar.bitwidth}"
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(a.llvm, [a.llvm] * 3), name
+        )
+        return builder.call(function, args)
+
+    return a(a, a, a), emit
+
+
+def _unary(llvm_name: str):
+    @intrinsic
+    def apply(typingctx, a):
+        def emit(context, builder, signature, args):
+            name = f"llvm.{llvm_name}.v{a.lanes}f{a.scalar.bitwidth}"
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(a.llvm, [a.llvm]), name
+            )
+            return builder.call(function, args)
+
+        return a(a), emit
+
+    return apply
+
+
+sqrt = _unary("sqrt")
+absolute = _unary("fabs")
+
+
+def _binary(instruction: str):
+    @intrinsic
+    def apply(typingctx, a, b):
+        def emit(context, builder, signature, args):
+            return getattr(builder, instruction)(*args)
+
+        return a(a, b), emit
+
+    return apply
+
+
+_add, _subtract, _multiply, _divide = map(_binary, ("fadd", "fsub", "fmul", "fdiv"))
+
+
+def _bind(python_operator, function) -> None:
+    @overload(python_operator)
+    def choose(a, b):
+        if isinstance(a, Vector) and a == b:
+            return lambda a, b: function(a, b)
+        return None
+
+
+for _operator, _function in (
+    (operator.add, _add),
+    (operator.sub, _subtract),
+    (operator.mul, _multiply),
+    (operator.truediv, _divide),
+):
+    _bind(_operator, _function)
+
+
+@intrinsic
+def greater(typingctx, a, b):
+    """Compare lane by lane; false where either is NaN."""
+
+    def emit(context, builder, signature, args):
+        return builder.fcmp_ordered(">", *args)
+
+    return Mask(a)(a, a), emit
+
+
+@intrinsic
+def select(typingctx, mask, where_true, where_false):
+    """Pick lane by lane."""
+
+    def emit(context, builder, signature, args):
+        return builder.select(*args)
+
+    return where_true(mask, where_true, where_true), emit
+
+
+@intrinsic
+def copy_sign(typingctx, magnitude, sign):
+    """Return the magnitudes with the signs of the second vector, those of zeros included."""
+
+    def emit(context, builder, signature, args):
+        name = f"llvm.copysign.v{sign.lanes}f{sign.scalar.bitwidth}"
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(sign.llvm, [sign.llvm] * 2), name
+        )
+        return builder.call(function, args)
+
+    return sign(sign, sign), emit
+
+
+@intrinsic
+def power_of_two(typingctx, shifted):
+    """Return 2**k for the whole number k in the last bits of `shifted` = k + 1.5 * 2**mantissa.
+
+    k must be the exponent of a normal number.
+    """
+    bits, bias = (52, 1023) if shifted.scalar.bitwidth == 64 else (23, 127)
+
+    def emit(context, builder, signature, args):
+        def constant(value):
+            return ir.Constant(shifted.integers, [value] * shifted.lanes)
+
+        whole = builder.add(builder.bitcast(args[0], shifted.integers), constant(bias))
+        return builder.bitcast(builder.shl(whole, constant(bits)), shifted.llvm)
+
+    return shifted(shifted), emit
+
+
+@intrinsic
+def total(typingctx, a):
+    """Return the sum over the lanes, halves added to halves."""
+
+    def emit(context, builder, signature, args):
+        value, width = args[0], a.lanes
+        while width > 1:
+            width //= 2
+            halves = []
+            for first in (0, width):
+                order = [ir.IntType(32)(first + lane) for lane in range(width)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), width), order)
+                halves.append(builder.shuffle_vector(value, value, mask))
+            value = builder.fadd(*halves)
+        return builder.extract_element(value, ir.IntType(32)(0))
+
+    return a.scalar(a), emit
+
+
+def lanes_of(array) -> int:
+    """Return how many of the array's numbers make a vector; compiled code only."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(lanes_of)
+def _lanes_of(array):
+    lanes = _vector_of(array).lanes
+    return lambda array: lanes

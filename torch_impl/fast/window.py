@@ -1,0 +1,116 @@
+"""One window's loss and gradients, with the engine's kernels: what lockstep tests compare.
+
+V symbols, H hidden units, T characters in the window, B lanes.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .iterations import differentiate
+from .layout import NAMES, Storage, workspace
+from .running_clip import limit
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What differentiate_window found: `loss` in nats, summed over steps and lanes.
+
+    `gradients` are the running clip's fold of the contributions; `final_state` is (H, B).
+    """
+
+    loss: float
+    gradients: Storage
+    final_state: torch.Tensor
+
+
+def differentiate_window(
+    parameters: Iterable[torch.Tensor | np.ndarray],
+    inputs: torch.Tensor | np.ndarray,
+    targets: torch.Tensor | np.ndarray,
+    initial_state: torch.Tensor | np.ndarray,
+    clip: float | None = 5.0,
+) -> Window:
+    """Run a window forward and backward.
+
+    `inputs` and `targets` are (T,) for one lane or (T, B), `initial_state` is (H, B); a step's
+    contributions are summed over the lanes before the running clip. Computes in the dtype of the
+    parameters, float32 or float64. A loss that is no finite number is returned as it is.
+
+    Raises ValueError for sizes that don't fit, an empty window, no lanes, an index outside the
+    vocabulary or a negative clip; TypeError for other dtypes or mixed ones.
+    """
+    given = [torch.as_tensor(value) for value in parameters]
+    state = torch.as_tensor(initial_state)
+    dtype = common_dtype([*given, state])
+    if len(given) != len(NAMES) or given[0].ndim != 2:
+        raise ValueError(f"parameters must be the five of {', '.join(NAMES)}, Whx of shape (H, V)")
+    H, V = given[0].shape
+    if H == 0 or V == 0:
+        raise ValueError(f"a network needs a hidden unit and a symbol, got Whx of {(H, V)}")
+    weights = Storage.zeros(H, V, dtype)
+    weights.fill(given, "parameters")
+    x, y = checked_indices(inputs, "inputs", V), checked_indices(targets, "targets", V)
+    if x.shape != y.shape or x.ndim not in (1, 2) or x.size == 0:
+        raise ValueError(
+            f"inputs and targets must be of one shape, (T,) or (T, B) with T and B at least 1, "
+            f"got {x.shape} and {y.shape}"
+        )
+    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    T, B = x.shape
+    if state.shape != (H, B):
+        raise ValueError(f"initial_state must be of shape {(H, B)}, got {tuple(state.shape)}")
+    bound = checked_clip(clip)
+
+    work = workspace(H, V, T, B, dtype)
+    work.states[:B, :H] = state.detach().numpy().T
+    work.inputs.reshape(T, -1)[:, :B] = x
+    work.targets.reshape(T, -1)[:, :B] = y
+    gradients = Storage.zeros(H, V, dtype)
+    number = work.dh.dtype.type
+    safe = number(limit(bound, T * B, work.dh.dtype))
+    loss = differentiate(
+        weights.arrays(), gradients.arrays(), work, T, B, H, V, number(bound), safe
+    )
+    rows = len(work.carried)
+    final = torch.from_numpy(work.states[T * rows : T * rows + B, :H].T.copy())
+    return Window(loss, gradients, final)
+
+
+def common_dtype(tensors: list[torch.Tensor]) -> torch.dtype:
+    """Return the one dtype of CPU tensors; raises TypeError unless it is float32 or float64."""
+    kinds = {tensor.dtype for tensor in tensors}
+    if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
+        raise TypeError(
+            f"expected one dtype, torch.float32 or torch.float64, "
+            f"got {', '.join(sorted(map(str, kinds)))}"
+        )
+    return kinds.pop()
+
+
+def checked_clip(clip: float | None) -> float:
+    """Return the clip as a number, inf for None; raises ValueError where it is below 0 or NaN."""
+    if clip is not None and not clip >= 0.0:
+        raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
+    return math.inf if clip is None else float(clip)
+
+
+def checked_indices(indices: torch.Tensor | np.ndarray, name: str, V: int) -> np.ndarray:
+    """Return a copy in int64.
+
+    Raises TypeError unless they are whole numbers, ValueError where one lies outside 0..V-1.
+    """
+    array = np.asarray(indices)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers, got {array.dtype}")
+    outside = (array < 0) | (array >= V)
+    if outside.any():
+        position = tuple(int(axis) for axis in np.argwhere(outside)[0])
+        raise ValueError(
+            f"{name} must lie in 0..{V - 1} (vocabulary of {V}), got {array[position]} "
+            f"at position {position[0] if len(position) == 1 else position}"
+        )
+    return np.array(array, np.int64, order="C")
