@@ -10,20 +10,25 @@ import reference
 import torch_impl
 from bptt.verify.tolerances import FLOAT32, FLOAT64, Precision
 from reference import Gradients, Parameters
-from torch_impl import convert
+from torch_impl import convert, fast
 
 from .strategies import Case
 
-Answer = tuple[Gradients, np.ndarray]  # the gradients, and the slope in the initial state
+# The gradients, and the slope in the initial state from an engine that tells it.
+Answer = tuple[Gradients, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Computes a case's gradients; `prepare` rounds a case to what the engine can hold."""
+    """Computes a case's gradients; `prepare` rounds a case to what the engine can hold.
+
+    Without `has_slopes` it takes no cotangent of the final state and tells no slope in the first.
+    """
 
     name: str
     precision: Precision
     compute: Callable[[Case, float | None, np.ndarray], Answer]
+    has_slopes: bool = True
 
     def prepare(self, case: Case) -> Case:
         return case.in_float32() if self.precision is FLOAT32 else case
@@ -51,10 +56,23 @@ def in_torch(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray], A
     return compute
 
 
+def in_kernels(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray], Answer]:
+    def compute(case: Case, clip: float | None, cotangent: np.ndarray) -> Answer:
+        assert not cotangent.any()
+        parameters = convert.from_reference(case.parameters, dtype=dtype)
+        state = torch.tensor(case.state, dtype=dtype)
+        window = fast.differentiate_window(parameters, case.inputs, case.targets, state, clip)
+        return convert.to_reference(torch_impl.Parameters(*window.gradients)), None
+
+    return compute
+
+
 ENGINES = [
     Engine("numpy", FLOAT64, in_numpy),
     Engine("torch-float64", FLOAT64, in_torch(torch.float64)),
     Engine("torch-float32", FLOAT32, in_torch(torch.float32)),
+    Engine("fast-float64", FLOAT64, in_kernels(torch.float64), has_slopes=False),
+    Engine("fast-float32", FLOAT32, in_kernels(torch.float32), has_slopes=False),
 ]
 
 

@@ -1,6 +1,6 @@
 """Plants wrong lines in the backward passes, one at a time, and asks the property tests.
 
-    python -m tests.planted [numpy] [torch-float64] [torch-float32]
+    python -m tests.planted [numpy] [torch-float64] [torch-float32] [fast-float64] [fast-float32]
 
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
@@ -34,14 +34,25 @@ SPELLING = {
 
 @dataclass(frozen=True)
 class Edit:
-    """A wrong line: what stands in the source, and what is put in its place."""
+    """A wrong line: what stands in the source (after `behind`), and what is put in its place."""
 
     name: str
     old: str
     new: str
+    file: str
+    behind: str = ""
 
 
 def edits(engine: str) -> list[Edit]:
+    if engine.startswith("fast"):
+        return kernel_edits()
+    return [
+        Edit(name, old, new, FILES[engine], "def backward_step(")
+        for name, old, new in twin_edits(engine)
+    ]
+
+
+def twin_edits(engine: str) -> list[tuple[str, str, str]]:
     spelling = SPELLING["numpy" if engine == "numpy" else "torch"]
 
     def outer(left: str, right: str) -> str:
@@ -52,59 +63,99 @@ def edits(engine: str) -> list[Edit]:
     clipping = f"{clip}(gradient, -clip, clip, out=gradient)"
     step = "da_next = backward_step(parameters, gradients, trace, t, da_next, clip)"
     return [
-        Edit("the input's entry lowered, not the target's", "dz[y] -= 1.0", "dz[x] -= 1.0"),
-        Edit("one-hot target added", "dz[y] -= 1.0", "dz[y] += 1.0"),
-        Edit("one-hot target of 0.999", "dz[y] -= 1.0", "dz[y] -= 0.999"),
-        Edit("target forgotten", "    dz[y] -= 1.0", "    pass"),
-        Edit("probabilities one step off", "trace.probabilities[t]", "trace.probabilities[t - 1]"),
-        Edit("Wya: state one step off", f"dWya += {outer('dz', 'a')}", f"dWya += {outer('dz', 'state')}"),
-        Edit("Wya: = for +=", "dWya += ", "dWya[:] = "),
-        Edit("Wya: factor 1.001", f"dWya += {outer('dz', 'a')}", f"dWya += 1.001 * ({outer('dz', 'a')})"),
-        Edit("Wya: sign", "dWya += ", "dWya -= "),
-        Edit("by forgotten", "    dby += dz", "    pass"),
-        Edit("by: = for +=", "dby += dz", "dby[:] = dz"),
-        Edit("by: factor 1.001", "dby += dz", "dby += 1.001 * dz"),
-        Edit("signal from the future dropped", "dz + da_next", "dz"),
-        Edit("signal from the future subtracted", "dz + da_next", "dz - da_next"),
-        Edit("signal from the future × 1.001", "dz + da_next", "dz + 1.001 * da_next"),
-        Edit("signal from the output dropped", "Wya.T @ dz + da_next", "da_next"),
-        Edit("1 - a", "1.0 - a**2", "1.0 - a"),
-        Edit("1 + a²", "1.0 - a**2", "1.0 + a**2"),
-        Edit("1 - a³", "1.0 - a**2", "1.0 - a**3"),
-        Edit("slope of the state before", "1.0 - a**2", "1.0 - state**2"),
-        Edit("slope of tanh forgotten", "(1.0 - a**2) * da", "1.0 * da"),
-        Edit("slope of tanh × 1.001", "(1.0 - a**2)", "1.001 * (1.0 - a**2)"),
-        Edit("Whx: the target's column", "dWhx[:, x : x + 1]", "dWhx[:, y : y + 1]"),
-        Edit("Whx: = for +=", "dWhx_x += dh", "dWhx_x[:] = dh"),
-        Edit("Whx: before the slope", "dWhx_x += dh", "dWhx_x += da"),
-        Edit("Whx: factor 1.001", "dWhx_x += dh", "dWhx_x += 1.001 * dh"),
-        Edit("Wha: state one step off", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('dh', 'a')}"),
-        Edit("Wha: transposed", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('state', 'dh')}"),
-        Edit("Wha: = for +=", "dWha += ", "dWha[:] = "),
-        Edit("Wha: factor 1.001", f"dWha += {outer('dh', 'state')}", f"dWha += 1.001 * ({outer('dh', 'state')})"),
-        Edit("bh: before the slope", "dbh += dh", "dbh += da"),
-        Edit("bh forgotten", "    dbh += dh", "    pass"),
-        Edit("bh: = for +=", "dbh += dh", "dbh[:] = dh"),
-        Edit("initial state ignored", "trace.states[t], trace.states[t + 1]", "trace.states[t] * (t > 0), trace.states[t + 1]"),
-        Edit("clip once, at the end", "if clip is not None:\n        for", "if clip is not None and t == 0:\n        for"),
-        Edit("clip at every step but the last", "if clip is not None:\n        for", "if clip is not None and t > 0:\n        for"),
-        Edit("clip forgotten for Whx", clipped, clipped.replace("dWhx_x, ", "")),
-        Edit("clip forgotten for Wha", clipped, clipped.replace("dWha, ", "")),
-        Edit("clip forgotten for Wya", clipped, clipped.replace("dWya, ", "")),
-        Edit("clip forgotten for bh", clipped, clipped.replace("dbh, ", "")),
-        Edit("clip forgotten for by", clipped, clipped.replace(", dby", "")),
-        Edit("clip from below only", clipping, clipping.replace("clip, out", f"{infinity}, out")),
-        Edit("clip at twice the bound", clipping, clipping.replace("-clip, clip", "-2 * clip, 2 * clip")),
-        Edit("clip of the recurrent signal", "return Wha.T @ dh", f"return Wha.T @ dh if clip is None else {clip}(Wha.T @ dh, -clip, clip)"),
-        Edit("clip of the step, not of the sum", "    dh = (1.0 - a**2) * da", f"    dh = (1.0 - a**2) * da\n    dh = dh if clip is None else {clip}(dh, -clip, clip)"),
-        Edit("recurrent transpose dropped", "return Wha.T @ dh", "return Wha @ dh"),
-        Edit("recurrent signal before the slope", "return Wha.T @ dh", "return Wha.T @ da"),
-        Edit("recurrent signal × 1.001", "return Wha.T @ dh", "return 1.001 * (Wha.T @ dh)"),
-        Edit("recurrent signal cut", "return Wha.T @ dh", "return 0.0 * dh"),
-        Edit("last step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(len(trace.inputs) - 1))"),
-        Edit("first step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(1, len(trace.inputs)))"),
-        Edit("steps from first to last", "reversed(range(len(trace.inputs)))", "range(len(trace.inputs))"),
-        Edit("final state's cotangent ignored", step, f"{step.replace('da_next, clip', 'da_next * (t < len(trace.inputs) - 1), clip')}"),
+        ("the input's entry lowered, not the target's", "dz[y] -= 1.0", "dz[x] -= 1.0"),
+        ("one-hot target added", "dz[y] -= 1.0", "dz[y] += 1.0"),
+        ("one-hot target of 0.999", "dz[y] -= 1.0", "dz[y] -= 0.999"),
+        ("target forgotten", "    dz[y] -= 1.0", "    pass"),
+        ("probabilities one step off", "trace.probabilities[t]", "trace.probabilities[t - 1]"),
+        ("Wya: state one step off", f"dWya += {outer('dz', 'a')}", f"dWya += {outer('dz', 'state')}"),
+        ("Wya: = for +=", "dWya += ", "dWya[:] = "),
+        ("Wya: factor 1.001", f"dWya += {outer('dz', 'a')}", f"dWya += 1.001 * ({outer('dz', 'a')})"),
+        ("Wya: sign", "dWya += ", "dWya -= "),
+        ("by forgotten", "    dby += dz", "    pass"),
+        ("by: = for +=", "dby += dz", "dby[:] = dz"),
+        ("by: factor 1.001", "dby += dz", "dby += 1.001 * dz"),
+        ("signal from the future dropped", "dz + da_next", "dz"),
+        ("signal from the future subtracted", "dz + da_next", "dz - da_next"),
+        ("signal from the future × 1.001", "dz + da_next", "dz + 1.001 * da_next"),
+        ("signal from the output dropped", "Wya.T @ dz + da_next", "da_next"),
+        ("1 - a", "1.0 - a**2", "1.0 - a"),
+        ("1 + a²", "1.0 - a**2", "1.0 + a**2"),
+        ("1 - a³", "1.0 - a**2", "1.0 - a**3"),
+        ("slope of the state before", "1.0 - a**2", "1.0 - state**2"),
+        ("slope of tanh forgotten", "(1.0 - a**2) * da", "1.0 * da"),
+        ("slope of tanh × 1.001", "(1.0 - a**2)", "1.001 * (1.0 - a**2)"),
+        ("Whx: the target's column", "dWhx[:, x : x + 1]", "dWhx[:, y : y + 1]"),
+        ("Whx: = for +=", "dWhx_x += dh", "dWhx_x[:] = dh"),
+        ("Whx: before the slope", "dWhx_x += dh", "dWhx_x += da"),
+        ("Whx: factor 1.001", "dWhx_x += dh", "dWhx_x += 1.001 * dh"),
+        ("Wha: state one step off", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('dh', 'a')}"),
+        ("Wha: transposed", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('state', 'dh')}"),
+        ("Wha: = for +=", "dWha += ", "dWha[:] = "),
+        ("Wha: factor 1.001", f"dWha += {outer('dh', 'state')}", f"dWha += 1.001 * ({outer('dh', 'state')})"),
+        ("bh: before the slope", "dbh += dh", "dbh += da"),
+        ("bh forgotten", "    dbh += dh", "    pass"),
+        ("bh: = for +=", "dbh += dh", "dbh[:] = dh"),
+        ("initial state ignored", "trace.states[t], trace.states[t + 1]", "trace.states[t] * (t > 0), trace.states[t + 1]"),
+        ("clip once, at the end", "if clip is not None:\n        for", "if clip is not None and t == 0:\n        for"),
+        ("clip at every step but the last", "if clip is not None:\n        for", "if clip is not None and t > 0:\n        for"),
+        ("clip forgotten for Whx", clipped, clipped.replace("dWhx_x, ", "")),
+        ("clip forgotten for Wha", clipped, clipped.replace("dWha, ", "")),
+        ("clip forgotten for Wya", clipped, clipped.replace("dWya, ", "")),
+        ("clip forgotten for bh", clipped, clipped.replace("dbh, ", "")),
+        ("clip forgotten for by", clipped, clipped.replace(", dby", "")),
+        ("clip from below only", clipping, clipping.replace("clip, out", f"{infinity}, out")),
+        ("clip at twice the bound", clipping, clipping.replace("-clip, clip", "-2 * clip, 2 * clip")),
+        ("clip of the recurrent signal", "return Wha.T @ dh", f"return Wha.T @ dh if clip is None else {clip}(Wha.T @ dh, -clip, clip)"),
+        ("clip of the step, not of the sum", "    dh = (1.0 - a**2) * da", f"    dh = (1.0 - a**2) * da\n    dh = dh if clip is None else {clip}(dh, -clip, clip)"),
+        ("recurrent transpose dropped", "return Wha.T @ dh", "return Wha @ dh"),
+        ("recurrent signal before the slope", "return Wha.T @ dh", "return Wha.T @ da"),
+        ("recurrent signal × 1.001", "return Wha.T @ dh", "return 1.001 * (Wha.T @ dh)"),
+        ("recurrent signal cut", "return Wha.T @ dh", "return 0.0 * dh"),
+        ("last step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(len(trace.inputs) - 1))"),
+        ("first step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(1, len(trace.inputs)))"),
+        ("steps from first to last", "reversed(range(len(trace.inputs)))", "range(len(trace.inputs))"),
+        ("final state's cotangent ignored", step, f"{step.replace('da_next, clip', 'da_next * (t < len(trace.inputs) - 1), clip')}"),
+    ]  # fmt: skip
+
+
+def kernel_edits() -> list[Edit]:
+    backward, clip = "torch_impl/fast/backward.py", "torch_impl/fast/running_clip.py"
+    lone = "lone = clip if lone > clip else (-clip if lone < -clip else lone)"
+    return [
+        Edit("1 - a", "one - a * a", "one - a", backward),
+        Edit("1 + a²", "one - a * a", "one + a * a", backward),
+        Edit("slope of tanh forgotten", "(one - a * a) * da", "one * da", backward),
+        Edit("slope of the state before", "load(work.states, n + B, i)", "load(work.states, n, i)", backward),
+        Edit("signal from the future dropped", "da = da + load(work.carried, b, i)", "da = da + splat(work.dh, 0.0)", backward),
+        Edit("signal from the future subtracted", "da = da + load(work.carried, b, i)", "da = da - load(work.carried, b, i)", backward),
+        Edit("signal from the future also in the last step", "if t < T - 1:\n                    da", "if t < T:\n                    da", backward),
+        Edit("signal of the wrong step", "work.dh[(t + 1) * B : (t + 2) * B]", "work.dh[t * B : (t + 1) * B]", backward),
+        Edit("steps from first to last", "range(T - 1, -1, -1)", "range(T)", backward),
+        Edit("last step lost", "range(T - 1, -1, -1)", "range(T - 2, -1, -1)", backward),
+        Edit("Wha: state one step off", "work.states, N)\n    for r in range(ROWS):\n        if not work.reach[0", "work.states[B:], N)\n    for r in range(ROWS):\n        if not work.reach[0", backward),
+        Edit("Wha: one step too few", "loose(work.dh.T[row : row + ROWS]), work.states, N)", "loose(work.dh.T[row : row + ROWS]), work.states, N - 1)", backward),
+        Edit("Wha: clip forgotten", "if not work.reach[0, row + r] < safe", "if False", backward),
+        Edit("Wha: fold one step off", "row + r, work.states, T", "row + r, work.states[B:], T", backward),
+        Edit("Wya: clip forgotten", "if not work.reach_y[0, row + r] < safe", "if False", backward),
+        Edit("Wya: state one step off", "after = work.states[B:]", "after = work.states", backward),
+        Edit("reach allowed to be ten times the clip", "return clip * max", "return 10.0 * clip * max", clip),
+        Edit("clip at twice the bound", "splat(sums, clip), splat(sums, -clip)", "splat(sums, 2.0 * clip), splat(sums, -2.0 * clip)", clip),
+        Edit("clip from below only", "select(greater(sums, high), high,", "select(greater(sums, high), sums,", clip),
+        Edit("clip to zero", "select(greater(sums, high), high,", "select(greater(sums, high), sums - sums,", clip),
+        Edit("fold: clip of the step, not of the sum", "sums = bounded(sums + step, clip)", "sums = sums + bounded(step, clip)", clip),
+        Edit("fold: = for +=", "sums = bounded(sums + step, clip)", "sums = bounded(step, clip)", clip),
+        Edit("fold: from first to last", "sums = splat(out, 0.0)\n        for t in range(T - 1, -1, -1):\n            step", "sums = splat(out, 0.0)\n        for t in range(T):\n            step", clip),
+        Edit("reach of dh taken without its sign's size", "reach = reach + absolute(load(work.dh, n, i))", "reach = reach + load(work.dh, n, i)", clip),
+        Edit("reach of dz taken without its sign's size", "reach = reach + absolute(load(work.dz, v, n))", "reach = reach + load(work.dz, v, n)", clip),
+        Edit("bh: clip forgotten", "sums = bounded(sums, clip)", "sums = sums", clip),
+        Edit("bh: first step lost", "for t in range(T - 1, -1, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", "for t in range(T - 1, 0, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", clip),
+        Edit("by: clip forgotten", lone, "lone = lone + 0.0", clip),
+        Edit("by: = for +=", "lone += dz[v, n]", "lone = dz[v, n]", clip),
+        Edit("by: factor 1.001", "out[0, v] = total(sums)", "out[0, v] = total(sums) * 1.001", clip),
+        Edit("Whx: = for +=", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dh, n, i))", clip),
+        Edit("Whx: one step off", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dWxh, inputs[n], i) + load(dh, max(n - 1, 0), i))", clip),
+        Edit("Whx: clip forgotten", "bounded(load(dWxh, inputs[n], i), clip)", "load(dWxh, inputs[n], i)", clip),
     ]  # fmt: skip
 
 

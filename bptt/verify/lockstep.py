@@ -134,7 +134,7 @@ class Comparison:
 
     `differences` are each parameter's largest difference over the base's largest entry, with the
     running clip; `plain_differences` without it. `clipped` counts the entries that the clip
-    changed, in the base and in the engine. `share` is the largest difference as a share of what
+    moved by more than rounding can, in the base and in the engine. `share` is the largest difference as a share of what
     rounding is allowed (both engines' bounds together).
     """
 
@@ -171,7 +171,7 @@ def run_in_lockstep(
                 engine,
                 relative_differences(computed[0], expected[0]),
                 relative_differences(computed[1], expected[1]),
-                (_changed(*expected), _changed(*computed)),
+                (_changed(*expected, allowed), _changed(*computed, allowed)),
                 max(largest_share(computed[0], expected[0], allowed).values()),
             )
         training.step()
@@ -197,8 +197,12 @@ def _both(
     return gradient(parameters, window, clip), gradient(parameters, window, None)
 
 
-def _changed(clipped: Gradients, plain: Gradients) -> int:
-    return sum(int(np.count_nonzero(a != b)) for a, b in zip(clipped, plain, strict=True))
+def _changed(clipped: Gradients, plain: Gradients, rounding: Gradients) -> int:
+    """Count the entries that the clip moved by more than rounding can."""
+    return sum(
+        int(np.count_nonzero(np.abs(a - b) > allowed))
+        for a, b, allowed in zip(clipped, plain, rounding, strict=True)
+    )
 
 
 def _allowed(base: str, engine: str, parameters: Parameters, window: Window) -> Gradients:

@@ -72,9 +72,7 @@ def show(
         console.print(table)
         rows = next(iter(engines.values()))
         acted = sum(row.clipped[0] > 0 for row in rows)
-        console.print(
-            f"The clip changed some entry in {acted} of {len(rows)} iterations of {base}."
-        )
+        console.print(f"The clip moved some entry in {acted} of {len(rows)} iterations of {base}.")
         for engine, rows in engines.items():
             unequal = sum(row.clipped[0] != row.clipped[1] for row in rows)
             console.print(

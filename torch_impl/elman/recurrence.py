@@ -4,12 +4,13 @@ T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t 
 p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W) in place of da.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 
+@runtime_checkable
 class Recurrence(Protocol):
     """A way to compute it."""
 
