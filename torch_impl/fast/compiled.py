@@ -36,7 +36,7 @@ def _warn(error: Exception) -> None:
 
 
 class _Cache(FunctionCache):
-    """numba's cache of a function, keyed by all sources of this package; a bad folder only warns."""
+    """numba's cache of a function, keyed by all sources here; a bad folder only warns."""
 
     def _index_key(self, sig, codegen):
         return (*super()._index_key(sig, codegen), SOURCES)

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """The kernels that Python calls: many training iterations, or one window's gradients."""
 
 import math
@@ -6,8 +8,8 @@ from .backward import output_rows, recurrent_rows, run_backward
 from .compiled import kernel, part
 from .forward import run_forward
 from .products import ROWS, copy_rows
-from .vectors import lanes_of, splat, store
 from .update import update_parameters
+from .vectors import lanes_of, splat, store
 
 KEPT, ADDED = 0.999, 0.001  # of the smoothed loss, as reference/training.py has them
 

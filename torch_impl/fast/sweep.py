@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
 
 T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
