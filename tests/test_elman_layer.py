@@ -131,7 +131,7 @@ def test_gradcheck(way: Recurrence, indices: bool, B: int) -> None:
 
 @pytest.mark.parametrize("indices", [False, True])
 def test_opcheck(way: Recurrence, indices: bool) -> None:
-    torch.library.opcheck(operator.elman, operands(indices=indices))
+    torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
     *given_, bias = [value.detach() for value in operands(indices=indices)]
     states = operator.elman(*given_, bias)
     torch.library.opcheck(
