@@ -55,11 +55,11 @@ def magnitudes(
 
     A rounding error is relative to this, not to what is left after cancellation.
     """
-    Whx, Wha, Wya, bh, by = map(np.abs, parameters)
+    Wha, Wya = np.abs(parameters.Wha), np.abs(parameters.Wya)
     total = np.zeros(5)
     for b in range(inputs.shape[1]):
         trace = forward(parameters, inputs[:, b], targets[:, b], initial_state[:, b : b + 1])
-        signal = np.zeros_like(bh)
+        signal = np.zeros_like(parameters.bh)
         for t in reversed(range(len(inputs))):
             dz = np.abs(trace.probabilities[t])
             dz[targets[t, b]] = 1.0

@@ -18,14 +18,13 @@ from .lockstep import assert_close
 def saturated(H: int, V: int, seed: int) -> Parameters:
     """States of exactly ±1 that never change, so that sums attain their reach."""
     rng = np.random.default_rng(seed)
-    parameters = Parameters(
+    return Parameters(
         Whx=np.zeros((H, V)),
         Wha=np.zeros((H, H)),
         Wya=rng.standard_normal((V, H)),
         bh=40.0 * rng.choice([-1.0, 1.0], (H, 1)),
         by=rng.standard_normal((V, 1)),
     )
-    return parameters
 
 
 @given(st.integers(1, 9), st.integers(2, 9), st.integers(1, 9), st.integers(0, 10**6))

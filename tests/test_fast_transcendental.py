@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """tanh and exp on vectors: within the stated errors of mpmath, NumPy's values at the edges."""
 
 import mpmath

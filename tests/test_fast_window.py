@@ -129,7 +129,7 @@ GOOD = {
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"inputs": np.array([0, 2])}, ValueError, "inputs must lie in 0..1 .* got 2 at position 1"),
+        ({"inputs": np.array([0, 2])}, ValueError, "must lie in 0..1 .* got 2 at position 1"),
         ({"targets": np.array([-1, 0])}, ValueError, "targets must lie in 0..1 .* got -1"),
         ({"inputs": np.array([0.0, 1.0])}, TypeError, "inputs must be whole numbers, got float64"),
         ({"inputs": np.array([0])}, ValueError, "of one shape"),

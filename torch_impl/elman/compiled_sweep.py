@@ -25,11 +25,10 @@ class Sweep:
 
     def forward(self, sequence: Tensor, initial: Tensor, weight: Tensor) -> None:
         T, B, H = sequence.shape
-        flat = sequence.view(T * B, H).numpy()
-        matrix = _prepared(weight, transpose=B > 1).numpy()
+        flat, initial = sequence.view(T * B, H).detach().numpy(), initial.detach()
+        matrix = _prepared(weight.detach(), transpose=B > 1, pad=B > 1).numpy()
 
         def run(first: int, lanes: int) -> None:
-            # one matrix for one lane and its transpose for several: a share of one lane pads
             state, sums, scratch = _blocks(lanes, B, H, sequence.dtype)
             state[:lanes, :H] = initial[first : first + lanes]
             arrays = state.numpy(), sums.numpy(), matrix, scratch.numpy()
@@ -39,8 +38,9 @@ class Sweep:
 
     def backward(self, signals: Tensor, states: Tensor, weight: Tensor) -> Tensor:
         T, B, H = signals.shape
-        flat, flat_states = signals.view(T * B, H).numpy(), states.view(T * B, H).numpy()
-        matrix = _prepared(weight, transpose=False, pad=B > 1).numpy()
+        flat = signals.view(T * B, H).detach().numpy()
+        flat_states = states.view(T * B, H).detach().numpy()
+        matrix = _prepared(weight.detach(), transpose=False, pad=B > 1).numpy()
         by_initial = signals.new_empty(B, H)
 
         def run(first: int, lanes: int) -> None:
@@ -68,13 +68,17 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def _blocks(lanes: int, batch: int, H: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return two zero blocks of a padded row a lane, and a vector to write to."""
+    """Return two zero blocks of a padded row a lane, and a vector to write to.
+
+    One row alone has kernels of its own, which want the weights another way round: of a larger
+    batch, a share of one lane gets as many rows as one of several.
+    """
     rows = 1 if batch == 1 else max(padded_lanes(lanes), padded_lanes(2))
     zeros = torch.zeros(2 * rows + 1, padded(H, dtype), dtype=dtype)
     return zeros[:rows], zeros[rows : 2 * rows], zeros[2 * rows :]
 
 
-def _prepared(weight: Tensor, *, transpose: bool, pad: bool = True) -> Tensor:
+def _prepared(weight: Tensor, *, transpose: bool, pad: bool) -> Tensor:
     """Return a padded copy, or the weights where they serve as they are."""
     H = weight.shape[0]
     size = padded(H, weight.dtype)

@@ -100,6 +100,8 @@ class _Elman(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *grad_outputs):
+        if torch.is_grad_enabled():  # under create_graph, and the result would miss its graph
+            raise NotImplementedError("ElmanRNN has no gradients of gradients; use nn.RNN")
         wants_input, *_, wants_bias = ctx.needs_input_grad
         by_input, by_initial, by_ih, by_hh, by_bias = elman_backward(
             grad_outputs[0], *ctx.saved_tensors, wants_input

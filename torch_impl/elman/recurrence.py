@@ -1,7 +1,7 @@
 """The recurrence of a layer, and how plain torch operations compute it.
 
-T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t + a_{t-1} Wᵀ) in place of
-p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W) in place of da.
+T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t + a_{t-1} Wᵀ) in
+place of p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W) in place of da.
 """
 
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,6 @@
-"""A window's backward pass: the signal from step to step, then each gradient a few rows at a time."""
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
+"""A window's backward pass: the signal step by step, then each gradient a few rows at a time."""
 
 from .compiled import part
 from .products import ROWS, loose, multiply, multiply_row

@@ -5,6 +5,7 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
@@ -36,9 +37,9 @@ def _warn(error: Exception) -> None:
 
 
 class _Cache(FunctionCache):
-    """numba's cache of a function, keyed by all sources of this package; a bad folder only warns."""
+    """numba's cache of a function, keyed by all sources here; a bad folder only warns."""
 
-    def _index_key(self, sig, codegen):
+    def _index_key(self, sig, codegen) -> Any:
         return (*super()._index_key(sig, codegen), SOURCES)
 
     def load_overload(self, sig, target_context):
@@ -60,7 +61,7 @@ def kernel(function: Callable) -> Callable:
 
     Warns with CacheFolderWarning, and compiles in each process, where no folder can be written.
     """
-    dispatcher = numba.njit(nogil=True)(function)
+    dispatcher: Any = numba.njit(nogil=True)(function)
     try:
         dispatcher._cache = _Cache(function)
     except RuntimeError as error:

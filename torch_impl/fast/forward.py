@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """A window's forward pass: the hidden states one after another, then all logits at once."""
 
 import math

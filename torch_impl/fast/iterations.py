@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """The kernels that Python calls: many training iterations, or one window's gradients."""
 
 import math

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """Matrix products whose operands live in cache: nothing is packed, every number read as it lies.
 
 The right factor and the result have contiguous rows of whole vectors (`layout.padded`); the left

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """The running clip: which rows it can't reach, and the exact fold of those it might.
 
 The proof that the rest may be summed in any order is in docs/running-clip.md.

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
 
 T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
@@ -33,12 +35,12 @@ def sweep_forward(sequence, batch, first, lanes, state, sums, W, scratch):
 
     Of a batch's lanes those from `first` on are computed, `lanes` of them.
     `state` holds the initial states, padded, and ends as the last ones. W is the recurrent matrix
-    for one lane and its transpose for several. `scratch` is a row to write to.
+    where `state` is one row, else its transpose. `scratch` is a row to write to.
     """
     H, unit = sequence.shape[1], lanes_of(sequence)
     whole = H // unit * unit
     for t in range(sequence.shape[0] // batch):
-        if lanes == 1:
+        if state.shape[0] == 1:
             for i in range(0, state.shape[1], unit):
                 multiply_block(sums, W, state, i)
         else:
@@ -79,7 +81,7 @@ def sweep_backward(signals, states, batch, first, lanes, dh, carried, W, scratch
                 signal = (one - a * a) * da
                 store(dh, b, whole, signal)
                 _store_end(signals, row, whole, scratch, signal)
-        if lanes == 1:
+        if dh.shape[0] == 1:
             multiply_row(carried, dh, W, H)
         else:
             multiply(carried, loose(dh), W, H)

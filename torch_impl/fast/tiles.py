@@ -4,6 +4,8 @@ They are written in LLVM's language because no loop in Python keeps a block of s
 with certainty. Nothing checks sizes here; `products` is the door.
 """
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
@@ -143,7 +145,7 @@ def multiply_rows(typingctx, y, W, x, i, row):
     return types.void(y, W, x, types.intp, types.intp), emit
 
 
-def _fold(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: int, distance: int) -> ir.Value:
+def _fold(builder, a, b, lanes: int, distance: int) -> Any:
     """Emit the vector that sums lanes `distance` apart: of a where that bit is 0, else of b."""
     i32 = ir.IntType(32)
     low, high = [], []

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """tanh and exp of whole vectors: argument reduction, then a Taylor polynomial.
 
 With k the whole number nearest x / ln 2 and r = x - k ln 2, exp x = 2^k exp r and |r| <= 0.3466,
@@ -8,6 +10,7 @@ and numbers below the normal range come out as NumPy's.
 
 from decimal import Decimal
 from math import factorial
+from typing import Any
 
 from numba.core import types
 from numba.extending import overload
@@ -38,11 +41,11 @@ DOUBLE_SERIES = _series(13)
 SINGLE_SERIES = _series(7)
 
 
-def _constants(v):
+def _constants(v) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-def _coefficients(v):
+def _coefficients(v) -> Any:
     raise NotImplementedError("compiled code only")
 
 

@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """Adagrad, fused with the gradients: a few rows are made, used while in cache, and forgotten."""
 
 from .backward import output_rows, recurrent_rows

@@ -9,7 +9,8 @@ import operator
 
 from llvmlite import binding, ir
 from numba.core import cgutils, types
-from numba.core.datamodel import models, register_default
+from numba.core.datamodel import models
+from numba.core.datamodel.registry import register_default
 from numba.extending import intrinsic, overload
 
 
@@ -32,16 +33,16 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({self.lanes} x {scalar})")
 
     @property
-    def llvm(self) -> ir.Type:
+    def llvm(self) -> ir.VectorType:
         element = ir.DoubleType() if self.scalar.bitwidth == 64 else ir.FloatType()
         return ir.VectorType(element, self.lanes)
 
     @property
-    def integers(self) -> ir.Type:
+    def integers(self) -> ir.VectorType:
         return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.lanes)
 
     @property
-    def mask(self) -> ir.Type:
+    def mask(self) -> ir.VectorType:
         return ir.VectorType(ir.IntType(1), self.lanes)
 
 
@@ -65,7 +66,7 @@ class _MaskModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, fe_type.vector.mask)
 
 
-def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.Type) -> ir.Value:
+def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.Value:
     """Emit a vector whose lanes all hold the scalar."""
     lone = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
     first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)

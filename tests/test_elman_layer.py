@@ -1,0 +1,286 @@
+"""ElmanRNN against torch.nn.RNN, and against PyTorch's own checks of operators."""
+
+import copy
+import inspect
+import pickle
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from torch_impl import ElmanRNN
+from torch_impl.elman import choice, operator
+from torch_impl.elman.compiled_sweep import Sweep
+from torch_impl.elman.recurrence import Recurrence, StepByStep
+
+WAYS: list[Recurrence] = [StepByStep(), Sweep(threads=1), Sweep(threads=2)]
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-4}
+
+
+@pytest.fixture(params=WAYS, ids=repr)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Recurrence:
+    monkeypatch.setattr(operator, "choose", lambda sequence: request.param)
+    return request.param
+
+
+def assert_near(a: Tensor, b: Tensor, what: str) -> None:
+    __tracebackhide__ = True
+    assert a.shape == b.shape, f"{what}: {tuple(a.shape)}, expected {tuple(b.shape)}"
+    worst, scale = (a - b).abs().max().item(), max(1.0, b.abs().max().item())
+    assert worst <= TOLERANCE[b.dtype] * scale, f"{what} is {worst:.3g} off, beside {scale:.3g}"
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> dict:
+    return {
+        "way": draw(st.sampled_from(WAYS)),
+        "I": draw(st.integers(1, 9)),
+        "H": draw(st.integers(1, 40)),
+        "T": draw(st.integers(1, 9)),
+        "B": draw(st.integers(1, 10)),
+        "dtype": draw(st.sampled_from([torch.float32, torch.float64])),
+        "seed": draw(st.integers(0, 2**31)),
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        "batched": draw(st.booleans()),
+        "state": draw(st.booleans()),
+        "contiguous": draw(st.booleans()),
+        "indices": draw(st.booleans()),
+        "uses": draw(st.sampled_from(["output", "h_n", "both"])),
+        "input_gradient": draw(st.booleans()),
+    }
+
+
+def run(layer: nn.Module, x: Tensor, hx: Tensor | None, uses: str) -> dict[str, Tensor]:
+    """Return outputs and all gradients of a fixed uneven function of them."""
+    output, h_n = layer(x, hx)
+    total = output.new_zeros(())
+    for name, value in (("output", output), ("h_n", h_n)):
+        if uses in (name, "both"):
+            weights = torch.linspace(-1, 2, value.numel(), dtype=value.dtype)
+            total = total + (value * weights.view(value.shape)).sum()
+    total.backward()
+    found = {"output": output.detach(), "h_n": h_n.detach()}
+    leaves = [*layer.named_parameters(), ("x", x), ("hx", hx)]
+    found |= {f"d{n}": p.grad for n, p in leaves if p is not None and p.grad is not None}
+    return found
+
+
+def check_as_nn_rnn(c: dict) -> None:
+    torch.manual_seed(c["seed"])
+    options = {"bias": c["bias"], "batch_first": c["batch_first"], "dtype": c["dtype"]}
+    theirs = nn.RNN(c["I"], c["H"], **options)
+    ours = ElmanRNN(c["I"], c["H"], **options)
+    ours.load_state_dict(theirs.state_dict())
+    sizes = [c["B"], c["T"]] if c["batch_first"] else [c["T"], c["B"]]
+    sizes = sizes if c["batched"] else [c["T"]]
+    symbols = torch.randint(c["I"], sizes)
+    x = torch.randn(*sizes, c["I"], dtype=c["dtype"])
+    if not c["contiguous"]:
+        x = torch.randn(*sizes[:-1], c["I"], sizes[-1], dtype=c["dtype"]).transpose(-1, -2)
+        symbols = torch.randint(c["I"], (*sizes[:-1], 2 * sizes[-1]))[..., ::2]
+    hx = None
+    if c["state"]:
+        hx = torch.randn(1, *([c["B"]] if c["batched"] else []), c["H"], dtype=c["dtype"])
+        hx.requires_grad_()
+    mine, right = x, x
+    if c["indices"]:
+        mine, right = symbols, nn.functional.one_hot(symbols, c["I"]).to(c["dtype"])
+    elif c["input_gradient"]:
+        mine, right = (x.clone().requires_grad_() for _ in range(2))
+    other = None if hx is None else hx.detach().clone().requires_grad_()
+    before = operator.choose
+    operator.choose = lambda sequence: c["way"]
+    try:
+        got = run(ours, mine, hx, c["uses"])
+    finally:
+        operator.choose = before
+    expected = run(theirs, right, other, c["uses"])
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        assert_near(got[name], value, name)
+
+
+@given(configurations())
+def test_layer_behaves_as_nn_rnn(configuration: dict) -> None:
+    check_as_nn_rnn(configuration)
+
+
+@pytest.mark.campaign
+@settings(max_examples=1000)
+@given(configurations())
+def test_layer_behaves_as_nn_rnn_on_a_thousand_configurations(configuration: dict) -> None:
+    check_as_nn_rnn(configuration)
+
+
+def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[Tensor]:
+    torch.manual_seed(0)
+    shapes = ((B, H), (H, 2), (H, H), (H,))
+    x = torch.randint(2, (T, B)) if indices else torch.randn(T, B, 2, dtype=torch.float64)
+    rest = [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
+    return [value.requires_grad_(value.is_floating_point()) for value in (x, *rest)]
+
+
+@pytest.mark.parametrize("B", [1, 3, 6])
+@pytest.mark.parametrize("indices", [False, True])
+def test_gradcheck(way: Recurrence, indices: bool, B: int) -> None:
+    assert torch.autograd.gradcheck(operator.elman, operands(B=B, indices=indices))
+
+
+@pytest.mark.parametrize("indices", [False, True])
+def test_opcheck(way: Recurrence, indices: bool) -> None:
+    torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
+    *given_, bias = [value.detach() for value in operands(indices=indices)]
+    states = operator.elman(*given_, bias)
+    torch.library.opcheck(
+        operator.elman_backward, (torch.ones_like(states), states, *given_, not indices)
+    )
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    x, *rest = operands()
+    with pytest.raises(NotImplementedError, match="no gradients of gradients"):
+        torch.autograd.grad(operator.elman(x, *rest).sum(), x, create_graph=True)
+
+
+def test_same_seed_gives_nn_rnns_weights_and_state_dicts_interchange() -> None:
+    torch.manual_seed(3)
+    theirs = nn.RNN(4, 6)
+    torch.manual_seed(3)
+    ours = ElmanRNN(4, 6)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value)
+    theirs.load_state_dict(ElmanRNN(4, 6).state_dict())
+    signature = inspect.signature(ElmanRNN).parameters
+    assert list(signature)[:8] == [
+        "input_size", "hidden_size", "num_layers", "nonlinearity", "bias", "batch_first",
+        "dropout", "bidirectional",
+    ]  # fmt: skip
+
+
+def test_copies_and_pickles_compute_the_same() -> None:
+    layer, x = ElmanRNN(3, 5, batch_first=True), torch.randn(2, 4, 3)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(twin(x)[0], layer(x)[0])
+        assert repr(twin) == repr(layer) == "ElmanRNN(3, 5, batch_first=True)"
+
+
+def test_an_optimizer_trains_it() -> None:
+    torch.manual_seed(0)
+    layer, x, goal = ElmanRNN(3, 8), torch.randn(5, 4, 3), torch.rand(5, 4, 8) - 0.5
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = (layer(x)[0] - goal).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 3
+
+
+def test_compiled_graphs_hold_it_as_one_operator() -> None:
+    layer, x = ElmanRNN(3, 5), torch.randn(4, 2, 3)
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    output, _ = compiled(x)
+    output.square().sum().backward()
+    got = [p.grad.clone() for p in layer.parameters() if p.grad is not None]
+    layer.zero_grad()
+    layer(x)[0].square().sum().backward()
+    assert len(got) == 4
+    for a, b in zip(got, layer.parameters(), strict=True):
+        assert b.grad is not None
+        assert torch.equal(a, b.grad)
+
+
+def test_inference_and_frozen_weights_work() -> None:
+    layer, x = ElmanRNN(3, 5), torch.randn(4, 2, 3)
+    with torch.inference_mode():
+        inferred = layer(x)[0]
+    layer.weight_hh_l0.requires_grad_(False)
+    output = layer(x)[0]
+    output.sum().backward()
+    assert torch.equal(inferred, output)
+    assert layer.weight_hh_l0.grad is None
+    assert layer.weight_ih_l0.grad is not None
+
+
+def test_without_numba_torch_computes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.zeros(4, 2, 3)
+    assert choice.choose(x) is choice.choose(x)  # measured once
+    monkeypatch.setattr(choice, "HAS_NUMBA", False)
+    assert isinstance(choice.choose(x), StepByStep)
+
+
+def test_other_float_types_are_computed_by_torch() -> None:
+    assert isinstance(choice.choose(torch.zeros(4, 2, 3, dtype=torch.bfloat16)), StepByStep)
+    assert isinstance(choice.choose(torch.zeros(4, 2, 3, device="meta")), StepByStep)
+
+
+def test_choice_goes_to_whatever_measures_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fast in (StepByStep, Sweep):
+        choice.measured.cache_clear()
+        monkeypatch.setattr(
+            choice, "_seconds", lambda way, *_, fast=fast: 1.0 if isinstance(way, fast) else 2.0
+        )
+        assert isinstance(choice.choose(torch.zeros(2, 3, 4)), fast)
+    choice.measured.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"num_layers": 2}, NotImplementedError, "num_layers=1 only, got 2"),
+        ({"nonlinearity": "relu"}, NotImplementedError, "nonlinearity='tanh' only, got 'relu'"),
+        ({"dropout": 0.5}, NotImplementedError, "dropout=0.0 only, got 0.5"),
+        ({"bidirectional": True}, NotImplementedError, "bidirectional=False only, got True"),
+        ({"hidden_size": 0}, ValueError, "hidden_size must be at least 1, got 0"),
+        ({"input_size": 0}, ValueError, "input_size must be at least 1, got 0"),
+        ({"hidden_size": 2.5}, TypeError, "hidden_size must be a whole number, got 2.5"),
+    ],
+)
+def test_unsupported_arguments_are_named(arguments, error, words) -> None:
+    with pytest.raises(error, match=words):
+        ElmanRNN(**({"input_size": 3, "hidden_size": 4} | arguments))
+
+
+BAD_CALLS = [
+    (torch.zeros(4, 2, 5), None, RuntimeError, "input_size 3, got 5"),
+    (torch.zeros(4, 2, 3, dtype=torch.float64), None, ValueError, "must be torch.float32 as the"),
+    (torch.zeros(3), None, ValueError, "2 or 3 dimensions, got 1"),
+    (torch.zeros(1, 1, 1, 3), None, ValueError, "2 or 3 dimensions, got 4"),
+    (torch.zeros(0, 2, 3), None, RuntimeError, "at least one step"),
+    (torch.zeros(4, 0, 3), None, RuntimeError, "at least one sequence"),
+    (torch.zeros(4, 2, 3), torch.zeros(1, 3, 4), RuntimeError, r"hx must be of shape \(1, 2, 4\)"),
+    (torch.zeros(4, 2, 3), torch.zeros(2, 4), RuntimeError, r"hx must be of shape \(1, 2, 4\)"),
+    (torch.zeros(4, 3), torch.zeros(1, 1, 4), RuntimeError, r"hx must be of shape \(1, 4\)"),
+    (torch.zeros(4, 2, 3), torch.zeros(1, 2, 4).double(), ValueError, "hx must be torch.float32"),
+    (torch.tensor([[3]]), None, IndexError, "index"),
+    (torch.tensor([[-1]]), None, IndexError, "index"),
+    (torch.zeros(2, 2, dtype=torch.bool), None, ValueError, "indices, got torch.bool"),
+    (torch.zeros(2, 2, 2, dtype=torch.int64), None, ValueError, "1 or 2 dimensions, got 3"),
+    (
+        nn.utils.rnn.pack_sequence([torch.zeros(2, 3)]),
+        None,
+        TypeError,
+        "takes tensors, got PackedSequence",
+    ),
+]
+
+
+@pytest.mark.parametrize(("x", "hx", "error", "words"), BAD_CALLS)
+def test_bad_calls_are_named(x, hx, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ElmanRNN(3, 4)(x, hx)
+
+
+def test_nan_goes_through_as_in_nn_rnn(way: Recurrence) -> None:
+    theirs, ours = nn.RNN(3, 20), ElmanRNN(3, 20)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(4, 2, 3)
+    x[2, 1, 0] = torch.nan
+    torch.testing.assert_close(ours(x)[0], theirs(x)[0], equal_nan=True, rtol=1e-5, atol=1e-5)
