@@ -1,6 +1,7 @@
 """The enclosures hold the truth: mpmath's value, computed by differences, lies in every ball."""
 
 import sys
+import time
 from dataclasses import fields
 from typing import Any
 
@@ -264,3 +265,21 @@ def test_floating_point_decides_nothing_that_a_wide_ball_leaves_open() -> None:
     assert folded.value[0, 0].contains(arb(4.71))
     assert folded.value[0, 0].contains(5)
     assert not folded.value[0, 0].contains(arb(5.05))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("scale", [0.01, 0.1, 0.3])
+@pytest.mark.parametrize("clip", [None, 5.0])
+def test_a_window_of_the_notebooks_size_is_enclosed_within_a_second(
+    scale: float, clip: float | None
+) -> None:
+    case = Case(80, 150, 35, 0, scale, clip, "random", "zero")
+    enclosure, seconds = enclose_case(case, clip), []
+    assert enclosure.radius <= RADIUS
+    for _ in range(5):
+        begun = time.thread_time()  # of a machine that may be busy with something else
+        enclose_case(case, clip)
+        seconds.append(time.thread_time() - begun)
+    clipped = sum(int(mask.sum()) for mask in enclosure.clipped.values())
+    print(f"weights {scale}, clip {clip}: {min(seconds):.2f} s, {clipped} entries clipped")
+    assert min(seconds) < 1.0
