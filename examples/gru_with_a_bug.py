@@ -1,4 +1,4 @@
-"""The GRU of gru.py with one bug planted: `bptt verify examples/gru_with_a_bug.py:problem` finds it.
+"""The GRU of gru.py with one bug: `bptt verify examples/gru_with_a_bug.py:problem` finds it.
 
 V symbols, H hidden units, T steps. A symbol is a column of W; each step predicts the next symbol.
 

@@ -1,6 +1,5 @@
 """The command `bptt verify`."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -33,9 +32,7 @@ def verify(
     cases: Annotated[
         int, typer.Option("--cases", min=1, metavar="N", help="How many to check at the most.")
     ] = 60,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Of the search.")
-    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the search.")] = 0,
     sizes: Annotated[
         list[str] | None,
         typer.Option(

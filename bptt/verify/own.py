@@ -1,4 +1,4 @@
-"""This project's engines as problems for its own verifier.
+"""The engines of this project as problems for its own verifier.
 
 The clip makes the gradient another thing than the loss's: it is held against the fold of each
 step's true share. It is set low enough to act in most of the drawn cases.

@@ -18,7 +18,7 @@ import numpy as np
 HERE = str(Path(__file__).resolve().parent)
 
 
-class Trouble(Exception):
+class CaseError(Exception):
     """A problem that can't be checked at this case: it crashed, hung, or broke its contract."""
 
     def __init__(self, kind: str, message: str, detail: str = "") -> None:
@@ -56,18 +56,18 @@ def time_limit(seconds: float) -> Iterator[None]:
 def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
     """Call somebody's function.
 
-    Raises Trouble of kind "crashed" with their traceback, or "hung" after `limit` seconds.
+    Raises CaseError of kind "crashed" with their traceback, or "hung" after `limit` seconds.
     """
     try:
         with time_limit(limit), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
-        raise Trouble("hung", f"{what} took longer than {limit:g} s") from None
-    except Trouble:
+        raise CaseError("hung", f"{what} took longer than {limit:g} s") from None
+    except CaseError:
         raise
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise Trouble("crashed", f"{what} raised {said}", their_traceback(error)) from error
+        raise CaseError("crashed", f"{what} raised {said}", their_traceback(error)) from error
 
 
 def their_traceback(error: BaseException) -> str:

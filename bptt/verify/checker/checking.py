@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import differences, noise, oracles
-from .calls import Trouble
+from .calls import CaseError
 from .kinks import kink_at
 from .loading import Maker, load
 from .oracles import Oracle
@@ -62,7 +62,7 @@ def check_case(maker: Maker, case: Case, entrywise: bool, time_limit: float) -> 
     """Check one case; all trouble with it becomes a verdict."""
     try:
         return _Check(maker, case, entrywise, time_limit).outcome()
-    except Trouble as trouble:
+    except CaseError as trouble:
         return Outcome(
             case, trouble.kind, maker.target, message=trouble.message, detail=trouble.detail
         )
@@ -217,25 +217,24 @@ class _Check:
             return finding(WRONG)
         places = np.argwhere(off > allowed)
         order = np.argsort([-off[tuple(place)] for place in places], kind="stable")
-        kinks = vague = 0
+        kinks, vague = [], 0
         for i in order[:KINK_TESTS]:
             place = tuple(int(k) for k in places[i])
             direction = differences.entry(oracle.loss, name, place)
             along = differences.line(oracle.loss, direction, oracle.dtype)
             kink = kink_at(along, oracle.noise)
             if kink is not None:
-                kinks += 1
-                seen = kink
-                allowed[place] = np.inf
+                kinks.append(kink)
             elif oracle.name == oracles.DIFFERENCES and not self._confirmed(
                 name, place, oracle, direction
             ):
                 vague += 1
-                allowed[place] = np.inf
             else:
                 return finding(WRONG)
+            allowed[place] = np.inf
         if kinks:
-            return finding(KINK, f"slopes {seen.left:.6g} and {seen.right:.6g} on the two sides")
+            left, right = kinks[0].left, kinks[0].right
+            return finding(KINK, f"slopes {left:.6g} and {right:.6g} on the two sides")
         return finding(UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps")
 
     def _confirmed(
@@ -255,9 +254,10 @@ class _Check:
     def _rounding(self, name: str, oracle: Oracle) -> float:
         if self._noise is None:
             self._noise = noise.gradient_noise(self.subject, self.mine)
-            for key, value in noise.oracle_noise(oracle).items():
-                self._noise[key] = self._noise.get(key, 0.0) + value
-        return self._noise[name]
+        if self.subject.problem.fold is None:
+            return self._noise[name] + noise.oracle_noise(oracle, name)
+        T = self.case.sizes["T"]
+        return self._noise[name] + sum(noise.oracle_noise(oracle, f"{name}@{t}") for t in range(T))
 
     def _folded(self) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the fold of each step's share of the true gradient."""
@@ -274,11 +274,11 @@ def true_shares(
     """Return each step's share of the true gradient, first step first, and their errors' sum."""
     T = case.sizes.get("T")
     if T is None or subject.problem.loss_of_steps is None:
-        raise Trouble("broken", "fold needs loss_of_steps and a size called T")
+        raise CaseError("broken", "fold needs loss_of_steps and a size called T")
     loss = subject.loss_of_copies(T)
     whole, parts = subject.loss(subject.point), loss(loss.point)
     if not abs(whole - parts) <= 1e4 * loss.unit * max(abs(whole), abs(parts)):
-        raise Trouble(
+        raise CaseError(
             "broken", f"loss_of_steps of equal copies is {parts:.17g}, but loss is {whole:.17g}"
         )
     oracle = oracles.choose(loss, rng)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .calls import Trouble
+from .calls import CaseError
 from .checking import true_shares
 from .outcome import WRONG, Finding, Outcome
 from .patterns import Evidence, explain
@@ -85,10 +85,12 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
         T: [outcome for outcome in outcomes if outcome.verdict == WRONG]
         for T, outcomes in by_length.items()
     }
-    first_T = next((T for T in lengths if failing[T]), None)
-    if first_T is None:
-        return _conclude(search, smallest, [smallest], smallest.case.sizes["T"], errors)
-    later = [outcome for T in lengths if T > first_T for outcome in failing[T]]
+    first_T = min(
+        outcome.case.sizes["T"] for outcome in search.outcomes if outcome.verdict == WRONG
+    )
+    if not failing.get(first_T):
+        failing[first_T] = [smallest]
+    later = [outcome for T in lengths if first_T < T for outcome in failing[T]]
     return _conclude(search, smallest, [*failing[first_T], *later], first_T, errors)
 
 
@@ -122,19 +124,31 @@ def _conclude(
 ) -> Diagnosis:
     suspects, also = [], []
     first = {
-        name: next((T for T, sizes in errors.items() if sizes[name] > 0.0), first_T)
+        name: min(
+            (
+                outcome.case.sizes["T"]
+                for outcome in search.outcomes
+                if "T" in outcome.case.sizes
+                and name in outcome.findings
+                and outcome.findings[name].verdict == WRONG
+            ),
+            default=None,
+        )
         for name in smallest.findings
     }
     for name in smallest.findings:
         wrong = [
             outcome
-            for outcome in [*outcomes, *([] if any(outcome is smallest for outcome in outcomes) else [smallest])]
+            for outcome in [
+                *outcomes,
+                *([] if any(outcome is smallest for outcome in outcomes) else [smallest]),
+            ]
             if outcome.findings[name].verdict == WRONG
         ]
         if not wrong:
             continue
         at_first = [outcome for outcome in wrong if outcome.case.sizes.get("T") == first[name]]
-        worst = max(at_first or wrong, key=lambda outcome: outcome.findings[name].relative_error)
+        worst = max(at_first or wrong, key=lambda outcome: _error(outcome.findings[name]))
         found = worst.findings[name]
         pattern = _pattern(search, name, wrong, at_first, smallest)
         suspect = Suspect(
@@ -170,7 +184,7 @@ def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
     if subject.problem.loss_of_steps is not None:
         try:
             shares, _, _ = true_shares(subject, outcome.case, np.random.default_rng(0))
-        except Trouble:
+        except CaseError:
             shares = None  # the pattern is then told without it
     return Evidence(
         name, found.mine, found.true, found.allowed, subject.point[name], all_true,

@@ -10,7 +10,7 @@ from typing import Any
 
 from bptt.errors import InputError
 
-from .calls import Trouble, call
+from .calls import CaseError, call
 
 EXPECTED = "expected problem(T, H, ..., rng): sizes by name, and a NumPy generator called rng"
 
@@ -68,7 +68,7 @@ def import_file(path: Path, limit: float) -> Any:
         sys.path.insert(0, folder)
     try:
         call(f"importing {path}", spec.loader.exec_module, module, limit=limit)
-    except Trouble as trouble:
+    except CaseError as trouble:
         missing = trouble.__cause__
         advice = ""
         if isinstance(missing, ModuleNotFoundError) and missing.name:

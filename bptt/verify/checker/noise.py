@@ -17,6 +17,7 @@ from .oracles import COMPLEX, STEP, Oracle, autograd_of, complex_slope
 from .subject import UNITS, Arrays, Loss, Subject
 
 SAMPLES = 6
+ORACLE_SAMPLES = 3
 # Far above the dtype's rounding, far below what would change the computation's course.
 AMPLIFICATION = {"float64": 2.0**10, "float32": 2.0**7}
 EXACT = {
@@ -39,8 +40,9 @@ class Noisy(np.ndarray):
     def _disturbed(self, value: Any) -> Any:
         if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fc":
             return value
-        noise = self.size_of_noise * self.rng.uniform(-1.0, 1.0, np.shape(value))
-        return self._own(np.asarray(value + value * noise, dtype=value.dtype))
+        values: Any = np.asarray(value)
+        noise = self.size_of_noise * self.rng.uniform(-1.0, 1.0, values.shape)
+        return self._own(np.asarray(values + values * noise, dtype=values.dtype))
 
     def _own(self, value: np.ndarray) -> "Noisy":
         own = value.view(Noisy)
@@ -147,23 +149,22 @@ def gradient_noise(subject: Subject, mine: Arrays) -> dict[str, float]:
     return spread
 
 
-def oracle_noise(oracle: Oracle) -> dict[str, float]:
-    """Estimate each parameter's largest rounding error in what the oracle says.
+def oracle_noise(oracle: Oracle, name: str) -> float:
+    """Estimate a parameter's largest rounding error in what the oracle says.
 
     Differences carry their own estimate, so they get none here.
     """
     if oracle.name == COMPLEX:
-        return {name: _complex_noise(oracle.loss, name) for name in oracle.loss.point}
+        return _complex_noise(oracle.loss, name)
     if oracle.gradient is None:
-        return {}
-    spread = dict.fromkeys(oracle.gradient, 0.0)
-    for sample in range(SAMPLES):
-        strayed = disturbed(
+        return 0.0
+    strayed = (
+        disturbed(
             oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample, {}
         )
-        for name, value in oracle.gradient.items():
-            spread[name] = max(spread[name], _far(strayed[name], value, oracle.dtype))
-    return spread
+        for sample in range(ORACLE_SAMPLES)
+    )
+    return max(_far(found[name], oracle.gradient[name], oracle.dtype) for found in strayed)
 
 
 def _complex_noise(loss: Loss, name: str) -> float:
@@ -171,9 +172,9 @@ def _complex_noise(loss: Loss, name: str) -> float:
     expected = complex_slope(loss, direction)
     along = {name: direction[name] * STEP}
     spread = 0.0
-    for sample in range(SAMPLES):
+    for sample in range(ORACLE_SAMPLES):
         strayed = disturbed(loss, loss.evaluate, "float64", sample, along)
-        found = np.asarray(strayed).imag / STEP
+        found = np.asarray(complex(strayed).imag / STEP)
         spread = max(spread, _far(found, np.asarray(expected), "float64"))
     return spread
 

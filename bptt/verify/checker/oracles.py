@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import differences
-from .calls import Trouble, call
+from .calls import CaseError, call
 from .subject import Arrays, Loss, scalar, to_array
 
 STEP = 1e-20
@@ -65,10 +65,10 @@ class Oracle:
 
 
 def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
-    """Return the best valid oracle. Raises Trouble where the loss can't be evaluated."""
+    """Return the best valid oracle. Raises CaseError where the loss can't be evaluated."""
     height = loss(loss.point)
     if not np.isfinite(height):
-        raise Trouble("not finite", f"the loss is {height}")
+        raise CaseError("not finite", f"the loss is {height}")
     dtype = finest_dtype(loss, height)
     direction: Arrays = {}
     for name in loss.point:
@@ -82,8 +82,10 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     else:
         try:
             reason = None
-            candidate = Oracle(AUTOGRAD, loss, dtype, noise, autograd_of(loss, loss.wrap(loss.point, dtype)))
-        except Trouble as trouble:
+            candidate = Oracle(
+                AUTOGRAD, loss, dtype, noise, autograd_of(loss, loss.wrap(loss.point, dtype))
+            )
+        except CaseError as trouble:
             candidate, reason = plain, f"{AUTOGRAD}: {trouble.message}"
     if reason is None:
         reason = disagreement(candidate, rng)
@@ -99,13 +101,13 @@ def finest_dtype(loss: Loss, height: float) -> str:
         return "float64"
     try:
         finer = loss(loss.point, "float64")
-    except Trouble:
+    except CaseError:
         return loss.dtype
     return "float64" if abs(finer - height) <= 1e-2 * max(abs(height), 1.0) else loss.dtype
 
 
 def autograd_of(loss: Loss, values: dict[str, Any]) -> Arrays:
-    """Return PyTorch's gradient at these values. Raises Trouble where the loss hides its graph."""
+    """Return PyTorch's gradient at these values; CaseError where the loss hides its graph."""
     import torch
 
     for value in values.values():
@@ -114,7 +116,9 @@ def autograd_of(loss: Loss, values: dict[str, Any]) -> Arrays:
         result = loss.evaluate(values)
     scalar(result)
     if not isinstance(result, torch.Tensor) or result.grad_fn is None:
-        raise Trouble("broken", "the loss is cut off from the parameters (detach, item, no_grad?)")
+        raise CaseError(
+            "broken", "the loss is cut off from the parameters (detach, item, no_grad?)"
+        )
     slopes = call(
         "autograd",
         lambda: torch.autograd.grad(result, list(values.values()), allow_unused=True),
@@ -127,7 +131,7 @@ def autograd_of(loss: Loss, values: dict[str, Any]) -> Arrays:
 
 
 def complex_slope(loss: Loss, direction: Arrays) -> float:
-    """Return Im L(θ + ihu) / h. Raises Trouble where the loss doesn't accept complex numbers."""
+    """Return Im L(θ + ihu) / h. Raises CaseError where the loss doesn't accept complex numbers."""
     moved = {name: value.astype(np.complex128) for name, value in loss.point.items()}
     for name, part in direction.items():
         moved[name] += 1j * STEP * part
@@ -136,8 +140,8 @@ def complex_slope(loss: Loss, direction: Arrays) -> float:
         result: Any = loss.evaluate(moved)
     value = np.asarray(result)
     if value.shape != () or value.dtype.kind != "c":
-        raise Trouble("broken", f"the loss of complex parameters is {value.dtype.name}")
-    return float(value.imag) / STEP
+        raise CaseError("broken", f"the loss of complex parameters is {value.dtype.name}")
+    return complex(value.item()).imag / STEP
 
 
 def complex_refusal(loss: Loss, direction: Arrays, height: float) -> str | None:
@@ -146,7 +150,7 @@ def complex_refusal(loss: Loss, direction: Arrays, height: float) -> str | None:
         found = complex_slope(loss, direction)
         here = {name: value.astype(np.complex128) for name, value in loss.point.items()}
         level = complex(np.asarray(loss.evaluate(here)).item())
-    except Trouble as trouble:
+    except CaseError as trouble:
         return f"{COMPLEX}: {trouble.message}"
     if not np.isfinite(found):
         return f"{COMPLEX}: it gives {found}"

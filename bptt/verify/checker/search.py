@@ -88,7 +88,7 @@ class Search:
         choices = [range(low, min(low + 1, high) + 1) for low, high in ranges]
         sizes = sorted(product(*choices), key=lambda chosen: (sum(chosen), chosen))
         largest = sizes[-1]
-        sizes = sizes[: SMALLEST_CASES // 2 - 1] + [largest]
+        sizes = [*sizes[: SMALLEST_CASES // 2 - 1], largest]
         seeds = (self.settings.seed, self.settings.seed + 1)
         cases = [
             Case(dict(zip(names, chosen, strict=True)), seed)
@@ -101,6 +101,7 @@ class Search:
         try:
             import hypothesis
             from hypothesis import strategies as st
+            from hypothesis.errors import NoSuchExample
         except ModuleNotFoundError as error:
             raise InputError(
                 "the search needs hypothesis; install it: pip install hypothesis"
@@ -127,11 +128,11 @@ class Search:
                     max_examples=left,
                     deadline=None,
                     database=None,
-                    suppress_health_check=list(hypothesis.HealthCheck),
+                    suppress_health_check=tuple(hypothesis.HealthCheck.__members__.values()),
                 ),
                 random=random.Random(self.settings.seed),
             )
-        except hypothesis.errors.NoSuchExample:
+        except NoSuchExample:
             return None
         return self.check(smallest)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import Trouble, call
+from .calls import CaseError, call
 from .loading import Maker
 from .problem import Case, GradientProblem
 
@@ -61,7 +61,7 @@ class Loss:
         }
 
     def __call__(self, values: Arrays, dtype: str | None = None) -> float:
-        """Evaluate. Raises Trouble where the result is no real scalar; NaN is let through."""
+        """Evaluate. Raises CaseError where the result is no real scalar; NaN is let through."""
         return float(scalar(self.evaluate(self.wrap(values, dtype or self.dtype))))
 
     def evaluate(self, values: dict[str, Any]) -> Any:
@@ -89,12 +89,12 @@ def _made_like(values: dict[str, Any]) -> Iterator[None]:
 def scalar(result: Any) -> np.ndarray:
     """Check that a loss is one real number."""
     if result is None:
-        raise Trouble("broken", "loss must be a scalar, got None: does it return anything?")
+        raise CaseError("broken", "loss must be a scalar, got None: does it return anything?")
     value = to_array(result)
     if value.shape != ():
-        raise Trouble("broken", f"loss must be a scalar, got shape {value.shape}")
+        raise CaseError("broken", f"loss must be a scalar, got shape {value.shape}")
     if value.dtype.kind not in "fiu":
-        raise Trouble("broken", f"loss must be a real number, got {value.dtype} {value!s:.40}")
+        raise CaseError("broken", f"loss must be a real number, got {value.dtype} {value!s:.40}")
     return value
 
 
@@ -118,7 +118,7 @@ class Subject:
 
     def _checked(self, given: Any, what: str) -> Arrays:
         if not isinstance(given, dict):
-            raise Trouble("broken", f"{what} must return a dict, got {type(given).__name__}")
+            raise CaseError("broken", f"{what} must return a dict, got {type(given).__name__}")
         missing, extra = self.point.keys() - given.keys(), given.keys() - self.point.keys()
         if missing or extra:
             said = [
@@ -126,19 +126,19 @@ class Subject:
                 for word, names in (("misses", missing), ("has the unknown", extra))
                 if names
             ]
-            raise Trouble(
+            raise CaseError(
                 "broken", f"{what} {' and '.join(said)}; expected {', '.join(self.point)}"
             )
         arrays = {}
         for name, value in self.point.items():
             arrays[name] = to_array(given[name])
             if arrays[name].shape != value.shape:
-                raise Trouble(
+                raise CaseError(
                     "broken",
                     f"{what}: expected {name} of shape {value.shape}, got {arrays[name].shape}",
                 )
             if arrays[name].dtype.kind not in "fiu":
-                raise Trouble("broken", f"{what}: {name} has dtype {arrays[name].dtype}")
+                raise CaseError("broken", f"{what}: {name} has dtype {arrays[name].dtype}")
             arrays[name] = arrays[name].astype(np.float64)
         return arrays
 
@@ -164,34 +164,34 @@ class Subject:
 
 
 def make(maker: Maker, case: Case, limit: float) -> Subject:
-    """Make the problem of a case. Raises Trouble where it can't be made or is no problem."""
+    """Make the problem of a case. Raises CaseError where it can't be made or is no problem."""
     rng = np.random.default_rng(case.seed)
     made = partial(maker.function, rng=rng, **case.sizes)
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
-        raise Trouble("broken", f"expected a GradientProblem, got {type(problem).__name__}")
+        raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")
     return Subject(problem, case.scale, limit)
 
 
 def accept(parameters: Any) -> tuple[Arrays, str, Any]:
     """Check parameters; return them as arrays, their dtype's name, and their torch device."""
     if not isinstance(parameters, dict) or not parameters:
-        raise Trouble("broken", "parameters must be a dict of at least one named array")
+        raise CaseError("broken", "parameters must be a dict of at least one named array")
     tensors = {is_tensor(value) for value in parameters.values()}
     if len(tensors) > 1:
-        raise Trouble("broken", "parameters must be all NumPy or all torch, got both")
+        raise CaseError("broken", "parameters must be all NumPy or all torch, got both")
     arrays = {}
     for name, value in parameters.items():
         if not isinstance(name, str):
-            raise Trouble("broken", f"parameters must be named by strings, got {name!r}")
+            raise CaseError("broken", f"parameters must be named by strings, got {name!r}")
         dtype = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
         if dtype not in UNITS:
-            raise Trouble(
+            raise CaseError(
                 "broken", f"parameter {name} must be float64 or float32 to be moved, got {dtype}"
             )
         arrays[name] = to_array(value)
     dtypes = sorted({value.dtype.name for value in arrays.values()})
     if len(dtypes) > 1:
-        raise Trouble("broken", f"parameters must have one dtype, got {' and '.join(dtypes)}")
+        raise CaseError("broken", f"parameters must have one dtype, got {' and '.join(dtypes)}")
     first = next(iter(parameters.values()))
     return arrays, dtypes[0], first.device if tensors.pop() else None
