@@ -132,7 +132,10 @@ class _Check:
             if not _same(value, again[name]):
                 off = np.abs(value - again[name]).max()
                 if not off <= 64 * subject.loss.unit * size:
-                    return f"two calls of gradient differ in {name} by {off:.3g}"
+                    return (
+                        f"two calls of gradient differ in {name} by {off:.3g}, "
+                        "the loss of other parameters was called in between"
+                    )
         heights = [subject.loss(subject.point) for _ in range(2)]
         off = abs(heights[0] - heights[1])
         if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
@@ -194,11 +197,15 @@ class _Check:
 
         if not np.isfinite(true).all():
             return finding(UNDECIDABLE, "the oracle isn't finite")
+        if not np.isfinite(mine).all():
+            return finding(WRONG, "not finite")
         if (off <= allowed).all():
             if errors.max(initial=0.0) > TOO_VAGUE * size > 0.0:
                 return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
             return finding(RIGHT)
         beyond = self._rounding(name, oracle)
+        if not np.isfinite(beyond):
+            return finding(UNDECIDABLE, "a little rounding makes it overflow")
         if (off <= allowed + TIMES_THE_NOISE * beyond).all():
             return finding(ROUNDING, "no further off than rounding in this code explains")
         allowed += TIMES_THE_NOISE * beyond

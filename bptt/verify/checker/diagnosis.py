@@ -88,8 +88,11 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
     first_T = min(
         outcome.case.sizes["T"] for outcome in search.outcomes if outcome.verdict == WRONG
     )
-    if not failing.get(first_T):
-        failing[first_T] = [smallest]
+    failing[first_T] = failing.get(first_T) or [
+        outcome
+        for outcome in search.outcomes
+        if outcome.verdict == WRONG and outcome.case.sizes["T"] == first_T
+    ]
     later = [outcome for T in lengths if first_T < T for outcome in failing[T]]
     return _conclude(search, smallest, [*failing[first_T], *later], first_T, errors)
 

@@ -14,7 +14,8 @@ STYLE = """
   --line: #323a40; --good: #56c98d; --bad: #ff8a80; --heat: #ff8a80; --panel: #1c2226; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 16px; max-width: 920px; background: var(--back);
-  color: var(--text); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
+h1, p, li, pre { overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 8px 0; }
 h2 { font-size: 1.05rem; margin: 28px 0 8px; }
 .verdict { border-left: 6px solid; padding: 4px 14px; margin: 16px 0; }
@@ -26,7 +27,7 @@ p, li { margin: 4px 0; } small, .soft { color: var(--soft); font-size: .85rem; }
 th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } th { font-weight: 600; color: var(--soft); font-size: .85rem; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.pattern { min-width: 11rem; }
+td:first-child { white-space: nowrap; } td.pattern { min-width: 11rem; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 12px;
   white-space: pre-wrap; font-size: .85rem; }
 .maps { display: flex; flex-wrap: wrap; gap: 14px 22px; align-items: flex-start; }
@@ -34,6 +35,11 @@ figure { margin: 0; } .map svg { max-width: 100%; height: auto; display: block; 
 figcaption { font-weight: 600; font-size: .9rem; }
 .chart { width: 100%; max-width: 460px; height: auto; display: block; }
 .chart text { fill: var(--soft); font: 12px system-ui, sans-serif; }
+@media (max-width: 600px) { .cards tr:first-child { display: none; }
+  .cards tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .cards td { display: inline-block; border: 0; padding: 0 14px 0 0; }
+  .cards td:first-child { font-weight: 600; display: block; }
+  .cards td[title]::before { content: attr(title) " "; color: var(--soft); font-size: .85rem; } }
 .heat, .bad { fill: var(--heat); } .good { fill: var(--good); } .grid { stroke: var(--line); }
 .curve { fill: none; stroke: var(--soft); stroke-width: 1.5; }
 """
@@ -78,7 +84,7 @@ def _one(report: Report) -> str:
 def _sentence(report: Report) -> str:
     if report.diagnosis is not None:
         names = ", ".join(suspect.name for suspect in report.diagnosis.suspects)
-        return f"In {names}. {report.diagnosis.lag}".rstrip()
+        return f"In {names}. {report.diagnosis.lag[:1].upper()}{report.diagnosis.lag[1:]}".rstrip()
     if report.smallest is not None:
         return report.smallest.message
     if report.exit_status == 2:
@@ -98,8 +104,8 @@ def _failure(report: Report) -> str:
         rows = "".join(map(_row, (*report.diagnosis.suspects, *report.diagnosis.also)))
         timed = report.diagnosis.first_T is not None
         parts.append(
-            '<h2>What is wrong</h2><div class="wide"><table><tr><th>worst entry</th><th>mine</th>'
-            f"<th>true</th><th>relative error</th>{'<th>from T</th>' if timed else ''}"
+            '<h2>What is wrong</h2><div class="wide"><table class="cards"><tr><th>worst entry</th>'
+            f"<th>mine</th><th>true</th><th>relative error</th>{'<th>from T</th>' if timed else ''}"
             f"<th>pattern</th></tr>{rows}</table></div>"
         )
     return "\n".join(parts)
@@ -107,12 +113,19 @@ def _failure(report: Report) -> str:
 
 def _row(suspect: Suspect) -> str:
     place = ", ".join(map(str, suspect.place))
-    numbers = (f"{suspect.mine:.9g}", f"{suspect.true:.9g}", f"{suspect.relative_error:.1e}")
-    timed = "" if suspect.first_T is None else f'<td class="number">{suspect.first_T}</td>'
+    numbers = {
+        "mine": f"{suspect.mine:.9g}",
+        "true": f"{suspect.true:.9g}",
+        "relative error": f"{suspect.relative_error:.1e}",
+    }
+    if suspect.first_T is not None:
+        numbers["from T"] = str(suspect.first_T)
     return (
         f"<tr><td>{escape(suspect.name)}[{place}]</td>"
-        + "".join(f'<td class="number">{number}</td>' for number in numbers)
-        + f'{timed}<td class="pattern">{escape(suspect.pattern)}</td></tr>'
+        + "".join(
+            f'<td class="number" title="{what}">{number}</td>' for what, number in numbers.items()
+        )
+        + f'<td class="pattern">{escape(suspect.pattern)}</td></tr>'
     )
 
 

@@ -64,7 +64,7 @@ def _zero(evidence: Sequence[Evidence]) -> str | None:
 
 def _true_is_zero(evidence: Sequence[Evidence]) -> str | None:
     if all(not any(value.any() for value in one.all_true.values()) for one in evidence):
-        return "the loss doesn't depend on its argument"
+        return "should be zero, as the whole gradient is there"
     return "should be zero" if all(not one.true.any() for one in evidence) else None
 
 

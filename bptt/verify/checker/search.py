@@ -19,7 +19,9 @@ from .problem import Case
 HIGHEST = {"T": 6}  # the others 5; each from 1
 SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
 SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
+SHRINKING_CASES, SEEDS_TO_SHRINK = 300, 12
 HANGS_ENOUGH = 3
+TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ class Search:
                 return None
             outcome = self.check(case, entrywise=True)
             if outcome.verdict in FAILURES:
-                return outcome
-        return self._drawn()
+                return self._shrunk(outcome)
+        found = self._drawn()
+        return None if found is None else self._shrunk(found)
 
     def _smallest_cases(self) -> list[Case]:
         names = self.maker.size_names
@@ -128,13 +131,43 @@ class Search:
                     max_examples=left,
                     deadline=None,
                     database=None,
-                    suppress_health_check=tuple(hypothesis.HealthCheck.__members__.values()),
+                    suppress_health_check=[
+                        getattr(hypothesis.HealthCheck, name) for name in TOLERATED
+                    ],
                 ),
                 random=random.Random(self.settings.seed),
             )
         except NoSuchExample:
             return None
         return self.check(smallest)
+
+    def _shrunk(self, found: Outcome) -> Outcome:
+        """Return a smaller failing case, if other seeds have one.
+
+        Hypothesis shrinks a seed as if it were a size; what a seed draws (a mask, say) may be just
+        what a smaller case needs.
+        """
+        names = self.maker.size_names
+        choices = [
+            range(low, found.case.sizes[name] + 1)
+            if name == "T"
+            else sorted({low, min(low + 1, found.case.sizes[name]), found.case.sizes[name]})
+            for name in names
+            for low in [self.settings.range_of(name)[0]]
+        ]
+        left = SHRINKING_CASES
+        for sizes in sorted(product(*choices), key=lambda chosen: (sum(chosen), chosen)):
+            if sum(sizes) >= sum(found.case.sizes.values()):
+                break
+            for seed in range(self.settings.seed, self.settings.seed + SEEDS_TO_SHRINK):
+                case = Case(dict(zip(names, sizes, strict=True)), seed, found.case.scale)
+                outcome = self.check(case, entrywise=True)
+                left -= 1
+                if outcome.verdict == found.verdict:
+                    return outcome
+                if left <= 0 or self._gives_up():
+                    return found
+        return found
 
     def _gives_up(self) -> bool:
         hung = sum(outcome.verdict == HUNG for outcome in self._outcomes.values())

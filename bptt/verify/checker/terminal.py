@@ -33,7 +33,7 @@ def rendered(report: Report) -> Group:
     ]
     if report.smallest is not None:
         parts += _failure(report)
-    else:
+    elif report.digits:
         parts.append(_digits(report))
     for (kind, message), outcomes in report.troubles.items():
         cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
