@@ -32,7 +32,7 @@ FILE = str(Path(problems.__file__))
         ("gives_a_tuple", ["expected a GradientProblem, got tuple"]),
         ("no_rng", ["no_rng(n) takes no rng", "expected problem(T, H, ..., rng)"]),
         ("takes_anything", ["(*sizes, rng): expected problem(T, H, ..., rng)"]),
-        ("not_callable", ["is a int; expected problem"]),
+        ("not_callable", ["is no function but int; expected problem"]),
         ("nowhere", ["has no nowhere; it has", "square"]),
     ],
 )
@@ -67,7 +67,7 @@ def test_unknown_size_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["T", "T=", "T=0", "T=3..2", "T=a..b", "=1..2", "T=1..2..3"])
 def test_size_range_refuses(text: str) -> None:
-    with pytest.raises(InputError, match="expected NAME=LOW..HIGH"):
+    with pytest.raises(InputError, match=r"expected NAME=LOW\.\.HIGH"):
         size_range(text)
 
 

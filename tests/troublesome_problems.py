@@ -64,10 +64,9 @@ def cancels(n, rng):
     def loss(p):
         return (((p["w"] * far + far) - far) ** 2).sum()
 
-    def gradient(p):
-        return {"w": 2 * far * ((p["w"] * far + far) - far)}
-
-    return GradientProblem({"w": 1e-8 * rng.standard_normal(n)}, loss, gradient)
+    return GradientProblem(
+        {"w": 1e-8 * rng.standard_normal(n)}, loss, lambda p: {"w": 2 * far**2 * p["w"]}
+    )
 
 
 def differing_calls(n, rng):

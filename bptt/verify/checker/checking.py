@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import differences, noise, oracles
+from . import differences, oracles, rounding
 from .calls import CaseError
 from .kinks import kink_at
 from .loading import Maker, load
@@ -28,7 +28,7 @@ from .outcome import (
     digits,
 )
 from .problem import Case
-from .subject import Arrays, Subject, make
+from .subject import UNITS, Arrays, Subject, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
 PROJECTIONS = 3  # of each parameter
@@ -260,11 +260,15 @@ class _Check:
 
     def _rounding(self, name: str, oracle: Oracle) -> float:
         if self._noise is None:
-            self._noise = noise.gradient_noise(self.subject, self.mine)
-        if self.subject.problem.fold is None:
-            return self._noise[name] + noise.oracle_noise(oracle, name)
-        T = self.case.sizes["T"]
-        return self._noise[name] + sum(noise.oracle_noise(oracle, f"{name}@{t}") for t in range(T))
+            self._noise = rounding.gradient_noise(self.subject, self.mine)
+        # The oracle may be computed more precisely; the gradient's own rounding can be out of
+        # sight (in another library, in Python floats), and is as large in its own precision.
+        coarser = self.subject.loss.unit / UNITS[oracle.dtype]
+        keys = [name]
+        if self.subject.problem.fold is not None:
+            keys = [f"{name}@{t}" for t in range(self.case.sizes["T"])]
+        of_oracle = sum(rounding.oracle_noise(oracle, key) for key in keys)
+        return self._noise[name] + coarser * of_oracle
 
     def _folded(self) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the fold of each step's share of the true gradient."""

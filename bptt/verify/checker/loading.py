@@ -79,10 +79,10 @@ def import_file(path: Path, limit: float) -> Any:
     return module
 
 
-def size_names(function: Callable[..., Any], called: str) -> tuple[str, ...]:
+def size_names(function: Any, called: str) -> tuple[str, ...]:
     """Read the sizes off a signature: whatever has no default, but for rng."""
     if not callable(function):
-        raise InputError(f"{called} is a {type(function).__name__}; {EXPECTED}")
+        raise InputError(f"{called} is no function but {type(function).__name__}; {EXPECTED}")
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:

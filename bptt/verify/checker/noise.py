@@ -12,12 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .differences import signs
-from .oracles import COMPLEX, STEP, Oracle, autograd_of, complex_slope
-from .subject import UNITS, Arrays, Loss, Subject
+from .subject import UNITS, Arrays, Loss, to_array
 
-SAMPLES = 6
-ORACLE_SAMPLES = 3
+LOSS_SAMPLES = 4
 # Far above the dtype's rounding, far below what would change the computation's course.
 AMPLIFICATION = {"float64": 2.0**10, "float32": 2.0**7}
 EXACT = {
@@ -110,11 +107,25 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
             if result.device.type != "cpu" or result._is_view():
                 return result  # writing into a view must go on reaching its base
             if any(result is given for given in args):
-                return result if result.requires_grad else result.mul_(noise_for(result))
+                # Either it worked in place, or, as `to` does, it had nothing to do.
+                if result.requires_grad or not works_in_place(func.__name__):
+                    return result
+                return result.mul_(noise_for(result))
             return result * noise_for(result)
 
-    with Disturb():
+    def unpack(saved: Any) -> Any:
+        return saved * noise_for(saved) if saved.is_floating_point() else saved
+
+    # What the forward pass keeps for the backward pass is rounded as well.
+    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda kept: kept, unpack):
         return run()
+
+
+def works_in_place(name: str) -> bool:
+    """Whether a torch function of this name writes into its first argument."""
+    if name.startswith("__"):
+        return name.startswith("__i") and name not in ("__index__", "__int__", "__invert__")
+    return name.endswith("_") and name not in ("requires_grad_", "retain_grad_")
 
 
 def disturbed(
@@ -139,46 +150,11 @@ def disturbed(
     return _disturb_tensors(lambda: run(values), sample, size)
 
 
-def gradient_noise(subject: Subject, mine: Arrays) -> dict[str, float]:
-    """Estimate each parameter's largest rounding error in the hand-written gradient."""
-    spread = dict.fromkeys(mine, 0.0)
-    for sample in range(SAMPLES):
-        strayed = disturbed(subject.loss, subject.gradient, subject.dtype, sample, {})
-        for name, value in mine.items():
-            spread[name] = max(spread[name], _far(strayed[name], value, subject.dtype))
-    return spread
-
-
-def oracle_noise(oracle: Oracle, name: str) -> float:
-    """Estimate a parameter's largest rounding error in what the oracle says.
-
-    Differences carry their own estimate, so they get none here.
-    """
-    if oracle.name == COMPLEX:
-        return _complex_noise(oracle.loss, name)
-    if oracle.gradient is None:
-        return 0.0
-    strayed = (
-        disturbed(
-            oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample, {}
-        )
-        for sample in range(ORACLE_SAMPLES)
-    )
-    return max(_far(found[name], oracle.gradient[name], oracle.dtype) for found in strayed)
-
-
-def _complex_noise(loss: Loss, name: str) -> float:
-    direction = signs(loss, name, np.random.default_rng(30))
-    expected = complex_slope(loss, direction)
-    along = {name: direction[name] * STEP}
-    spread = 0.0
-    for sample in range(ORACLE_SAMPLES):
-        strayed = disturbed(loss, loss.evaluate, "float64", sample, along)
-        found = np.asarray(complex(strayed).imag / STEP)
-        spread = max(spread, _far(found, np.asarray(expected), "float64"))
-    return spread
-
-
-def _far(strayed: np.ndarray, value: np.ndarray, dtype: str) -> float:
-    far = np.abs(strayed - value)
-    return float(far.max(initial=0.0)) / AMPLIFICATION[dtype] if np.isfinite(far).all() else np.inf
+def loss_noise(loss: Loss, dtype: str) -> float:
+    """Estimate how far rounding moves the loss at its point."""
+    values = [
+        complex(to_array(disturbed(loss, loss.evaluate, dtype, sample, {})).item()).real
+        for sample in range(LOSS_SAMPLES)
+    ]
+    # The parameters were disturbed too, which moves the loss more than its own rounding would.
+    return float(np.ptp(values)) / AMPLIFICATION[dtype]

@@ -16,7 +16,8 @@ import numpy as np
 
 from . import differences
 from .calls import CaseError, call
-from .subject import Arrays, Loss, scalar, to_array
+from .noise import loss_noise
+from .subject import UNITS, Arrays, Loss, scalar, to_array
 
 STEP = 1e-20
 AUTOGRAD, COMPLEX, DIFFERENCES = "autograd", "complex step", "central differences"
@@ -74,7 +75,7 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     for name in loss.point:
         direction |= differences.signs(loss, name, rng)
     along = differences.line(loss, direction, dtype)
-    noise = differences.noise_of(along, 2.0**-53 if dtype == "float64" else 2.0**-24)
+    noise = max(differences.noise_of(along, UNITS[dtype]), loss_noise(loss, dtype))
     plain = Oracle(DIFFERENCES, loss, dtype, noise)
     if loss.device is None:
         candidate = Oracle(COMPLEX, loss, "float64", plain.noise)
