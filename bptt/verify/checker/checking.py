@@ -254,8 +254,9 @@ class _Check:
         said = [oracle.difference(direction, start) for start in (1.0, 0.3, 0.02)]
         gaps = [abs(mine - true) for true, _ in said]
         spread = max(true for true, _ in said) - min(true for true, _ in said)
-        return spread < 0.25 * min(gaps) and all(
-            gap > 4.0 * error for gap, (_, error) in zip(gaps, said, strict=True)
+        agree = bool(spread < 0.25 * min(gaps))
+        return agree and all(
+            bool(gap > 4.0 * error) for gap, (_, error) in zip(gaps, said, strict=True)
         )
 
     def _rounding(self, name: str, oracle: Oracle) -> float:
