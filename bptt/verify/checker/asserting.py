@@ -1,0 +1,32 @@
+"""One line for a test-suite: `assert_gradient_right(problem)`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from .report import verify
+from .search import Settings
+from .terminal import rendered
+
+
+def assert_gradient_right(
+    target: str | Callable[..., Any],
+    *,
+    cases: int = 60,
+    seed: int = 0,
+    time_limit: float = 10.0,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """Verify a gradient; raise AssertionError with the whole report unless it is right.
+
+    `sizes` gives ranges such as {"T": (1, 8)}, `time_limit` seconds for each call. Raises
+    InputError where nothing could be run.
+    """
+    __tracebackhide__ = True
+    report = verify(target, Settings(cases, seed, time_limit, dict(sizes or {})))
+    if report.exit_status != 0:
+        console = Console(width=100, color_system=None)
+        with console.capture() as capture:
+            console.print(rendered(report))
+        raise AssertionError("\n" + capture.get())

@@ -1,0 +1,78 @@
+"""Calls into somebody's code: with a time limit, and with their failures told apart from ours.
+
+The limit is a timer signal, so it needs a POSIX system and the main thread; elsewhere there is
+none. A call that hangs inside compiled code gets the signal only when it returns.
+"""
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+HERE = str(Path(__file__).resolve().parent)
+
+
+class CaseError(Exception):
+    """A problem that can't be checked at this case: it crashed, hung, or broke its contract."""
+
+    def __init__(self, kind: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.detail = detail
+
+
+class TimeIsUp(BaseException):
+    """Not an Exception: code that swallows those must not swallow this."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeIsUp in the block after so many seconds; where there are no timers, never."""
+    if not hasattr(signal, "setitimer") or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeIsUp
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    before = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
+    """Call somebody's function.
+
+    Raises CaseError of kind "crashed" with their traceback, or "hung" after `limit` seconds.
+    """
+    try:
+        with time_limit(limit), np.errstate(all="ignore"):
+            return function(*arguments)
+    except TimeIsUp:
+        raise CaseError("hung", f"{what} took longer than {limit:g} s") from None
+    except CaseError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise CaseError("crashed", f"{what} raised {said}", their_traceback(error)) from error
+
+
+def their_traceback(error: BaseException) -> str:
+    """Format a traceback without the frames of this package that lead to it."""
+    frame: TracebackType | None = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(HERE):
+        frame = frame.tb_next
+    return "".join(traceback.format_exception(type(error), error, frame)).rstrip()

@@ -1,0 +1,318 @@
+"""One case checked: the hand-written gradient against the best oracle, and a verdict.
+
+Every entry is compared where that is cheap; in larger cases random signed projections of each
+parameter come first, and its entries only when one of them fails.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import differences, oracles, rounding
+from .calls import CaseError
+from .kinks import kink_at
+from .loading import Maker, load
+from .oracles import Oracle
+from .outcome import (
+    FAILURES,
+    KINK,
+    MUTATES,
+    NONDETERMINISTIC,
+    RIGHT,
+    ROUNDING,
+    UNDECIDABLE,
+    WRONG,
+    Finding,
+    Outcome,
+    digits,
+)
+from .problem import Case
+from .subject import UNITS, Arrays, Subject, make
+
+ENTRYWISE_BELOW = 150  # entries of all parameters together
+PROJECTIONS = 3  # of each parameter
+# Correct gradients in the drawn problems are within 200 units of the largest entry, but for those
+# that cancel; what is beyond is held against an estimate of the rounding that was really done.
+UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
+TIMES_THE_NOISE = 16.0
+KINK_TESTS = 40  # entries of a parameter
+TOO_VAGUE = 1e-3  # an oracle that only knows so much of the largest entry decides nothing
+
+
+def check(
+    target: str | Callable[..., Any],
+    sizes: Mapping[str, int] | None = None,
+    *,
+    seed: int = 0,
+    scale: float = 1.0,
+    entrywise: bool = True,
+    time_limit: float = 10.0,
+) -> Outcome:
+    """Check one case of `file.py:problem` or of a callable, and return what was found.
+
+    `time_limit` is in seconds, for each call of the loss or the gradient. Raises InputError where
+    there is no such problem; what it does when run is told by the verdict.
+    """
+    maker = load(target)
+    return check_case(maker, Case(dict(sizes or {}), seed, scale), entrywise, time_limit)
+
+
+def check_case(maker: Maker, case: Case, entrywise: bool, time_limit: float) -> Outcome:
+    """Check one case; all trouble with it becomes a verdict."""
+    try:
+        return _Check(maker, case, entrywise, time_limit).outcome()
+    except CaseError as trouble:
+        return Outcome(
+            case, trouble.kind, maker.target, message=trouble.message, detail=trouble.detail
+        )
+
+
+class _Check:
+    def __init__(self, maker: Maker, case: Case, entrywise: bool, limit: float) -> None:
+        self.maker, self.case = maker, case
+        self.subject = make(maker, case, limit)
+        self.rng = np.random.default_rng([case.seed, 10])
+        self.entries = sum(value.size for value in self.subject.point.values())
+        self.entrywise = entrywise or self.entries <= ENTRYWISE_BELOW
+        self._noise: dict[str, float] | None = None
+
+    def outcome(self) -> Outcome:
+        subject = self.subject
+        self.mine = subject.gradient()
+        for verdict, message in (
+            (MUTATES, self._mutations()),
+            (NONDETERMINISTIC, self._differing_calls()),
+        ):
+            if message:
+                return Outcome(
+                    self.case, verdict, self.maker.target, dtype=subject.dtype, message=message
+                )
+        if subject.problem.fold is not None:
+            findings, oracle = self._folded()
+        else:
+            oracle = oracles.choose(subject.loss, self.rng)
+            findings = {name: self._parameter(name, oracle) for name in subject.point}
+        return Outcome(
+            self.case,
+            _worst([found.verdict for found in findings.values()]),
+            self.maker.target,
+            oracle.description,
+            subject.dtype,
+            findings,
+            passed_over=tuple(oracle.passed_over),
+            entries=self.entries,
+        )
+
+    def _mutations(self) -> str:
+        for what, function in (
+            ("gradient", self.subject.gradient),
+            ("loss", self.subject.loss.evaluate),
+        ):
+            values = self.subject.loss.wrap(self.subject.point, self.subject.dtype)
+            kept = self.subject.loss.wrap(self.subject.point, self.subject.dtype)
+            function(values)
+            changed = [
+                name
+                for name in kept
+                if name not in values or not _same(np.asarray(values[name]), np.asarray(kept[name]))
+            ]
+            if changed or len(values) != len(kept):
+                return f"{what} changes {', '.join(changed) or 'the dict it is given'}"
+        return ""
+
+    def _differing_calls(self) -> str:
+        """Call twice, with the loss of other weights in between: it may leave something behind."""
+        subject = self.subject
+        moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
+        subject.loss(moved)
+        again = subject.gradient()
+        for name, value in self.mine.items():
+            size = np.abs(value).max(initial=0.0)
+            if not _same(value, again[name]):
+                off = np.abs(value - again[name]).max()
+                if not off <= 64 * subject.loss.unit * size:
+                    return (
+                        f"two calls of gradient differ in {name} by {off:.3g}, "
+                        "the loss of other parameters was called in between"
+                    )
+        heights = [subject.loss(subject.point) for _ in range(2)]
+        off = abs(heights[0] - heights[1])
+        if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
+            return f"two calls of loss differ by {off:.3g}"
+        return ""
+
+    def _parameter(self, name: str, oracle: Oracle) -> Finding:
+        if not np.isfinite(self.mine[name]).all():
+            return self._entries(name, oracle)
+        if oracle.gradient is None and not self.entrywise:
+            found = self._projections(name, oracle)
+            if found is not None:
+                return found
+        return self._entries(name, oracle)
+
+    def _allowed(self, oracle: Oracle, size: float) -> float:
+        subject = self.subject
+        allowed = UNITS_ALLOWED[subject.dtype] * subject.loss.unit
+        if oracle.unit > 2.0**-53 and oracle.name == oracles.AUTOGRAD:
+            allowed += UNITS_ALLOWED["float32"] * oracle.unit
+        return allowed * size
+
+    def _projections(self, name: str, oracle: Oracle) -> Finding | None:
+        """Compare along random signs; return None as soon as that doesn't show it right."""
+        mine, fewest = self.mine[name], np.inf
+        size = float(np.abs(mine).max(initial=0.0))
+        for _ in range(PROJECTIONS):
+            direction = differences.signs(oracle.loss, name, self.rng)
+            true, error = oracle.slope(direction)
+            off = abs(float(np.sum(direction[name] * mine)) - true)
+            allowed = self._allowed(oracle, size) * np.sqrt(mine.size) + 4.0 * error
+            if not off <= allowed or error > TOO_VAGUE * size:
+                return None
+            fewest = min(fewest, digits(off, size * mine.size**0.5, self.subject.dtype))
+        return Finding(name, RIGHT, fewest, f"{PROJECTIONS} projections")
+
+    def _entries(self, name: str, oracle: Oracle) -> Finding:
+        point = self.subject.point[name]
+        true, errors = np.zeros(point.shape), np.zeros(point.shape)
+        if oracle.gradient is not None:
+            true = oracle.gradient[name]
+        else:
+            for place in np.ndindex(point.shape):
+                direction = differences.entry(oracle.loss, name, place)
+                true[place], errors[place] = oracle.slope(direction)
+        return self._judge(name, true, errors, oracle)
+
+    def _judge(self, name: str, true: np.ndarray, errors: np.ndarray, oracle: Oracle) -> Finding:
+        """Turn one parameter's differences into a verdict."""
+        mine, dtype = self.mine[name], self.subject.dtype
+        size = float(np.abs(true).max(initial=0.0))
+        off = np.abs(mine - true)
+        off[np.isnan(off)] = np.inf
+        fewest = digits(float(off.max(initial=0.0)), size, dtype)
+        allowed = np.full(off.shape, self._allowed(oracle, size)) + 4.0 * errors
+
+        def finding(verdict: str, why: str = "") -> Finding:
+            return Finding(name, verdict, fewest, why, mine, true, allowed)
+
+        if not np.isfinite(true).all():
+            return finding(UNDECIDABLE, "the oracle isn't finite")
+        if not np.isfinite(mine).all():
+            return finding(WRONG, "not finite")
+        if (off <= allowed).all():
+            if errors.max(initial=0.0) > TOO_VAGUE * size > 0.0:
+                return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
+            return finding(RIGHT)
+        beyond = self._rounding(name, oracle)
+        if not np.isfinite(beyond):
+            return finding(UNDECIDABLE, "a little rounding makes it overflow")
+        if (off <= allowed + TIMES_THE_NOISE * beyond).all():
+            return finding(ROUNDING, "no further off than rounding in this code explains")
+        allowed += TIMES_THE_NOISE * beyond
+        return self._suspect(name, off, allowed, oracle, finding)
+
+    def _suspect(
+        self,
+        name: str,
+        off: np.ndarray,
+        allowed: np.ndarray,
+        oracle: Oracle,
+        finding: Callable[..., Finding],
+    ) -> Finding:
+        """Rule out kinks, and steps that were chosen unluckily."""
+        if self.subject.problem.fold is not None:
+            return finding(WRONG)
+        places = np.argwhere(off > allowed)
+        order = np.argsort([-off[tuple(place)] for place in places], kind="stable")
+        kinks, vague = [], 0
+        for i in order[:KINK_TESTS]:
+            place = tuple(int(k) for k in places[i])
+            direction = differences.entry(oracle.loss, name, place)
+            along = differences.line(oracle.loss, direction, oracle.dtype)
+            kink = kink_at(along, oracle.noise)
+            if kink is not None:
+                kinks.append(kink)
+            elif oracle.name == oracles.DIFFERENCES and not self._confirmed(
+                name, place, oracle, direction
+            ):
+                vague += 1
+            else:
+                return finding(WRONG)
+            allowed[place] = np.inf
+        if kinks:
+            left, right = kinks[0].left, kinks[0].right
+            return finding(KINK, f"slopes {left:.6g} and {right:.6g} on the two sides")
+        return finding(UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps")
+
+    def _confirmed(
+        self, name: str, place: tuple[int, ...], oracle: Oracle, direction: Arrays
+    ) -> bool:
+        """Whether differences with other steps say that mine is wrong as well."""
+        mine = self.mine[name][place]
+        if not np.isfinite(mine):
+            return True
+        said = [oracle.difference(direction, start) for start in (1.0, 0.3, 0.02)]
+        gaps = [abs(mine - true) for true, _ in said]
+        spread = max(true for true, _ in said) - min(true for true, _ in said)
+        agree = bool(spread < 0.25 * min(gaps))
+        return agree and all(
+            bool(gap > 4.0 * error) for gap, (_, error) in zip(gaps, said, strict=True)
+        )
+
+    def _rounding(self, name: str, oracle: Oracle) -> float:
+        if self._noise is None:
+            self._noise = rounding.gradient_noise(self.subject, self.mine)
+        # The oracle may be computed more precisely; the gradient's own rounding can be out of
+        # sight (in another library, in Python floats), and is as large in its own precision.
+        coarser = self.subject.loss.unit / UNITS[oracle.dtype]
+        keys = [name]
+        if self.subject.problem.fold is not None:
+            keys = [f"{name}@{t}" for t in range(self.case.sizes["T"])]
+        of_oracle = sum(rounding.oracle_noise(oracle, key) for key in keys)
+        return self._noise[name] + coarser * of_oracle
+
+    def _folded(self) -> tuple[dict[str, Finding], Oracle]:
+        """Compare with the fold of each step's share of the true gradient."""
+        shares, errors, oracle = true_shares(self.subject, self.case, self.rng)
+        true = self.subject.folded(shares)
+        return {
+            name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
+        }, oracle
+
+
+def true_shares(
+    subject: Subject, case: Case, rng: np.random.Generator
+) -> tuple[list[Arrays], Arrays, Oracle]:
+    """Return each step's share of the true gradient, first step first, and their errors' sum."""
+    T = case.sizes.get("T")
+    if T is None or subject.problem.loss_of_steps is None:
+        raise CaseError("broken", "fold needs loss_of_steps and a size called T")
+    loss = subject.loss_of_copies(T)
+    whole, parts = subject.loss(subject.point), loss(loss.point)
+    if not abs(whole - parts) <= 1e4 * loss.unit * max(abs(whole), abs(parts)):
+        raise CaseError(
+            "broken", f"loss_of_steps of equal copies is {parts:.17g}, but loss is {whole:.17g}"
+        )
+    oracle = oracles.choose(loss, rng)
+    shares = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
+              for _ in range(T)]  # fmt: skip
+    errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}
+    for t, share in enumerate(shares):
+        for name, value in share.items():
+            if oracle.gradient is not None:
+                value[...] = oracle.gradient[f"{name}@{t}"]
+                continue
+            for place in np.ndindex(value.shape):
+                direction = differences.entry(loss, f"{name}@{t}", place)
+                value[place], error = oracle.slope(direction)
+                errors[name][place] += error
+    return shares, errors, oracle
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _worst(verdicts: list[str]) -> str:
+    order = (*FAILURES, UNDECIDABLE, KINK, ROUNDING)
+    return next((verdict for verdict in order if verdict in verdicts), RIGHT)

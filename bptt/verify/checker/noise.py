@@ -1,0 +1,160 @@
+"""How much of a result is rounding? Monte Carlo arithmetic: round everything worse, and look.
+
+Each elementary operation of the code gets a random relative error far above its own rounding; how
+far the result strays then, scaled back, is what ordinary rounding does to it. Only operations on
+arrays are reached, not those on Python floats, so the estimate can be too small there.
+
+Source: Parker (1997), Monte Carlo Arithmetic.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .subject import UNITS, Arrays, Loss, to_array
+
+LOSS_SAMPLES = 4
+# Far above the dtype's rounding, far below what would change the computation's course.
+AMPLIFICATION = {"float64": 2.0**10, "float32": 2.0**7}
+EXACT = {
+    np.negative, np.positive, np.absolute, np.maximum, np.minimum, np.sign, np.copysign,
+    np.floor, np.ceil, np.trunc, np.rint, np.conjugate, np.fmax, np.fmin,
+}  # fmt: skip
+ROUNDED_FUNCTIONS = {np.dot, np.einsum, np.inner, np.outer, np.tensordot, np.vdot, np.convolve}
+
+
+class Noisy(np.ndarray):
+    """An array whose every operation is a little wrong."""
+
+    rng: np.random.Generator
+    size_of_noise: float
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self.rng = getattr(obj, "rng", None)  # pyright: ignore[reportAttributeAccessIssue]
+        self.size_of_noise = getattr(obj, "size_of_noise", 0.0)
+
+    def _disturbed(self, value: Any) -> Any:
+        if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fc":
+            return value
+        values: Any = np.asarray(value)
+        noise = self.size_of_noise * self.rng.uniform(-1.0, 1.0, values.shape)
+        return self._own(np.asarray(values + values * noise, dtype=values.dtype))
+
+    def _own(self, value: np.ndarray) -> "Noisy":
+        own = value.view(Noisy)
+        own.rng, own.size_of_noise = self.rng, self.size_of_noise
+        return own
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **named: Any
+    ) -> Any:
+        plain = [x.view(np.ndarray) if isinstance(x, Noisy) else x for x in inputs]
+        if out is not None:
+            named["out"] = tuple(x.view(np.ndarray) if isinstance(x, Noisy) else x for x in out)
+        if isinstance(named.get("where"), Noisy):
+            named["where"] = named["where"].view(np.ndarray)
+        result = getattr(ufunc, method)(*plain, **named)
+        if result is None:  # ufunc.at works in place
+            return None
+        if out is not None:
+            for target in out:
+                if ufunc not in EXACT and target is not None and target.dtype.kind in "fc":
+                    values = target.view(np.ndarray)
+                    values[...] = self._disturbed(values)
+            return out[0] if len(out) == 1 else out
+        if isinstance(result, tuple):
+            return tuple(self._disturbed(part) for part in result)
+        if ufunc in EXACT:
+            return self._own(np.asarray(result)) if np.ndim(result) else result
+        return self._disturbed(result)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        result = super().__array_function__(func, types, args, kwargs)
+        return self._disturbed(result) if func in ROUNDED_FUNCTIONS else result
+
+    def dot(self, other: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self @ other
+
+
+def noisy_arrays(values: dict[str, Any], rng: np.random.Generator, size: float) -> dict[str, Any]:
+    """Make copies whose operations are all disturbed, beginning with the values themselves."""
+    noisy = {}
+    for name, value in values.items():
+        own = np.array(value).view(Noisy)
+        own.rng, own.size_of_noise = rng, size
+        noisy[name] = own._disturbed(own)
+    return noisy
+
+
+def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise_for(value: Any) -> Any:
+        uniform = torch.rand(value.shape, generator=generator, dtype=value.dtype)
+        return 1 + size * (2 * uniform - 1)
+
+    class Disturb(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if not isinstance(result, torch.Tensor) or not result.is_floating_point():
+                return result
+            if result.device.type != "cpu" or result._is_view():
+                return result  # writing into a view must go on reaching its base
+            if any(result is given for given in args):
+                # Either it worked in place, or, as `to` does, it had nothing to do.
+                if result.requires_grad or not works_in_place(func.__name__):
+                    return result
+                return result.mul_(noise_for(result))
+            return result * noise_for(result)
+
+    def unpack(saved: Any) -> Any:
+        return saved * noise_for(saved) if saved.is_floating_point() else saved
+
+    # What the forward pass keeps for the backward pass is rounded as well.
+    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda kept: kept, unpack):
+        return run()
+
+
+def works_in_place(name: str) -> bool:
+    """Whether a torch function of this name writes into its first argument."""
+    if name.startswith("__"):
+        return name.startswith("__i") and name not in ("__index__", "__int__", "__invert__")
+    return name.endswith("_") and name not in ("requires_grad_", "retain_grad_")
+
+
+def disturbed(
+    loss: Loss, run: Callable[[dict[str, Any]], Any], dtype: str, sample: int, along: Arrays
+) -> Any:
+    """Run somebody's code on values whose every operation is disturbed.
+
+    `along` is added to the values, in NumPy as an imaginary part.
+    """
+    size = UNITS[dtype] * AMPLIFICATION[dtype]
+    rng = np.random.default_rng([20, sample])
+    if loss.device is None:
+        values = loss.wrap(loss.point, dtype)
+        for name, part in along.items():
+            values[name] = values[name] + 1j * part
+        return run(noisy_arrays(values, rng, size))
+    moved = {
+        name: value * (1 + size * rng.uniform(-1.0, 1.0, value.shape))
+        for name, value in loss.point.items()
+    }
+    values = loss.wrap(moved, dtype)
+    return _disturb_tensors(lambda: run(values), sample, size)
+
+
+def loss_noise(loss: Loss, dtype: str) -> float:
+    """Estimate how far rounding moves the loss at its point."""
+    values = [
+        complex(to_array(disturbed(loss, loss.evaluate, dtype, sample, {})).item()).real
+        for sample in range(LOSS_SAMPLES)
+    ]
+    # The parameters were disturbed too, which moves the loss more than its own rounding would.
+    return float(np.ptp(values)) / AMPLIFICATION[dtype]

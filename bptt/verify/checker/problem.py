@@ -1,0 +1,44 @@
+"""What a person gives to be verified: parameters, a loss, and a gradient written by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class GradientProblem:
+    """One function with its hand-written gradient, at one size.
+
+    `parameters` maps names to float32 or float64 arrays, all NumPy or all torch. `loss` takes such
+    a dict and returns a scalar; `gradient` takes such a dict and returns one with the same names
+    and shapes. Both are called with copies, at other values too, and must use what they are given.
+
+    `loss_of_steps` is optional, for recurrent problems with a size T: the same loss, where each
+    time step has its own copy of the parameters: it takes a list of T dicts. It shows which steps
+    a wrong gradient counts. `fold` is for gradients that are deliberately not the plain sum of
+    their steps' shares, such as a running clip: it takes the T shares, each a dict, first step
+    first, and returns what the gradient should be. It must never move two gradients apart.
+    """
+
+    parameters: dict[str, Any]
+    loss: Callable[[dict[str, Any]], Any]
+    gradient: Callable[[dict[str, Any]], Any]
+    loss_of_steps: Callable[[list[dict[str, Any]]], Any] | None = None
+    fold: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What makes a problem: sizes by name, the seed of its rng, and a factor on its parameters."""
+
+    sizes: dict[str, int]
+    seed: int = 0
+    scale: float = 1.0
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return tuple(self.sizes.items()), self.seed, self.scale
+
+    def __str__(self) -> str:
+        parts = [f"{name}={size}" for name, size in self.sizes.items()]
+        return ", ".join([*parts, f"seed={self.seed}", f"scale={self.scale:g}"])

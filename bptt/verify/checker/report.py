@@ -1,0 +1,235 @@
+"""The whole verification as data: what was checked, by what, and what came of it."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptt.errors import InputError
+
+from . import outcome as o
+from .diagnosis import Diagnosis, Suspect, diagnose
+from .loading import Maker, load
+from .outcome import Outcome
+from .search import Search, Settings
+
+FLOAT32_NOTE = (
+    "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verifying one gradient came to.
+
+    `digits` are each parameter's (worst, median) over the cases compared entry by entry.
+    """
+
+    target: str
+    verdict: str
+    outcomes: tuple[Outcome, ...]
+    smallest: Outcome | None
+    diagnosis: Diagnosis | None
+    seconds: float
+
+    @property
+    def exit_status(self) -> int:
+        """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
+        if self.verdict in o.FAILURES:
+            return 1
+        return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
+
+    def tally(self, what: str) -> dict[str, int]:
+        """Count the cases by "verdict", "oracle" or "dtype"."""
+        counts = Counter(getattr(outcome, what) for outcome in self.outcomes)
+        return {name: number for name, number in counts.most_common() if name}
+
+    @property
+    def digits(self) -> dict[str, tuple[float, float]]:
+        found: dict[str, list[float]] = {}
+        for outcome in self.outcomes:
+            for name, finding in outcome.findings.items():
+                if finding.verdict in (o.RIGHT, o.WRONG):
+                    found.setdefault(name, []).append(finding.digits)
+        return {name: (min(all_), float(np.median(all_))) for name, all_ in found.items()}
+
+    @property
+    def shown(self) -> Outcome | None:
+        """The case to draw: the diagnosis's, or the largest that was compared entry by entry."""
+        if self.diagnosis is not None:
+            return self.diagnosis.shown
+        whole = [
+            outcome
+            for outcome in self.outcomes
+            if outcome.findings
+            and all(finding.mine is not None for finding in outcome.findings.values())
+        ]
+        return max(whole, key=lambda outcome: outcome.entries, default=None)
+
+    @property
+    def troubles(self) -> dict[tuple[str, str], list[Outcome]]:
+        """Group the cases that couldn't be checked by what was wrong with them."""
+        groups: dict[tuple[str, str], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if outcome.verdict in (*o.COULD_NOT_RUN, o.NOT_FINITE):
+                groups.setdefault((outcome.verdict, outcome.message), []).append(outcome)
+        return groups
+
+    @property
+    def notes(self) -> list[str]:
+        """Say what limits this report: precision, kinks, oracles that were passed over."""
+        said = []
+        if "float32" in self.tally("dtype"):
+            said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
+        passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
+        said += [f"Passed over in {n} cases: {reason}." for reason, n in passed_over.most_common(3)]
+        for verdict, meaning in (
+            (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
+            (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
+            (o.UNDECIDABLE, "no oracle was good enough to tell"),
+        ):
+            count = self.tally("verdict").get(verdict, 0)
+            if count:
+                said.append(f"{count} cases {verdict}: {meaning}.")
+        return said
+
+    @property
+    def snippet(self) -> str:
+        """Two lines of Python that show the smallest failing case again."""
+        if self.smallest is None:
+            return ""
+        case = self.smallest.case
+        target = repr(self.target) if ".py:" in self.target else self.target.rpartition(".")[2]
+        more = f"seed={case.seed}" + ("" if case.scale == 1.0 else f", scale={case.scale}")
+        return f"from bptt.verify import check\nprint(check({target}, {case.sizes}, {more}))"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON's types; numbers that aren't finite become strings."""
+        diagnosis = self.diagnosis
+        return {
+            "target": self.target,
+            "verdict": self.verdict,
+            "exit_status": self.exit_status,
+            "seconds": round(self.seconds, 3),
+            "cases": len(self.outcomes),
+            "verdicts": self.tally("verdict"),
+            "oracles": self.tally("oracle"),
+            "dtypes": self.tally("dtype"),
+            "digits": {
+                name: {"worst": worst, "median": median}
+                for name, (worst, median) in self.digits.items()
+            },
+            "notes": self.notes,
+            "troubles": [
+                {
+                    "kind": kind,
+                    "message": message,
+                    "detail": outcomes[0].detail,
+                    "cases": [_case(outcome) for outcome in outcomes],
+                }
+                for (kind, message), outcomes in self.troubles.items()
+            ],
+            "smallest_failing_case": None
+            if self.smallest is None
+            else _case(self.smallest)
+            | {"oracle": self.smallest.oracle, "message": self.smallest.message}
+            | {"wrong": self.smallest.named(o.WRONG)},
+            "reproduce": self.snippet,
+            "diagnosis": None
+            if diagnosis is None
+            else {
+                "suspects": [_suspect(suspect) for suspect in diagnosis.suspects],
+                "also_wrong": [_suspect(suspect) for suspect in diagnosis.also],
+                "first_failing_T": diagnosis.first_T,
+                "lag": diagnosis.lag,
+                "error_by_T": {
+                    str(T): {name: _number(size) for name, size in sizes.items()}
+                    for T, sizes in diagnosis.errors.items()
+                },
+            },
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)
+
+
+def _case(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "sizes": outcome.case.sizes,
+        "seed": outcome.case.seed,
+        "scale": outcome.case.scale,
+    }
+
+
+def _suspect(suspect: Suspect) -> dict[str, Any]:
+    return {
+        "parameter": suspect.name,
+        "entry": list(suspect.place),
+        "mine": _number(suspect.mine),
+        "true": _number(suspect.true),
+        "relative_error": _number(suspect.relative_error),
+        "pattern": suspect.pattern,
+        "first_failing_T": suspect.first_T,
+    }
+
+
+def verify(
+    target: str | Callable[..., Any] | Maker,
+    settings: Settings | None = None,
+    seen: Callable[[Outcome], None] = lambda _: None,
+) -> Report:
+    """Search for a case where a hand-written gradient is wrong, and say what is wrong there.
+
+    `target` is `file.py:problem` or a callable; `seen` is called after each case. Raises
+    InputError where no case at all could be checked.
+    """
+    begun = time.perf_counter()
+    settings = settings or Settings()
+    maker = target if isinstance(target, Maker) else load(target)
+    search = Search(maker, settings, seen)
+    smallest = search.run()
+    diagnosis = None if smallest is None else diagnose(search, smallest)
+    report = Report(
+        maker.target,
+        _overall(search.outcomes, smallest),
+        tuple(search.outcomes),
+        smallest,
+        diagnosis,
+        time.perf_counter() - begun,
+    )
+    if all(outcome.verdict in o.COULD_NOT_RUN for outcome in report.outcomes):
+        raise InputError(_nothing_ran(report))
+    return report
+
+
+def _overall(outcomes: list[Outcome], smallest: Outcome | None) -> str:
+    if smallest is not None:
+        return smallest.verdict
+    verdicts = {outcome.verdict for outcome in outcomes}
+    for verdict in o.COULD_NOT_RUN:
+        if verdict in verdicts:
+            return verdict
+    for verdict in (o.RIGHT, o.ROUNDING, o.KINK, o.UNDECIDABLE):
+        if verdict in verdicts:
+            return verdict
+    return o.NOT_FINITE
+
+
+def _nothing_ran(report: Report) -> str:
+    said = []
+    for (kind, message), outcomes in report.troubles.items():
+        first = outcomes[0]
+        said.append(f"{message} (at {first.case}; {len(outcomes)} such cases)")
+        if first.detail:
+            said.append(first.detail)
+        if kind == o.HUNG:
+            said.append("A higher --time-limit gives it more.")
+    return f"{report.target} could not be run: " + "\n".join(said)

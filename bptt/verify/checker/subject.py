@@ -1,0 +1,197 @@
+"""A problem made for one case, as arrays: what the oracles and the comparison work on."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .calls import CaseError, call
+from .loading import Maker
+from .problem import Case, GradientProblem
+
+Arrays = dict[str, np.ndarray]
+UNITS = {"float64": 2.0**-53, "float32": 2.0**-24}  # unit roundoff
+
+
+def is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def to_array(value: Any) -> np.ndarray:
+    """Copy what somebody's code returned into an array."""
+    if is_tensor(value):
+        return np.array(value.detach().cpu().resolve_conj().numpy())
+    return np.array(value)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A scalar function of named arrays, at a point.
+
+    `raw` is somebody's function of arrays or tensors. `dtype` is the one that the parameters came
+    in, `device` None for NumPy.
+    """
+
+    point: Arrays
+    raw: Callable[[dict[str, Any]], Any]
+    dtype: str
+    device: Any
+    limit: float
+
+    @property
+    def unit(self) -> float:
+        return UNITS[self.dtype]
+
+    def wrap(self, values: Arrays, dtype: str | None) -> dict[str, Any]:
+        """Copy arrays into what the function takes, in a dtype (None: as they are)."""
+        if self.device is None:
+            return {name: np.array(value, dtype=dtype) for name, value in values.items()}
+        import torch
+
+        return {
+            name: torch.tensor(
+                value, dtype=getattr(torch, dtype or value.dtype.name), device=self.device
+            )
+            for name, value in values.items()
+        }
+
+    def __call__(self, values: Arrays, dtype: str | None = None) -> float:
+        """Evaluate. Raises CaseError where the result is no real scalar; NaN is let through."""
+        return float(scalar(self.evaluate(self.wrap(values, dtype or self.dtype))))
+
+    def evaluate(self, values: dict[str, Any]) -> Any:
+        with _made_like(values):
+            return call("loss", self.raw, values, limit=self.limit)
+
+
+@contextmanager
+def _made_like(values: dict[str, Any]) -> Iterator[None]:
+    """Let tensors that the code makes without a dtype be of the parameters' one."""
+    first = next(iter(values.values()))
+    if not is_tensor(first):
+        yield
+        return
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(first.dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def scalar(result: Any) -> np.ndarray:
+    """Check that a loss is one real number."""
+    if result is None:
+        raise CaseError("broken", "loss must be a scalar, got None: does it return anything?")
+    value = to_array(result)
+    if value.shape != ():
+        raise CaseError("broken", f"loss must be a scalar, got shape {value.shape}")
+    if value.dtype.kind not in "fiu":
+        raise CaseError("broken", f"loss must be a real number, got {value.dtype} {value!s:.40}")
+    return value
+
+
+class Subject:
+    """One problem at one case."""
+
+    def __init__(self, problem: GradientProblem, scale: float, limit: float) -> None:
+        self.problem = problem
+        self.limit = limit
+        arrays, self.dtype, device = accept(problem.parameters)
+        factor = np.array(scale, self.dtype)
+        self.point: Arrays = {name: np.asarray(value * factor) for name, value in arrays.items()}
+        self.loss = Loss(self.point, problem.loss, self.dtype, device, limit)
+
+    def gradient(self, values: dict[str, Any] | None = None) -> Arrays:
+        """Call the hand-written gradient, and check names and shapes."""
+        if values is None:
+            values = self.loss.wrap(self.point, self.dtype)
+        given = call("gradient", self.problem.gradient, values, limit=self.limit)
+        return self._checked(given, "gradient")
+
+    def _checked(self, given: Any, what: str) -> Arrays:
+        if not isinstance(given, dict):
+            raise CaseError("broken", f"{what} must return a dict, got {type(given).__name__}")
+        missing, extra = self.point.keys() - given.keys(), given.keys() - self.point.keys()
+        if missing or extra:
+            said = [
+                f"{word} {', '.join(sorted(map(str, names)))}"
+                for word, names in (("misses", missing), ("has the unknown", extra))
+                if names
+            ]
+            raise CaseError(
+                "broken", f"{what} {' and '.join(said)}; expected {', '.join(self.point)}"
+            )
+        arrays = {}
+        for name, value in self.point.items():
+            arrays[name] = to_array(given[name])
+            if arrays[name].shape != value.shape:
+                raise CaseError(
+                    "broken",
+                    f"{what}: expected {name} of shape {value.shape}, got {arrays[name].shape}",
+                )
+            if arrays[name].dtype.kind not in "fiu":
+                raise CaseError("broken", f"{what}: {name} has dtype {arrays[name].dtype}")
+            arrays[name] = arrays[name].astype(np.float64)
+        return arrays
+
+    def loss_of_copies(self, T: int) -> Loss:
+        """Give each time step its own copy of the parameters, under names like `W@3`."""
+        raw = self.problem.loss_of_steps
+        if raw is None:
+            raise ValueError("the problem has no loss_of_steps")
+
+        def flat(values: dict[str, Any]) -> Any:
+            return raw([{name: values[f"{name}@{t}"] for name in self.point} for t in range(T)])
+
+        point = {f"{name}@{t}": value for t in range(T) for name, value in self.point.items()}
+        return Loss(point, flat, self.dtype, self.loss.device, self.limit)
+
+    def folded(self, shares: list[Arrays]) -> Arrays:
+        """Fold the steps' shares as the problem wants them: by its `fold`, else by adding."""
+        fold = self.problem.fold
+        if fold is None:
+            return {name: np.sum([share[name] for share in shares], axis=0) for name in self.point}
+        wrapped = [self.loss.wrap(share, "float64") for share in shares]
+        return self._checked(call("fold", fold, wrapped, limit=self.limit), "fold")
+
+
+def make(maker: Maker, case: Case, limit: float) -> Subject:
+    """Make the problem of a case. Raises CaseError where it can't be made or is no problem."""
+    rng = np.random.default_rng(case.seed)
+    made = partial(maker.function, rng=rng, **case.sizes)
+    problem = call("making the problem", made, limit=limit)
+    if not isinstance(problem, GradientProblem):
+        raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")
+    return Subject(problem, case.scale, limit)
+
+
+def accept(parameters: Any) -> tuple[Arrays, str, Any]:
+    """Check parameters; return them as arrays, their dtype's name, and their torch device."""
+    if not isinstance(parameters, dict) or not parameters:
+        raise CaseError("broken", "parameters must be a dict of at least one named array")
+    tensors = {is_tensor(value) for value in parameters.values()}
+    if len(tensors) > 1:
+        raise CaseError("broken", "parameters must be all NumPy or all torch, got both")
+    arrays = {}
+    for name, value in parameters.items():
+        if not isinstance(name, str):
+            raise CaseError("broken", f"parameters must be named by strings, got {name!r}")
+        dtype = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+        if dtype not in UNITS:
+            raise CaseError(
+                "broken", f"parameter {name} must be float64 or float32 to be moved, got {dtype}"
+            )
+        arrays[name] = to_array(value)
+    dtypes = sorted({value.dtype.name for value in arrays.values()})
+    if len(dtypes) > 1:
+        raise CaseError("broken", f"parameters must have one dtype, got {' and '.join(dtypes)}")
+    first = next(iter(parameters.values()))
+    return arrays, dtypes[0], first.device if tensors.pop() else None

@@ -1,0 +1,128 @@
+"""The report for a terminal: the verdict first, then where, how, and how to see it again."""
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from bptt.display import harmless
+
+from . import outcome as o
+from .diagnosis import Suspect
+from .report import Report
+
+STYLES = {o.RIGHT: "bold green", o.KINK: "bold green", o.ROUNDING: "bold green"}
+TRACEBACK_LINES = 12
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report; 60 columns are enough."""
+    console.print(rendered(report))
+
+
+def rendered(report: Report) -> Group:
+    """Lay a report out as lines and tables."""
+    parts: list[RenderableType] = [
+        Text(f"{report.target}: {report.verdict}", style=STYLES.get(report.verdict, "bold red")),
+        Text(
+            f"{len(report.outcomes)} cases in {report.seconds:.1f} s; "
+            f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
+        ),
+    ]
+    if report.smallest is not None:
+        parts += _failure(report)
+    elif report.digits:
+        parts.append(_digits(report))
+    for (kind, message), outcomes in report.troubles.items():
+        cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
+        more = f" and {len(outcomes) - 6} more" if len(outcomes) > 6 else ""
+        parts.append(
+            Text(harmless(f"{kind} in {len(outcomes)} cases: {message}\n  at {cases}{more}"))
+        )
+        if outcomes[0].detail:
+            lines = harmless(outcomes[0].detail).splitlines()
+            parts.append(Text("\n".join(f"  {line}" for line in lines[-TRACEBACK_LINES:])))
+    parts += [Text(note, style="dim") for note in report.notes]
+    return Group(*parts)
+
+
+def _failure(report: Report) -> list[RenderableType]:
+    smallest = report.smallest
+    if smallest is None:
+        return []
+    parts: list[RenderableType] = [Text(f"\nSmallest failing case: {smallest.case}")]
+    if smallest.message:
+        parts.append(Text(smallest.message))
+    if report.diagnosis is not None:
+        diagnosis = report.diagnosis
+        parts += [Text(), _suspects(diagnosis.suspects)]
+        parts += [
+            Text(f"{suspect.name}: {suspect.pattern}")
+            for suspect in diagnosis.suspects
+            if suspect.pattern
+        ]
+        if diagnosis.lag:
+            parts.append(Text(diagnosis.lag[0].upper() + diagnosis.lag[1:]))
+        if diagnosis.also:
+            later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
+            parts.append(Text(f"With more steps also wrong: {later}"))
+        if len(diagnosis.errors) > 1:
+            parts += [Text(), _by_length(report)]
+    parts += [
+        Text("\nTo see it again:"),
+        Syntax(report.snippet, "python", theme="ansi_light", background_color="default",
+               word_wrap=True),
+        Text(),
+    ]  # fmt: skip
+    return parts
+
+
+def _suspects(suspects: tuple[Suspect, ...]) -> Table:
+    table = Table(title="Wrong", title_justify="left", box=None, pad_edge=False)
+    table.add_column("entry", no_wrap=True)
+    for column in ("mine", "true", "rel. error"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for suspect in suspects:
+        place = ",".join(map(str, suspect.place))
+        table.add_row(
+            f"{suspect.name}[{place}]",
+            f"{suspect.mine:.9g}",
+            f"{suspect.true:.9g}",
+            f"{suspect.relative_error:.1e}",
+        )
+    return table
+
+
+def _by_length(report: Report) -> Table:
+    """Tabulate the largest error of any parameter by how far back the gradient reaches."""
+    table = Table(title="Error against lag", title_justify="left", box=None, pad_edge=False)
+    table.add_column("reaches back", justify="right")
+    table.add_column("T", justify="right")
+    table.add_column("largest error", justify="right")
+    table.add_column("wrong")
+    errors = report.diagnosis.errors if report.diagnosis else {}
+    for T, sizes in errors.items():
+        wrong = [name for name, size in sizes.items() if size > 0.0]
+        named = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
+        table.add_row(str(T - 1), str(T), f"{max(sizes.values()):.1e}", named or "none")
+    return table
+
+
+def _digits(report: Report) -> Table:
+    table = Table(title="Right digits", title_justify="left", box=None, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("worst case", justify="right")
+    table.add_column("median", justify="right")
+    for name, (worst, median) in report.digits.items():
+        table.add_row(name, f"{worst:.1f}", f"{median:.1f}")
+    return table
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    return " ".join(f"{name}={size}" for name, size in sizes.items()) or "no sizes"

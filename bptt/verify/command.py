@@ -1,0 +1,111 @@
+"""The command `bptt verify`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bptt.errors import InputError, explained
+
+from .checker.loading import Maker, load
+from .checker.outcome import Outcome
+from .checker.page import page
+from .checker.report import Report
+from .checker.report import verify as verify_gradient
+from .checker.search import Settings
+from .checker.terminal import show
+from .own import own_engines
+
+
+def verify(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE.py:NAME]",
+            help="A callable problem(T, H, ..., rng) that returns a GradientProblem "
+            "[default: this project's engines].",
+            show_default=False,
+        ),
+    ] = None,
+    cases: Annotated[
+        int, typer.Option("--cases", min=1, metavar="N", help="How many to check at the most.")
+    ] = 60,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the search.")] = 0,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            metavar="NAME=LOW..HIGH",
+            help="The range of a size, such as T=2..8; can be repeated. [default: 1..5, T 1..6]",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option("--time-limit", metavar="SECONDS", help="For each call of your functions."),
+    ] = 10.0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
+    ] = None,
+    html_path: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at there.")
+    ] = None,
+) -> None:
+    """Search for a case where a hand-written gradient is wrong, and say where and how.
+
+    Exit status: 0 all right, 1 something is wrong, 2 it could not be run, or not everywhere.
+    """
+    if not 0.0 < time_limit < float("inf"):
+        raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
+    settings = Settings(cases, seed, time_limit, dict(map(size_range, sizes or [])))
+    makers = own_engines() if target is None else [load(target, time_limit)]
+    console = Console(highlight=False)
+    reports = []
+    for maker in makers:
+        reports.append(_verified(maker, settings, console))
+        show(reports[-1], console)
+    for path, write in ((json_path, _as_json), (html_path, page)):
+        if path is not None:
+            with explained("write", path):
+                path.write_text(write(reports), encoding="utf-8")
+    statuses = {report.exit_status for report in reports}
+    raise typer.Exit(1 if 1 in statuses else max(statuses))
+
+
+def _verified(maker: Maker, settings: Settings, console: Console) -> Report:
+    if not console.is_terminal:
+        return verify_gradient(maker, settings)
+    with console.status(f"verifying {maker.target}") as status:
+        return verify_gradient(maker, settings, _count(lambda text: status.update(text), maker))
+
+
+def _count(say: Callable[[str], None], maker: Maker) -> Callable[[Outcome], None]:
+    checked = 0
+
+    def seen(outcome: Outcome) -> None:
+        nonlocal checked
+        checked += 1
+        say(f"verifying {maker.target}: {checked} cases, now {outcome.case}")
+
+    return seen
+
+
+def _as_json(reports: list[Report]) -> str:
+    if len(reports) == 1:
+        return reports[0].to_json()
+    return "[\n" + ",\n".join(report.to_json().rstrip() for report in reports) + "\n]\n"
+
+
+def size_range(text: str) -> tuple[str, tuple[int, int]]:
+    """Parse NAME=LOW..HIGH or NAME=VALUE. Raises InputError for anything else."""
+    name, _, numbers = text.partition("=")
+    low, dots, high = numbers.partition("..")
+    try:
+        chosen = int(low), int(high if dots else low)
+    except ValueError:
+        chosen = (0, 0)
+    if not name.isidentifier() or not 1 <= chosen[0] <= chosen[1]:
+        raise InputError(f"--size: expected NAME=LOW..HIGH, such as T=2..8, got {text}")
+    return name, chosen
