@@ -7,7 +7,7 @@ from typing import Any
 
 from . import plots, tables
 from .results import Workload
-from .spread import Spread, geometric_mean
+from .spread import geometric_mean
 from .suite import Suite
 
 INTRODUCTION = """# Benchmarks
@@ -51,9 +51,8 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "results.json") + [
-        "results.json"
-    ]
+    """Name what is in the folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def entry(workload: Workload) -> dict[str, Any]:
@@ -109,9 +108,7 @@ def layer_summary(layers: list[Workload]) -> str:
             parts.append(f"{threads} thread(s): nothing of ours was measured.\n")
             continue
         means = [
-            f"{geometric_mean(ratios):.2f} (lowest {Spread.of(ratios).lowest:.2f})"
-            if ratios
-            else ""
+            f"{geometric_mean(ratios):.2f} (lowest {min(ratios):.2f})" if ratios else ""
             for ratios in (over_nn, over_best)
         ]
         rows.append(["geometric mean", *means])

@@ -11,9 +11,8 @@ SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 def duration(seconds: float) -> str:
     """Write three digits and a unit."""
-    for scale, unit in SCALES:
-        if seconds >= scale:
-            break
+    fitting = [pair for pair in SCALES if seconds >= pair[0]] or SCALES[-1:]
+    scale, unit = fitting[0]
     return f"{seconds / scale:.3g} {unit}"
 
 
@@ -100,7 +99,8 @@ def machine_section(machine: dict[str, Any], run: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, {caches or 'caches unknown'}; "
-        f"{machine['system']} {machine['architecture']}, Python {machine['python']}. {versions}.\n\n"
+        f"{machine['system']} {machine['architecture']}, Python {machine['python']}. "
+        f"{versions}.\n\n"
         f"Profile {run['profile']}, seed {run['seed']}, load {run['load_before']} before and "
         f"{run['load_after']} after. Corpus {run['corpus']}. Started {run['started']}, "
         f"took {run['seconds']:.0f} s.\n"

@@ -1,6 +1,9 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# (an extra, and a module that makes its functions when it is imported)
 """Training with HIPS autograd: NumPy code that is written forward only and differentiated."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import autograd.numpy as np
 from autograd import value_and_grad
@@ -14,7 +17,8 @@ class Autograd(Loop):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.slopes = value_and_grad(self.loss)
+        differentiate: Any = value_and_grad
+        self.slopes = differentiate(self.loss)
 
     def loss(self, weights: list, inputs: Sequence[int], targets: Sequence[int]) -> float:
         Whx, Wha, Wya, bh, by = weights
@@ -33,4 +37,4 @@ class Autograd(Loop):
         loss, slopes = self.slopes(self.weights, inputs, targets)
         clip = self.problem.clip
         slopes = [np.clip(slope, -clip, clip) for slope in slopes]
-        return float(loss), slopes, getattr(self.final, "_value", self.final)
+        return float(loss), slopes, self.final._value

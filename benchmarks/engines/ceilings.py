@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """What this machine can do at best, measured in a process with its threads fixed.
 
 Every ceiling is the best of several programs over many repetitions: noise only lowers it.
@@ -5,17 +6,15 @@ Every ceiling is the best of several programs over many repetitions: noise only 
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 
 try:
     import numba
-except ImportError:  # the ceilings are then NumPy's and torch's alone
+except ImportError:  # the ceilings are then those of NumPy and torch alone
     numba = None
-try:
-    import torch
-except ImportError:
-    torch = None
 
 ENTRIES = 16_384  # few enough for a second-level cache, many enough to hide the call
 PRODUCTS = (128, 256, 512, 768)  # sizes of the square products
@@ -42,7 +41,8 @@ class Ceilings:
 
     def __init__(self, problem: float) -> None:
         self.seconds = problem
-        self.sum, self.update = None, None
+        self.sum: Any = None
+        self.update: Any = None
         if numba is not None:
             self.sum = numba.njit(_sum, fastmath=True)
             self.update = numba.njit(_update, fastmath=True, error_model="numpy")
@@ -61,10 +61,9 @@ class Ceilings:
         """Return bytes a second of reading `size` bytes over and over, in whichever way is best."""
         count = max(64, size // np.dtype(dtype).itemsize)
         rates = []
-        if self.sum is not None:
-            values, times = np.zeros(count, dtype), max(1, 2_000_000 // size)
-            seconds = self.best(lambda: self.sum(values, times))
-            rates.append(values.nbytes * times / seconds)
+        if numba is not None:
+            values, times, add = np.zeros(count, dtype), max(1, 2_000_000 // size), self.sum
+            rates.append(values.nbytes * times / self.best(lambda: add(values, times)))
         side = max(8, int(count**0.5))
         matrix, vector = np.zeros((side, side), dtype), np.zeros(side, dtype)
         out, many = np.zeros(side, dtype), range(max(1, 2_000_000 // size))
@@ -78,31 +77,32 @@ class Ceilings:
 
     def multiply(self, dtype: str) -> float:
         """Return floating-point operations a second of square products, two for each term."""
-        rates = []
-        for n in PRODUCTS:
-            a, b, c = (np.ones((n, n), dtype) for _ in range(3))
-            rates.append(2 * n**3 / self.best(lambda: np.matmul(a, b, out=c)))
-            if torch is not None:
-                p, q, r = (torch.from_numpy(array) for array in (a, b, c))
-                rates.append(2 * n**3 / self.best(lambda: torch.mm(p, q, out=r)))
-        return max(rates)
+        return max(2 * n**3 / self._product(n, dtype) for n in PRODUCTS)
+
+    def _product(self, n: int, dtype: str) -> float:
+        a, b, c = (np.ones((n, n), dtype) for _ in range(3))
+        p, q, r = (torch.from_numpy(array) for array in (a, b, c))
+        return min(
+            self.best(lambda: np.matmul(a, b, out=c)), self.best(lambda: torch.mm(p, q, out=r))
+        )
 
     def functions(self, dtype: str) -> dict[str, float]:
         """Return seconds an entry for tanh, exp and Adagrad's step, on arrays in a near cache."""
         x = np.linspace(-3, 3, ENTRIES).astype(dtype)
         out, memory = np.empty_like(x), np.ones_like(x)
-        found = {
-            "tanh": self.best(lambda: np.tanh(x, out=out)),
-            "exp": self.best(lambda: np.exp(x, out=out)),
-        }
-        if torch is not None:
-            p, q = torch.from_numpy(x), torch.from_numpy(out)
-            found["tanh"] = min(found["tanh"], self.best(lambda: torch.tanh(p, out=q)))
-            found["exp"] = min(found["exp"], self.best(lambda: torch.exp(p, out=q)))
         kind = x.dtype.type
-        if self.update is not None:
-            arguments = (out, x, memory, kind(1e-9), kind(1e-8))
-            found["update"] = self.best(lambda: self.update(*arguments))
-        else:
-            found["update"] = self.best(lambda: np.sqrt(memory, out=out))
+        p, q = torch.from_numpy(x), torch.from_numpy(out)
+        numbers = (out, x, memory, kind(1e-9), kind(1e-8))
+        step = self.update
+        found = {
+            "tanh": min(
+                self.best(lambda: np.tanh(x, out=out)), self.best(lambda: torch.tanh(p, out=q))
+            ),
+            "exp": min(
+                self.best(lambda: np.exp(x, out=out)), self.best(lambda: torch.exp(p, out=q))
+            ),
+            "update": self.best(lambda: step(*numbers))
+            if numba is not None
+            else self.best(lambda: np.sqrt(memory, out=out)),
+        }
         return {name: seconds / ENTRIES for name, seconds in found.items()}

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """A layer's forward and backward in JAX, compiled in one piece; the time steps are a scan."""
 
 import jax

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """Sampling compiled by JAX: the whole text is one call."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """Training compiled by JAX: one iteration at a time, or the whole loop.
 
 The input products are one gather before the scan and the logits one product after it, which is

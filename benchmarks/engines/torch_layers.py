@@ -17,7 +17,7 @@ class Module(Layer):
         super().__init__(problem)
         numbers = {name: torch.from_numpy(array) for name, array in problem.numbers().items()}
         self.signals = numbers["signals"]
-        self.inputs = numbers["inputs"].requires_grad_(True)
+        self.inputs: Any = numbers["inputs"].requires_grad_()
         self.rnn = self.layer(problem.H, getattr(torch, problem.dtype))
         state = {
             "weight_ih_l0": numbers["Wih"],
@@ -41,8 +41,8 @@ class Module(Layer):
     def results(self) -> list[np.ndarray]:
         self.run(1)
         rnn, inputs = self.rnn, self.inputs
-        weights = (rnn.weight_ih_l0.grad, rnn.weight_hh_l0.grad, rnn.bias_ih_l0.grad)
-        return [tensor.detach().numpy() for tensor in (self.states, inputs.grad, *weights)]
+        leaves = (inputs, rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0)
+        return [self.states.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
 
 
 class Elman(Module):
