@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import plots, tables
+from . import plots, series_plots, series_tables, tables
 from .results import Workload
 from .spread import geometric_mean
 from .suite import Suite
@@ -37,6 +37,10 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
     sections += [tables.workload_section(w) for w in suite.workloads if w not in layers]
     if layers:
         sections += [layer_summary(layers), *map(tables.workload_section, layers)]
+    if suite.cold:
+        sections.append(series_tables.cold_section(suite.cold))
+    if suite.growth:
+        sections.append(series_tables.growth_sections(suite.growth))
     (folder / "results.md").write_text("\n".join(sections))
     for workload in suite.workloads:
         if workload.measured and workload not in layers:
@@ -45,6 +49,12 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
         same = [layer for layer in layers if layer.threads == threads and layer.measured]
         if same:
             plots.draw_layers(same, folder / f"layer-threads{threads}.png")
+    started = [start for start in suite.cold if not start.remark]
+    if started:
+        series_plots.draw_cold(started, folder / "cold.png")
+    grown = [series for series in suite.growth if series.points]
+    if grown:
+        series_plots.draw_growth(grown, folder / "growth.png")
     limited = [workload for workload in suite.workloads if workload.measured and workload.limit]
     if limited:
         plots.draw_limit(limited, folder / "limit.png")

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from bptt.corpora import Corpus
 
-from . import workload_layer, workload_sampling, workload_training
+from . import workload_cold, workload_growth, workload_layer, workload_sampling, workload_training
 from .arena import Arena
 from .limit import Limit
 from .process import Process
 from .profiles import Profile
 from .progress import Progress
 from .results import Workload
+from .workload_cold import ColdStart
+from .workload_growth import Series
 
 DTYPES = ("float64", "float32")
 
@@ -42,8 +45,8 @@ class Suite:
         self.progress = progress
         self.limits: dict[int, Limit] = {}
         self.workloads: list[Workload] = []
-        self.growth: list[Any] = []
-        self.cold: list[Any] = []
+        self.growth: list[Series] = []
+        self.cold: list[ColdStart] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> "Suite":
@@ -72,6 +75,23 @@ class Suite:
                         for workload in RUNS[name](self, arena):
                             self.workloads.append(workload)
                             yield
+        yield from self._run_series()
+
+    def _run_series(self) -> Iterator[None]:
+        """Growth and cold starts: a process for each point, one thread."""
+        settings = self.settings
+        profile, names = settings.profile, settings.engines
+        random = np.random.default_rng(settings.seed)
+        if "cold" in settings.workloads:
+            self.progress.head("(e) cold start")
+            problem = workload_training.problem(profile, settings.corpus)
+            starts = workload_cold.run(problem, profile.cold_rounds, self.progress, names, random)
+            self.cold.extend(starts)
+            yield
+        if "growth" in settings.workloads:
+            for series in workload_growth.run(profile, self.progress, names, random):
+                self.growth.append(series)
+            yield
 
 
 def run_training(suite: Suite, arena: Arena) -> Iterator[Workload]:

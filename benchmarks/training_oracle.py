@@ -88,23 +88,29 @@ def probes(problem: Problem) -> dict[str, State]:
         "trained": start,
         "at the end of the text": replace(start, position=len(problem.text) - problem.T - 1),
     }
-    return {name: _rounded(state, problem.dtype) for name, state in states.items()}
+    return {name: rounded(state, problem.dtype) for name, state in states.items()}
 
 
 def check(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Difference]:
     """Hold an engine, or a stand-in for one in another process, against the oracle."""
-    tolerance = GRADIENT_TOLERANCE[problem.dtype]
     for name, state in probes(problem).items():
-        _, loss, hidden = gradients(problem, state, rule.clip)
-        expected, _ = step(problem, state, rule)
-        engine.put(state)
-        (got_loss,) = engine.advance(1)
-        got = engine.get()
-        yield Difference.of(f"loss, {name}", got_loss, loss, tolerance * problem.T)
-        yield Difference.of(f"hidden state, {name}", got.hidden, hidden, tolerance * problem.T)
-        yield Difference.of(f"position, {name}", got.position, expected.position, 0.0)
-        yield from _check_update(problem, rule, name, state, got)
+        yield from check_from(problem, rule, name, state, engine)
     yield from _check_row(problem, rule, engine)
+
+
+def check_from(
+    problem: Problem, rule: Rule, name: str, state: State, engine: Trainer
+) -> Iterator[Difference]:
+    """Hold one iteration from one state, called `name`, against the oracle."""
+    tolerance = GRADIENT_TOLERANCE[problem.dtype] * problem.T
+    expected, loss = step(problem, state, rule)
+    engine.put(state)
+    (got_loss,) = engine.advance(1)
+    got = engine.get()
+    yield Difference.of(f"loss, {name}", got_loss, loss, tolerance)
+    yield Difference.of(f"hidden state, {name}", got.hidden, expected.hidden, tolerance)
+    yield Difference.of(f"position, {name}", got.position, expected.position, 0.0)
+    yield from _check_update(problem, rule, name, state, got)
 
 
 def _check_update(
@@ -134,7 +140,7 @@ def _check_update(
 
 
 def _check_row(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Difference]:
-    state, expected = _rounded(problem.start, problem.dtype), []
+    state, expected = rounded(problem.start, problem.dtype), []
     engine.put(state)
     got = engine.advance(ROW)
     for _ in range(ROW):
@@ -162,7 +168,9 @@ def check_that_rules_differ(problem: Problem) -> None:
             )
 
 
-def _rounded(state: State, dtype: str) -> State:
+def rounded(state: State, dtype: str) -> State:
+    """Round all numbers to those that the dtype holds."""
+
     def held(arrays: Parameters) -> Parameters:
         return Parameters(*(value.astype(dtype).astype(np.float64) for value in arrays))
 

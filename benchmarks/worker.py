@@ -14,6 +14,8 @@ import traceback
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from .memory import can_be_measured, peak, reset_peak
+
 DONE, ABSENT, FAILED = "done", "absent", "failed"
 PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd")
 
@@ -47,6 +49,31 @@ class Host:
             return time.perf_counter() - begun, time.process_time() - busy
         finally:
             gc.enable()
+
+    def load(self, module: str) -> float:
+        """Import a module; return the seconds that took."""
+        begun = time.perf_counter()
+        importlib.import_module(module)
+        return time.perf_counter() - begun
+
+    def memory(self, path: str, small: Any, problem: Any) -> int | None:
+        """Build the subject and run a unit; return the bytes that the peak rose, where known.
+
+        A small one goes first: what is loaded and compiled once doesn't count.
+        """
+        self.make(path, small)
+        self.run_once()
+        self.subject = None
+        gc.collect()
+        before = reset_peak() if can_be_measured() else 0
+        self.make(path, problem)
+        self.run_once()
+        return peak() - before if can_be_measured() else None
+
+    def run_once(self) -> None:
+        if hasattr(self.subject, "reset"):
+            self.subject.reset()
+        self.subject.run(1)
 
     def about(self) -> dict[str, Any]:
         """Say what is loaded here: packages, and how many threads each pool has."""
