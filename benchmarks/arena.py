@@ -71,7 +71,14 @@ class Arena:
         units = {}
         for name, process in processes.items():
             self.progress.say(f"{name}: warming up")
-            units[name] = units_needed(process, sample_seconds)
+            try:
+                units[name] = units_needed(process, sample_seconds)
+            except FailedError as error:
+                admitted.pop(name)
+                self._fail(results, name, error)
+        processes = {name: processes[name] for name in units}
+        if not processes:
+            return results, []
         if same_units:
             units = dict.fromkeys(units, max(units.values()))
         self.progress.begin("rounds", rounds * len(processes))
@@ -114,6 +121,12 @@ class Arena:
         if result.status != MEASURED:
             self.progress.say(f"{engine.name}: {result.status}: {result.remark}")
         return result
+
+    def _fail(self, results: list[EngineResult], name: str, error: FailedError) -> None:
+        (result,) = (result for result in results if result.name == name)
+        result.status, result.remark = FAILED, last_line(error)
+        self._processes.pop(name).close()
+        self.progress.say(f"{name}: {FAILED}: {result.remark}")
 
     def _recheck(self, engine: Engine, result: EngineResult, check: Check) -> None:
         """Refuse an engine that after the timing no longer computes what it did before."""

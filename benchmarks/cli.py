@@ -132,7 +132,9 @@ def benchmark(
 
 def main() -> None:
     """Exit with 2 for what was asked wrongly, with 130 after Ctrl-C."""
-    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    application = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
     application.command()(benchmark)
     try:
         application(prog_name="python -m benchmarks")

@@ -86,7 +86,8 @@ def probes(problem: Problem) -> dict[str, State]:
         "trained weights, empty sums": replace(start, sums=empty),
         "large weights, empty sums": replace(start, parameters=large, sums=empty),
         "trained": start,
-        "at the end of the text": replace(start, position=len(problem.text) - problem.T - 1),
+        "at the last window": replace(start, position=len(problem.text) - problem.T - 1),
+        "at the end of the text": replace(start, position=len(problem.text) - problem.T),
     }
     return {name: rounded(state, problem.dtype) for name, state in states.items()}
 

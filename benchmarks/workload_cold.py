@@ -1,7 +1,7 @@
 """Workload (e): from nothing to the first iteration, with empty caches and with warm ones.
 
-Every start is a new process. Folders for compiled code are new for the empty start, and the same
-again for the warm one. Files of the libraries are in the system's memory: one start goes unmeasured.
+Every start is a new process. Folders for compiled code are new for the empty start and the same
+again for the warm one. Files of the libraries are in memory: one import goes unmeasured.
 """
 
 import tempfile
