@@ -14,8 +14,9 @@ INTRODUCTION = """# Benchmarks
 
 Every engine runs in a process of its own with its thread count fixed. A round measures each once,
 in an order drawn anew; ratios are taken round by round. Times are medians over the rounds. An
-engine that computes something else than the oracle is refused. Brackets hold quartiles; "cores" is
-processor time over wall-clock time; "× limit" is the median over the least time that this machine's
+engine that computes something else than the oracle is refused. Brackets hold quartiles;
+"processor" is the processor time of all threads, which suffers less from other programs, and
+"cores" that over wall-clock time; "× limit" is the median over the least time that this machine's
 measured ceilings allow (see `benchmarks/limit.py`).
 """
 

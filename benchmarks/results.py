@@ -32,6 +32,11 @@ class EngineResult:
     def spread(self) -> Spread:
         return Spread.of(self.seconds)
 
+    @property
+    def processor_seconds(self) -> list[float]:
+        """Seconds of all threads together: where others use the machine too, less disturbed."""
+        return [wall * cores for wall, cores in zip(self.seconds, self.cores, strict=True)]
+
 
 @dataclass
 class Workload:

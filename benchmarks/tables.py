@@ -40,7 +40,7 @@ def workload_table(workload: Workload) -> str:
     if not workload.measured:
         return "Nothing was measured.\n"
     base = base_of(workload)
-    heading = ["engine", "computes", "median", "quartiles", "lowest", "highest"]
+    heading = ["engine", "computes", "median", "quartiles", "lowest", "highest", "processor"]
     heading += [f"over {base}", "× limit", "cores"]
     rows = []
     for engine in sorted(workload.measured, key=lambda engine: engine.spread.median):
@@ -53,6 +53,7 @@ def workload_table(workload: Workload) -> str:
                 f"{duration(spread.lower_quartile)} to {duration(spread.upper_quartile)}",
                 duration(spread.lowest),
                 duration(spread.highest),
+                duration(Spread.of(engine.processor_seconds).median),
                 between(workload.ratio(engine.name, base)),
                 f"{spread.median / workload.limit:.2f}" if workload.limit else "",
                 f"{Spread.of(engine.cores).median:.2f}",
