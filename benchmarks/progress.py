@@ -13,7 +13,7 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = console.is_terminal
-        self._heading = ""
+        self._done, self._total = 0, 1
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -27,7 +27,6 @@ class Progress:
 
     def head(self, heading: str) -> None:
         """Say which workload begins."""
-        self._heading = heading
         self._console.print(f"[bold]{heading}[/bold]" if self._live else heading, highlight=False)
 
     def say(self, what: str) -> None:
@@ -36,10 +35,16 @@ class Progress:
     def begin(self, what: str, total: int) -> None:
         """Start the bar anew; off a terminal this is one line."""
         self._bar.reset(self._task, total=total, description=f"  {what}", visible=True)
+        self._done, self._total = 0, total
         if not self._live:
             self.say(f"{what}: {total} samples")
 
     def advance(self, what: str) -> None:
+        """Count one more; off a terminal every quarter is a line."""
+        self._done += 1
+        quarter = 4 * self._done // self._total
+        if not self._live and quarter > 4 * (self._done - 1) // self._total:
+            self.say(f"{25 * quarter} %")
         self._bar.update(self._task, advance=1, description=f"  {what:<16}")
 
     def __enter__(self) -> "Progress":

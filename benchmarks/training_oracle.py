@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 import reference
+from bptt.errors import InputError
 from reference import Gradients, Parameters
 
 from .differences import Difference
@@ -152,7 +153,7 @@ def _check_row(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Differ
 
 
 def check_that_rules_differ(problem: Problem) -> None:
-    """Raises ValueError where the check could not tell the three clips apart."""
+    """Raises InputError where the check could not tell the three clips apart."""
     furthest = dict.fromkeys(((RUNNING, FINAL), (RUNNING, NONE), (FINAL, NONE)), 0.0)
     for state in probes(problem).values():
         for pair in furthest:
@@ -163,7 +164,7 @@ def check_that_rules_differ(problem: Problem) -> None:
     needed = 10 * GRADIENT_TOLERANCE[problem.dtype]
     for (left, right), distance in furthest.items():
         if distance < needed:
-            raise ValueError(
+            raise InputError(
                 f"{left} and {right} clip differ by {distance:.1e} here, expected at least "
                 f"{needed:.1e}: an engine could pass for another"
             )
