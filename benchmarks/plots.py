@@ -29,7 +29,7 @@ def draw_ratios(workload: Workload, path: Path) -> None:
     engines = sorted(workload.measured, key=lambda engine: -engine.spread.median)
     figure = new_figure(8, 1.4 + 0.42 * len(engines))
     axes = figure.subplots()
-    highest = max(workload.ratio(engine.name, base).highest for engine in engines)
+    highest = max(workload.ratio(engine.name, base).upper_quartile for engine in engines)
     for row, engine in enumerate(engines):
         ratio = workload.ratio(engine.name, base)
         color = OURS if engine.name == workload.ours else OTHERS
@@ -67,7 +67,7 @@ def draw_ratios(workload: Workload, path: Path) -> None:
         for engine in engines
     ]
     axes.set_yticks(range(len(engines)), labels, fontsize=7)
-    axes.set_xlim(0, highest * 1.22)
+    axes.set_xlim(0, highest * 1.25)
     sizes = ", ".join(f"{name}={size}" for name, size in workload.sizes.items())
     axes.set_title(f"{workload.title} ({sizes}, threads: {workload.threads})", fontsize=10)
     axes.grid(axis="x", alpha=0.25)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from .plots import COLORS, new_figure, save
 from .spread import Spread
@@ -43,6 +44,13 @@ def draw_growth(series: Sequence[Series], path: Path) -> None:
         for panel in (upper, lower):
             panel.set_xscale("log")
             panel.set_yscale("log")
+            ticks = sorted(
+                {point.size for one in series if one.axis == axis for point in one.points}
+            )
+            panel.set_xticks(ticks, [str(size) for size in ticks], fontsize=7)
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            panel.minorticks_off()
             panel.grid(alpha=0.25)
             if panel.lines:
                 panel.legend(fontsize=7)

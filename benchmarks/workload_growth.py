@@ -163,8 +163,8 @@ def run_axis(
         for size in growth.sizes:
             seconds, memory = zip(*samples[name, size], strict=True)
             # JAX compiles for every size: its peak would be the compiler's.
-            known = None in memory or name.startswith("jax")
-            bytes_used = None if known else float(statistics.median(memory))
+            unknown = None in memory or name.startswith("jax")
+            bytes_used = None if unknown else float(statistics.median(memory))
             one.points.append(Point(size, statistics.median(seconds), bytes_used))
         one.fit()
     return list(series.values())
