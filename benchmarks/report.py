@@ -1,7 +1,9 @@
 """results.json, results.md and the plots."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from . import plots, series_plots, series_tables, tables
 from .results import Workload
 from .spread import geometric_mean
 from .suite import Suite
+from .worker import PACKAGES
 
 INTRODUCTION = """# Benchmarks
 
@@ -84,8 +87,11 @@ def entry(workload: Workload) -> dict[str, Any]:
 
 
 def versions(workloads: list[Workload]) -> dict[str, str]:
-    """Collect what the engines' processes had loaded."""
+    """Collect what is installed, and what the engines' processes had loaded."""
     found: dict[str, str] = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):  # a peer that isn't installed has no version
+            found[package] = version(package)
     for workload in workloads:
         for engine in workload.engines:
             found |= engine.about.get("versions", {})
