@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign planted clean
+.PHONY: demo test lint format campaign planted bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -31,6 +31,9 @@ campaign: .venv/.dev
 planted: .venv/.dev
 	$(BIN)/python -m tests.planted
 
+bench: .venv/.bench
+	$(BIN)/python -m benchmarks --profile regular --out out/bench
+
 clean:
 	rm -rf .venv
 
@@ -38,6 +41,10 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; name another: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.bench: .venv/.run
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
 .venv/.dev: .venv/.run

@@ -1,1 +1,1 @@
-"""Measurements, and what they are held against."""
+"""Measurements, and what they are held against. `python -m benchmarks` compares speed."""

@@ -1,0 +1,146 @@
+"""`python -m benchmarks`: what was asked for, or one line that says what is wrong with it."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bptt import corpora
+from bptt.errors import InputError, explained
+
+from . import registry, report
+from .machine import describe, load
+from .process import FailedError
+from .profiles import PROFILES
+from .progress import Progress
+from .suite import WORKLOADS, Settings, Suite
+
+
+def chosen(given: list[str], known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """Read names, also several in one with commas; none is all. Raises InputError for others."""
+    names = [name for part in given for name in part.split(",")]
+    for name in names:
+        if name not in known:
+            raise InputError(f"no {what} is called {name!r} (there are: {', '.join(known)})")
+    return tuple(name for name in known if not names or name in names)
+
+
+def settings(
+    profile: str,
+    only: list[str],
+    engine: list[str],
+    corpus: str,
+    threads: list[int],
+    repeats: int | None,
+    seed: int,
+) -> Settings:
+    """Raises InputError for what can't be measured."""
+    (name,) = chosen([profile], tuple(PROFILES), "profile")
+    sizes = PROFILES[name]
+    if repeats is not None:
+        sizes = sizes.repeated(repeats)
+    loaded = corpora.load(corpus)
+    least = sizes.T * 20
+    if len(loaded.text) < least or len(set(loaded.text)) < 2:
+        raise InputError(
+            f"{loaded.name}: expected at least {least} characters of at least two kinds, "
+            f"got {len(loaded.text)} of {len(set(loaded.text))}"
+        )
+    cores = os.cpu_count() or 1
+    for count in threads:
+        if not 1 <= count <= cores:
+            raise InputError(f"--threads must be 1 to {cores} (this machine's cores), got {count}")
+    layer = tuple(threads) or ((1, 2) if cores > 1 else (1,))
+    others = tuple(threads) or (1,)
+    names = registry.names()
+    return Settings(
+        profile=sizes,
+        profile_name=name,
+        corpus=loaded,
+        workloads=chosen(only, WORKLOADS, "workload"),
+        engines=set(chosen(engine, names, "engine")) if engine else set(),
+        threads={workload: layer if workload == "layer" else others for workload in WORKLOADS},
+        seed=seed,
+    )
+
+
+def prepared(out: Path) -> Path:
+    """Make the folder. Raises InputError where that can't be, before anything is measured."""
+    with explained("make", out):
+        out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise InputError(f"can't write into {out}")
+    return out
+
+
+def benchmark(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="|".join(PROFILES), help="How much is measured.")
+    ] = "quick",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="|".join(WORKLOADS), help="These workloads; repeat it."),
+    ] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option("--engine", metavar="NAME", help="These engines; repeat it.")
+    ] = None,
+    corpus: Annotated[
+        str, typer.Option("--corpus", metavar="CORPUS", help="A file or a built-in text.")
+    ] = corpora.DEFAULT,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            help="Repeat it for several. [default: 1, for layers 1 and 2]",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", metavar="N", min=2, help="Rounds. [default: the profile's]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order in each round.")] = 0,
+) -> None:
+    """Compare the speed of engines that compute the same, each in a process of its own."""
+    asked = settings(profile, only or [], engine or [], corpus, threads or [], repeats, seed)
+    folder = prepared(out)
+    console = Console(highlight=False, soft_wrap=True)
+    began, started = time.perf_counter(), time.strftime("%Y-%m-%d %H:%M:%S %z")
+    before = load()
+    with Progress(console) as progress, Suite(asked, progress) as suite:
+        for _ in suite.run():
+            # Written after each workload: what a long run has measured survives its end.
+            run = {
+                "profile": asked.profile_name,
+                "seed": asked.seed,
+                "corpus": asked.corpus.name,
+                "corpus_sha256": asked.corpus.sha256,
+                "started": started,
+                "seconds": time.perf_counter() - began,
+                "load_before": before,
+                "load_after": load(),
+            }
+            report.write(folder, describe(), run, suite)
+    console.print(f"{folder} holds {', '.join(report.files(folder))}.", markup=False)
+
+
+def main() -> None:
+    """Exit with 2 for what was asked wrongly, with 130 after Ctrl-C."""
+    application = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    application.command()(benchmark)
+    try:
+        application(prog_name="python -m benchmarks")
+    except (InputError, FailedError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except KeyboardInterrupt:
+        print("stopped; the finished workloads are written", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,40 @@
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# (an extra, and a module that makes its functions when it is imported)
+"""Training with HIPS autograd: NumPy code that is written forward only and differentiated."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import autograd.numpy as np
+from autograd import value_and_grad
+
+from benchmarks.engines.numpy_training import Loop
+from benchmarks.training_problem import Problem
+
+
+class Autograd(Loop):
+    """The final clip, epsilon inside the root; indices instead of one-hot products."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        differentiate: Any = value_and_grad
+        self.slopes = differentiate(self.loss)
+
+    def loss(self, weights: list, inputs: Sequence[int], targets: Sequence[int]) -> float:
+        Whx, Wha, Wya, bh, by = weights
+        state, states = self.hidden, []
+        for x in inputs:
+            state = np.tanh(np.dot(Wha, state) + Whx[:, x : x + 1] + bh)
+            states.append(state)
+        self.final = state
+        logits = np.dot(Wya, np.concatenate(states, axis=1)) + by
+        # The largest is subtracted so that no exponential overflows.
+        shifted = logits - np.max(logits, axis=0)
+        correct = shifted[np.array(targets), np.arange(len(targets))]
+        return np.sum(np.log(np.sum(np.exp(shifted), axis=0)) - correct)
+
+    def differentiate(self, inputs, targets, hidden):
+        loss, slopes = self.slopes(self.weights, inputs, targets)
+        clip = self.problem.clip
+        slopes = [np.clip(slope, -clip, clip) for slope in slopes]
+        return float(loss), slopes, self.final._value

@@ -1,0 +1,50 @@
+# pyright: reportMissingImports=false
+"""Sampling compiled by JAX: the whole text is one call."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from benchmarks.sampling_problem import Sampler, SamplingProblem
+
+jax.config.update("jax_enable_x64", True)
+
+LONGEST = 1_000_000  # characters in one call
+
+
+@jax.jit
+def write(weights: Any, state: jax.Array, first: int, length: int) -> jax.Array:
+    """Return the indices of `length` characters after the first, and room to spare."""
+    Whx, Wha, Wya, bh, by = weights
+    columns = Whx.T
+
+    def body(n: int, carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        state, index, written = carry
+        state = jnp.tanh(Wha @ state + columns[index] + bh)
+        index = jnp.argmax(Wya @ state + by)
+        return state, index, written.at[n].set(index)
+
+    written = jnp.zeros(LONGEST, jnp.int64)
+    return lax.fori_loop(0, length, body, (state, jnp.asarray(first), written))[2]
+
+
+class Loop(Sampler):
+    """A loop within the compiled program; its length is an argument."""
+
+    def __init__(self, problem: SamplingProblem) -> None:
+        super().__init__(problem)
+        start = problem.training.start
+        Whx, Wha, Wya, bh, by = (jnp.asarray(value) for value in start.parameters)
+        self.weights = (Whx, Wha, Wya, bh[:, 0], by[:, 0])
+        self.state = jnp.asarray(start.hidden[:, 0])
+
+    def write(self, length: int) -> str:
+        if length > LONGEST:
+            raise ValueError(f"length must be at most {LONGEST}, got {length}")
+        symbols = self.problem.training.symbols
+        first = symbols.index(self.problem.first)
+        indices = np.asarray(write(self.weights, self.state, first, length)[:length])
+        return symbols[first] + "".join(symbols[index] for index in indices)

@@ -1,0 +1,54 @@
+"""What the figures were measured on: processor, caches, load, libraries."""
+
+import os
+import platform
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+UNKNOWN = "unknown"
+
+
+def describe() -> dict[str, Any]:
+    """Return what doesn't change during a run."""
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "caches": cache_bytes(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+    }
+
+
+def processor() -> str:
+    """Return the model's name as the system gives it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or UNKNOWN
+
+
+@cache
+def cache_bytes() -> dict[str, int]:
+    """Return the size in bytes of each data cache of the first core, where Linux says."""
+    sizes = {}
+    for folder in sorted(CACHES.glob("index*")):
+        if (folder / "type").read_text().strip() == "Instruction":
+            continue
+        level = (folder / "level").read_text().strip()
+        size = (folder / "size").read_text().strip()  # such as 1024K
+        sizes[f"L{level}"] = int(size.removesuffix("K")) * 1024
+    return sizes
+
+
+def load() -> float | None:
+    """Return how many processes ran or waited in the last minute, on average."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

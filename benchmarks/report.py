@@ -1,0 +1,134 @@
+"""results.json, results.md and the plots."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from . import plots, series_plots, series_tables, tables
+from .results import Workload
+from .spread import geometric_mean
+from .suite import Suite
+from .worker import PACKAGES
+
+INTRODUCTION = """# Benchmarks
+
+Every engine runs in a process of its own with its thread count fixed. A round measures each once,
+in an order drawn anew; ratios are taken round by round. Times are medians over the rounds. An
+engine that computes something else than the oracle is refused. Brackets hold quartiles;
+"processor" is the processor time of all threads, which suffers less from other programs, and
+"cores" that over wall-clock time; "× limit" is the median over the least time that this machine's
+measured ceilings allow (see `benchmarks/limit.py`).
+"""
+
+
+def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Suite) -> None:
+    """Write all files anew, from what is measured so far."""
+    run = run | {"versions": versions(suite.workloads)}
+    content = {
+        "run": run,
+        "machine": machine,
+        "ceilings": {str(threads): limit.measured for threads, limit in suite.limits.items()},
+        "workloads": [entry(workload) for workload in suite.workloads],
+        "growth": [asdict(series) for series in suite.growth],
+        "cold": [asdict(start) for start in suite.cold],
+    }
+    (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
+    sections = [INTRODUCTION, tables.machine_section(machine, run)]
+    layers = [workload for workload in suite.workloads if workload.name.startswith("layer")]
+    sections += [tables.workload_section(w) for w in suite.workloads if w not in layers]
+    if layers:
+        sections += [layer_summary(layers), *map(tables.workload_section, layers)]
+    if suite.cold:
+        sections.append(series_tables.cold_section(suite.cold))
+    if suite.growth:
+        sections.append(series_tables.growth_sections(suite.growth))
+    (folder / "results.md").write_text("\n".join(sections))
+    for workload in suite.workloads:
+        if workload.measured and workload not in layers:
+            plots.draw_ratios(workload, folder / f"{workload.name}.png")
+    for threads in sorted({layer.threads for layer in layers}):
+        same = [layer for layer in layers if layer.threads == threads and layer.measured]
+        if same:
+            plots.draw_layers(same, folder / f"layer-threads{threads}.png")
+    started = [start for start in suite.cold if not start.remark]
+    if started:
+        series_plots.draw_cold(started, folder / "cold.png")
+    grown = [series for series in suite.growth if series.points]
+    if grown:
+        series_plots.draw_growth(grown, folder / "growth.png")
+    limited = [workload for workload in suite.workloads if workload.measured and workload.limit]
+    if limited:
+        plots.draw_limit(limited, folder / "limit.png")
+
+
+def files(folder: Path) -> list[str]:
+    """Name what is in the folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def entry(workload: Workload) -> dict[str, Any]:
+    """Return what results.json says of a workload: every sample, and what is made of them."""
+    content = asdict(workload)
+    for engine, result in zip(content["engines"], workload.engines, strict=True):
+        if result in workload.measured:
+            engine["spread"] = asdict(result.spread)
+            if workload.limit:
+                engine["over_limit"] = result.spread.median / workload.limit
+    if workload.measured:
+        base = tables.base_of(workload)
+        content["ratios_over"] = base
+        content["ratios"] = {
+            engine.name: asdict(workload.ratio(engine.name, base)) for engine in workload.measured
+        }
+    return content
+
+
+def versions(workloads: list[Workload]) -> dict[str, str]:
+    """Collect what is installed, and what the engines' processes had loaded."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):  # a peer that isn't installed has no version
+            found[package] = version(package)
+    for workload in workloads:
+        for engine in workload.engines:
+            found |= engine.about.get("versions", {})
+    return dict(sorted(found.items()))
+
+
+def layer_summary(layers: list[Workload]) -> str:
+    """One row a size: nn.RNN and the best peer over ours, and the geometric means."""
+    parts = ["## (b) Layers: how many times as long others take\n"]
+    for threads in sorted({layer.threads for layer in layers}):
+        rows, over_nn, over_best = [], [], []
+        for layer in layers:
+            names = {engine.name for engine in layer.measured}
+            if layer.threads != threads or layer.ours not in names:
+                continue
+            peers = {name: layer.ratio(name, layer.ours) for name in sorted(names - {layer.ours})}
+            if not peers:
+                continue
+            best = min(peers, key=lambda name: peers[name].median)
+            rows.append(
+                [
+                    f"B={layer.sizes['B']} H={layer.sizes['H']}",
+                    tables.between(peers["nn.RNN"]) if "nn.RNN" in peers else "",
+                    f"{best}: {tables.between(peers[best])}",
+                ]
+            )
+            over_best.append(peers[best].median)
+            if "nn.RNN" in peers:
+                over_nn.append(peers["nn.RNN"].median)
+        if not rows:
+            parts.append(f"{threads} thread(s): nothing of ours was measured.\n")
+            continue
+        means = [
+            f"{geometric_mean(ratios):.2f} (lowest {min(ratios):.2f})" if ratios else ""
+            for ratios in (over_nn, over_best)
+        ]
+        rows.append(["geometric mean", *means])
+        heading = [f"{threads} thread(s)", "nn.RNN over ours", "best peer over ours"]
+        parts.append(tables.markdown_table(heading, rows))
+    return "\n".join(parts)
