@@ -51,7 +51,6 @@ SAMPLING = (
     Engine("numpy-loop", "benchmarks.engines.numpy_sampling:Loop", "NumPy as people write it"),
     Engine("reference", "benchmarks.engines.numpy_sampling:Reference", "reference.generate"),
     Engine("twin", "benchmarks.engines.torch_sampling:Twin", "torch_impl.generate"),
-    Engine("fast", "benchmarks.engines.torch_sampling:Fast", "torch_impl.fast.generate"),
     Engine("nn.RNN", "benchmarks.engines.torch_sampling:Module", "nn.RNN, a step a call"),
     Engine("jax-loop", "benchmarks.engines.jax_sampling:Loop", "JAX, the whole text compiled"),
 )

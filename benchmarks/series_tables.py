@@ -20,7 +20,8 @@ def growth_sections(series: Sequence[Series]) -> str:
         what = "a layer forward and backward" if axis == "B" else "a training iteration"
         parts.append(f"## (c) Growth with {axis}: {what}, float32, {fixed}\n")
         parts.append(
-            "Shortest time of one; peak memory above what was resident before, in a process of its own. "
+            "Shortest time of one; peak memory above what was resident before, in a process of "
+            "its own. "
             "`~` is the exponent fitted to the upper half of the sizes (1: linear).\n"
         )
         if drawn:

@@ -92,7 +92,7 @@ class Elman(Module):
     """torch_impl.ElmanRNN, reading indices, in the place of nn.RNN."""
 
     def layer(self) -> Any:
-        from torch_impl import ElmanRNN  # type: ignore[reportAttributeAccessIssue]
+        from torch_impl import ElmanRNN
 
         return ElmanRNN(self.problem.V, self.problem.H, dtype=self.dtype)
 

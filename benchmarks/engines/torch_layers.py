@@ -49,7 +49,7 @@ class Elman(Module):
     """torch_impl.ElmanRNN and autograd."""
 
     def layer(self, H: int, dtype: torch.dtype) -> Any:
-        from torch_impl import ElmanRNN  # type: ignore[reportAttributeAccessIssue]
+        from torch_impl import ElmanRNN
 
         return ElmanRNN(H, H, dtype=dtype)
 

@@ -1,6 +1,4 @@
-"""Sampling over tensors: the twin, the fast engine, and nn.RNN called a step at a time."""
-
-from typing import Any
+"""Sampling over tensors: the twin, and nn.RNN called a step at a time."""
 
 import torch
 
@@ -18,22 +16,11 @@ class Twin(Sampler):
         self.parameters = convert.from_reference(start.parameters)
         self.state = torch.tensor(start.hidden)
         self.vocabulary = problem.training.vocabulary
-        self.generate: Any = torch_impl.generate
 
     def write(self, length: int) -> str:
-        return self.generate(
+        return torch_impl.generate(
             self.parameters, self.vocabulary, self.state, self.problem.first, length
         )
-
-
-class Fast(Twin):
-    """`torch_impl.fast.generate`, with the twin's signature."""
-
-    def __init__(self, problem: SamplingProblem) -> None:
-        from torch_impl.fast import generate  # type: ignore[reportMissingImports]
-
-        super().__init__(problem)
-        self.generate = generate
 
 
 class Module(Sampler):

@@ -66,7 +66,7 @@ class Fast(Twin):
     """`torch_impl.fast.Training`, all iterations in one call."""
 
     def begin(self) -> Any:
-        from torch_impl.fast import Training  # type: ignore[reportMissingImports]
+        from torch_impl.fast import Training
 
         problem = self.problem
         return Training(

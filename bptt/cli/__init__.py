@@ -7,6 +7,8 @@ import typer
 
 from .. import display
 from ..errors import InputError
+from ..verify.certify_command import certify
+from ..verify.command import verify
 from .lockstep import lockstep
 from .texts import list_corpora, sample
 from .train import train
@@ -22,6 +24,8 @@ app.command()(train)
 app.command()(sample)
 app.command("corpora")(list_corpora)
 app.command()(lockstep)
+app.command()(verify)
+app.command()(certify)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ def verify(
     """
     if not 0.0 < time_limit < float("inf"):
         raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
+
     settings = Settings(cases, seed, time_limit, dict(map(size_range, sizes or [])))
     makers = own_engines() if target is None else [load(target, time_limit)]
     console = Console(highlight=False)

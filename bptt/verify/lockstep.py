@@ -134,7 +134,8 @@ class Comparison:
 
     `differences` are each parameter's largest difference over the base's largest entry, with the
     running clip; `plain_differences` without it. `clipped` counts the entries that the clip
-    moved by more than rounding can, in the base and in the engine. `share` is the largest difference as a share of what
+    moved by more than rounding can, in the base and in the engine. `share` is
+    the largest difference as a share of what
     rounding is allowed (both engines' bounds together).
     """
 
