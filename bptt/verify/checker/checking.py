@@ -28,7 +28,9 @@ from .outcome import (
     digits,
 )
 from .problem import Case
-from .subject import UNITS, Arrays, Subject, make
+from .repeatability import differing_calls, mutations
+from .shares import true_shares
+from .subject import UNITS, Arrays, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
 PROJECTIONS = 3  # of each parameter
@@ -81,8 +83,8 @@ class _Check:
         subject = self.subject
         self.mine = subject.gradient()
         for verdict, message in (
-            (MUTATES, self._mutations()),
-            (NONDETERMINISTIC, self._differing_calls()),
+            (MUTATES, mutations(subject)),
+            (NONDETERMINISTIC, differing_calls(subject, self.mine)),
         ):
             if message:
                 return Outcome(
@@ -103,44 +105,6 @@ class _Check:
             passed_over=tuple(oracle.passed_over),
             entries=self.entries,
         )
-
-    def _mutations(self) -> str:
-        for what, function in (
-            ("gradient", self.subject.gradient),
-            ("loss", self.subject.loss.evaluate),
-        ):
-            values = self.subject.loss.wrap(self.subject.point, self.subject.dtype)
-            kept = self.subject.loss.wrap(self.subject.point, self.subject.dtype)
-            function(values)
-            changed = [
-                name
-                for name in kept
-                if name not in values or not _same(np.asarray(values[name]), np.asarray(kept[name]))
-            ]
-            if changed or len(values) != len(kept):
-                return f"{what} changes {', '.join(changed) or 'the dict it is given'}"
-        return ""
-
-    def _differing_calls(self) -> str:
-        """Call twice, with the loss of other weights in between: it may leave something behind."""
-        subject = self.subject
-        moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
-        subject.loss(moved)
-        again = subject.gradient()
-        for name, value in self.mine.items():
-            size = np.abs(value).max(initial=0.0)
-            if not _same(value, again[name]):
-                off = np.abs(value - again[name]).max()
-                if not off <= 64 * subject.loss.unit * size:
-                    return (
-                        f"two calls of gradient differ in {name} by {off:.3g}, "
-                        "the loss of other parameters was called in between"
-                    )
-        heights = [subject.loss(subject.point) for _ in range(2)]
-        off = abs(heights[0] - heights[1])
-        if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
-            return f"two calls of loss differ by {off:.3g}"
-        return ""
 
     def _parameter(self, name: str, oracle: Oracle) -> Finding:
         if not np.isfinite(self.mine[name]).all():
@@ -278,39 +242,6 @@ class _Check:
         return {
             name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
         }, oracle
-
-
-def true_shares(
-    subject: Subject, case: Case, rng: np.random.Generator
-) -> tuple[list[Arrays], Arrays, Oracle]:
-    """Return each step's share of the true gradient, first step first, and their errors' sum."""
-    T = case.sizes.get("T")
-    if T is None or subject.problem.loss_of_steps is None:
-        raise CaseError("broken", "fold needs loss_of_steps and a size called T")
-    loss = subject.loss_of_copies(T)
-    whole, parts = subject.loss(subject.point), loss(loss.point)
-    if not abs(whole - parts) <= 1e4 * loss.unit * max(abs(whole), abs(parts)):
-        raise CaseError(
-            "broken", f"loss_of_steps of equal copies is {parts:.17g}, but loss is {whole:.17g}"
-        )
-    oracle = oracles.choose(loss, rng)
-    shares = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
-              for _ in range(T)]  # fmt: skip
-    errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}
-    for t, share in enumerate(shares):
-        for name, value in share.items():
-            if oracle.gradient is not None:
-                value[...] = oracle.gradient[f"{name}@{t}"]
-                continue
-            for place in np.ndindex(value.shape):
-                direction = differences.entry(loss, f"{name}@{t}", place)
-                value[place], error = oracle.slope(direction)
-                errors[name][place] += error
-    return shares, errors, oracle
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=True)
 
 
 def _worst(verdicts: list[str]) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .calls import CaseError
-from .checking import true_shares
 from .outcome import WRONG, Finding, Outcome
 from .patterns import Evidence, explain
 from .problem import Case
 from .search import Search
+from .shares import true_shares
 from .subject import Arrays, make
 
 SEEDS = 4

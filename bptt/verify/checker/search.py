@@ -19,7 +19,7 @@ from .problem import Case
 HIGHEST = {"T": 6}  # the others 5; each from 1
 SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
 SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
-SHRINKING_CASES, SEEDS_TO_SHRINK = 300, 12
+SHRINKING_CASES, SEEDS_TO_SHRINK = 150, 12
 HANGS_ENOUGH = 3
 TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
 
