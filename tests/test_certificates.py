@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from bptt.errors import InputError
 from bptt.verify import certificate_report as report
+from bptt.verify import certificates as module
 from bptt.verify.balls import enclose
 from bptt.verify.certificates import (
     ENGINES,
@@ -23,7 +25,8 @@ from bptt.verify.certificates import (
     worst_and_median,
 )
 from bptt.verify.certify_command import certify as command
-from reference import Gradients
+from bptt.verify.enclosure import Enclosure
+from reference import Gradients, Parameters
 
 from .program import TEXT
 from .strategies import Case, cases
@@ -108,6 +111,20 @@ def test_engines_have_the_digits_of_their_format() -> None:
             assert found is not None
             assert least <= found[0]
             assert certificate.clip is not None or found[0] <= most
+
+
+def test_all_engines_are_given_numbers_that_float32_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def record(parameters: Parameters, *window: np.ndarray, **settings: Any) -> Enclosure:
+        given.append((*parameters, window[2]))
+        return enclose(parameters, *window, **settings)
+
+    monkeypatch.setattr(module, "enclose", record)
+    certificates()
+    for value in given[0]:
+        np.testing.assert_array_equal(value, value.astype(np.float32))
+        assert np.abs(value).max() > 0.0
 
 
 def test_tables_fit_sixty_columns_whole() -> None:
