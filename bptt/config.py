@@ -86,6 +86,7 @@ class Config(Strict):
     seed: int = Field(ge=0, lt=2**32)
     checkpoint_every: int = Field(gt=0)
     log_every: int = Field(gt=0)
+    diagnostics: bool
     corpus: CorpusRecord
     vocabulary: list[str]
     versions: Versions

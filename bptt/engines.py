@@ -27,6 +27,7 @@ class Training(Protocol):
     iteration: int
     smooth_loss: float
     hyperparameters: Hyperparameters
+    text: Any
 
     def step(self) -> Step: ...
 
@@ -76,6 +77,16 @@ def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
                     f"the fast engine needs {error.name}: pip install {error.name}"
                 ) from error
             return fast.Training(**settings)
+
+
+def next_window(training: Training) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the next step will read: inputs (T,), targets (T,) and the state (H, 1)."""
+    T, position = training.hyperparameters.seq_length, training.position
+    state = np.asarray(training.hidden_state)
+    if position + T + 1 > len(training.text):
+        position, state = 0, np.zeros_like(state)
+    window = np.asarray(training.text[position : position + T + 1])
+    return window[:-1], window[1:], state
 
 
 def to_arrays(training: Training) -> dict[str, np.ndarray]:

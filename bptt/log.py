@@ -1,7 +1,9 @@
 """log.jsonl: what a run said, a line now and then, only ever added to."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -21,24 +23,27 @@ class Entry(Strict):
     sample: str | None = None
 
 
-def read(path: Path) -> list[Entry]:
+Line = TypeVar("Line", bound=Strict)
+
+
+def read(path: Path, kind: type[Line]) -> list[Line]:
     """Read the whole lines, up to the first that is torn or damaged; none if there is no file."""
-    entries: list[Entry] = []
+    entries: list[Line] = []
     if not path.exists():
         return entries
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
-            entries.append(Entry.model_validate_json(line))
+            entries.append(kind.model_validate_json(line))
         except ValidationError:
             break
     return entries
 
 
-def write(path: Path, entries: list[Entry]) -> None:
+def write(path: Path, entries: Sequence[Strict]) -> None:
     durable.write(path, b"".join(to_line(entry) for entry in entries))
 
 
-def to_line(entry: Entry) -> bytes:
+def to_line(entry: Strict) -> bytes:
     return entry.model_dump_json(exclude_none=True).encode() + b"\n"
 
 

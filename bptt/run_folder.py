@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from . import checkpoint, durable, log
+from . import checkpoint, diagnostics, durable, log
 from .config import Config, explain
 from .engines import Training
 from .errors import InputError, explained
@@ -29,6 +29,14 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def diagnostics(self) -> Path:
+        return self.path / "diagnostics.jsonl"
+
+    @property
+    def flow_plot(self) -> Path:
+        return self.path / "gradient_flow.png"
 
     @property
     def samples(self) -> Path:
@@ -55,9 +63,9 @@ class RunFolder:
 
     def draw(self, config: Config) -> None:
         """Write afresh what can be derived from the log: samples.txt and loss.png."""
-        from . import plots  # only here: matplotlib takes half of the program's start
+        from . import diagnostics_plot, plots  # only here: matplotlib takes long to import
 
-        entries = log.read(self.log)
+        entries = log.read(self.log, log.Entry)
         samples = "".join(
             f"Iteration {entry.iteration}, {entry.bits_per_character:.3f} bits per character\n"
             f"{entry.sample}\n\n"
@@ -67,6 +75,11 @@ class RunFolder:
         with explained("write in", self.path):
             durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
             durable.write(self.loss_plot, plots.loss(entries, config))
+            records = log.read(self.diagnostics, diagnostics.Record)
+            if records:
+                heading = f"{config.corpus.name}, {config.hidden_size} hidden units"
+                picture = diagnostics_plot.gradient_flow(records, heading)
+                durable.write(self.flow_plot, picture)
 
 
 def create(path: Path, config: Config, training: Training) -> RunFolder:

@@ -9,10 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
-from . import checkpoint, log
+from . import checkpoint, diagnostics, log
 from .config import Config
 from .display import Display
-from .engines import ManyAtOnce, Training, to_arrays
+from .engines import ManyAtOnce, Training, next_window, to_arrays
 from .errors import InputError, explained
 from .run_folder import RunFolder
 
@@ -54,6 +54,7 @@ def run(
     saved = training.iteration
     with explained("write", folder.log):
         seconds = _rewind_log(folder, training.iteration)
+        flow = _Flow(folder, config, training)
     try:
         with (
             explained("write", folder.log),
@@ -76,6 +77,7 @@ def run(
                     lines.flush()
                     checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
                     saved = training.iteration
+                    flow.look(training)
     except FloatingPointError as error:
         folder.draw(config)
         raise InputError(
@@ -128,7 +130,27 @@ def _refuse_broken(training: Training) -> None:
 
 def _rewind_log(folder: RunFolder, iteration: int) -> float:
     """Drop what was said after the checkpoint; return the seconds of training up to it."""
-    entries = log.read(folder.log)
+    entries = log.read(folder.log, log.Entry)
     kept = [entry for entry in entries if entry.iteration <= iteration]
     log.write(folder.log, kept)
     return kept[-1].seconds if kept else 0.0
+
+
+class _Flow:
+    """The diagnostics of a run: looked at before the first iteration and at every checkpoint."""
+
+    def __init__(self, folder: RunFolder, config: Config, training: Training) -> None:
+        self._path, self._config = folder.diagnostics, config
+        recorded = log.read(self._path, diagnostics.Record)
+        self._records = [one for one in recorded if one.iteration <= training.iteration]
+        self.look(training)
+
+    def look(self, training: Training) -> None:
+        iteration, known = training.iteration, {one.iteration for one in self._records}
+        regular = iteration % self._config.checkpoint_every == 0
+        if not self._config.diagnostics or iteration in known or not regular:
+            return
+        window = next_window(training)
+        clip = self._config.clip
+        self._records.append(diagnostics.measure(iteration, training.parameters, *window, clip))
+        log.write(self._path, self._records)

@@ -21,6 +21,7 @@ DEFAULTS = {
     "sample_every": 1000,
     "checkpoint_every": 1000,
     "log_every": 10,
+    "diagnostics": False,
 }
 NO_CLIP = math.inf
 

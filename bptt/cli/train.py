@@ -51,6 +51,14 @@ def train(
     log_every: Annotated[
         int | None, setting("--log-every", "Iterations.", "log_every", parser=COUNT)
     ] = None,
+    diagnostics: Annotated[
+        bool | None,
+        typer.Option(
+            "--diagnostics",
+            help="At every checkpoint, measure how the gradient flows back in time.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str | None,
         setting(
@@ -106,6 +114,7 @@ def train(
         "sample_every": sample_every,
         "checkpoint_every": checkpoint_every,
         "log_every": log_every,
+        "diagnostics": diagnostics,
     }
     if resume is None:
         folder, config, training = begin(corpus, encoding, out, given)

@@ -18,6 +18,7 @@ import torch_impl
 from reference import Gradients, Hyperparameters, Parameters
 from torch_impl import convert
 
+from ..engines import next_window
 from . import autograd
 from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_share
 
@@ -176,16 +177,6 @@ def run_in_lockstep(
                 max(largest_share(computed[0], expected[0], allowed).values()),
             )
         training.step()
-
-
-def next_window(training: reference.Training) -> Window:
-    """Return what the training's next step will read."""
-    T = training.hyperparameters.seq_length
-    position, state = training.position, training.hidden_state
-    if position + T + 1 > len(training.text):
-        position, state = 0, np.zeros_like(state)
-    window = training.text[position : position + T + 1]
-    return window[:-1], window[1:], state
 
 
 def _both(
