@@ -78,7 +78,7 @@ def test_loss_that_is_never_finite_could_not_be_checked() -> None:
 
 def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "bptt.verify", *map(str, arguments)],
+        [sys.executable, "-m", "bptt", "verify", *map(str, arguments)],
         cwd=folder, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 

@@ -49,15 +49,18 @@ class Engine:
 ENGINES = (
     Engine("reference", "float64", by_hand=True, clips=True),
     Engine("twin", "float64", by_hand=True, clips=True),
+    Engine("fast", "float64", by_hand=True, clips=True),
     Engine("autograd", "float64", by_hand=False, clips=True),
     Engine("nn.RNN", "float64", by_hand=False, clips=False),
     Engine("twin", "float32", by_hand=True, clips=True),
+    Engine("fast", "float32", by_hand=True, clips=True),
     Engine("autograd", "float32", by_hand=False, clips=True),
     Engine("nn.RNN", "float32", by_hand=False, clips=False),
 )
 DESCRIPTIONS = {
     "reference": "by hand, in NumPy",
     "twin": "by hand, in PyTorch",
+    "fast": "by hand, compiled",
     "autograd": "autograd's share of each step, folded",
     "nn.RNN": "PyTorch's own layer and autograd",
 }
@@ -129,6 +132,11 @@ def gradient(
         case "twin":
             trace = torch_impl.forward(tensors, inputs, targets, state)
             computed = torch_impl.backward(tensors, trace, clip)
+        case "fast":
+            from torch_impl import fast  # only here: numba takes a second to import
+
+            compiled = fast.differentiate_window(tensors, inputs, targets, state, clip)
+            computed = torch_impl.Gradients(*compiled.gradients)
         case "autograd":
             computed = autograd.clipped_gradient(tensors, inputs, targets, state, clip)
         case "nn.RNN":

@@ -16,7 +16,6 @@ from .checker.report import Report
 from .checker.report import verify as verify_gradient
 from .checker.search import Settings
 from .checker.terminal import show
-from .own import own_engines
 
 
 def verify(
@@ -61,6 +60,8 @@ def verify(
         raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
 
     settings = Settings(cases, seed, time_limit, dict(map(size_range, sizes or [])))
+    from .own import own_engines  # only here: it imports torch, which takes seconds
+
     makers = own_engines() if target is None else [load(target, time_limit)]
     console = Console(highlight=False)
     reports = []
