@@ -128,10 +128,10 @@ def listed(counts: Counter[tuple[str, str, str]]) -> str:
 
 
 def test_no_false_alarm_in_a_few_drawn_problems() -> None:
-    counts, alarms = draw(84, seed=1)
+    counts, alarms = draw(42, seed=1)
     assert not alarms, "\n".join(alarms)
     verdicts = Counter(verdict for (_, _, verdict), count in counts.items() for _ in range(count))
-    assert verdicts[RIGHT] > 60, listed(counts)
+    assert verdicts[RIGHT] > 30, listed(counts)
 
 
 @pytest.mark.campaign

@@ -17,8 +17,8 @@ def assert_found(results) -> None:
     assert figures["median H"] <= 2, figures
 
 
-def test_some_planted_bugs_are_found(tmp_path: Path) -> None:
-    assert_found(list(run(tmp_path, BUGS[3::35])))
+def test_a_planted_bug_is_found(tmp_path: Path) -> None:
+    assert_found(list(run(tmp_path, BUGS[3:4])))
 
 
 @pytest.mark.campaign
