@@ -9,8 +9,10 @@ from .rnn import Gradients as Gradients
 from .rnn import Parameters as Parameters
 from .rnn import Trace as Trace
 from .rnn import backward as backward
+from .rnn import backward_lanes as backward_lanes
 from .rnn import backward_step as backward_step
 from .rnn import backward_window as backward_window
+from .rnn import backward_windows as backward_windows
 from .rnn import forward as forward
 from .rnn import forward_step as forward_step
 from .rnn import initialize_parameters as initialize_parameters

@@ -1,6 +1,6 @@
 """The training loop: read a window, learn from it, carry the state on to the next.
 
-N characters of text, V symbols, H hidden units.
+N characters of text, V symbols, H hidden units, B lanes.
 """
 
 import math
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 
 from .adagrad import update
-from .rnn import Parameters, Trace, backward, forward, initialize_parameters
+from .rnn import Parameters, Trace, backward_lanes, forward, initialize_parameters
 from .sampling import generate
 from .vocabulary import Vocabulary
 
@@ -73,27 +73,36 @@ class Training:
     Its state is all in plain attributes: `parameters`, `accumulators`, `hidden_state`,
     `position` (where the next window begins), `iteration` (how many are done), `smooth_loss`.
     Give them back to a new Training over the same text and it goes on, bit for bit.
+
+    With B lanes the text is cut into B sections of equal length (what doesn't divide is dropped)
+    and each lane reads its own, from the same position in it; `hidden_state` has a column a lane.
+    Losses are summed over the lanes, and lane 0 writes the samples.
     """
 
     def __init__(
         self,
-        text: Int[np.ndarray, " N"],
+        text: Integer[np.ndarray, " N"],
         hyperparameters: Hyperparameters,
         *,
         vocabulary: Vocabulary,
         seed: int = 1,
         parameters: Parameters | None = None,
         clip: float | None = 5.0,
+        lanes: int = 1,
     ) -> None:
         """Start from a copy of `parameters` where given, else from the seed's.
 
-        Raises ValueError for a text that is shorter than one window and its last target, or for
-        parameters of another shape.
+        The text may be a memory-mapped array of any integer type: it is read window by window.
+
+        Raises ValueError for sections shorter than one window and its last target, lanes below 1
+        or parameters of another shape.
         """
         H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
-        if len(text) < T + 1:
+        if lanes < 1:
+            raise ValueError(f"lanes must be at least 1, got {lanes}")
+        if len(text) // lanes < T + 1:
             raise ValueError(
-                f"the text must have at least {T + 1} characters "
+                f"the text must have at least {T + 1} characters for each of {lanes} lanes "
                 f"(a window of {T} and its last target), got {len(text)}"
             )
         drawn = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
@@ -105,47 +114,54 @@ class Training:
                     f"parameters must fit {H} hidden units and {V} symbols: expected shape "
                     f"{expected.shape}, got {given.shape}"
                 )
-        self.text = text
+        self.text = np.asarray(text)
         self.hyperparameters = hyperparameters
         self.vocabulary = vocabulary
+        self.lanes = lanes
         self.clip = clip
         self.parameters = parameters.copy()
         self.accumulators = parameters.zeros_like()
-        self.hidden_state = np.zeros_like(parameters.bh)
+        self.hidden_state = np.zeros((H, lanes))
         self.position = 0
         self.iteration = 0
-        self.smooth_loss = float(np.log(V) * T)
+        self.smooth_loss = float(np.log(V) * T) * lanes
 
     def step(self) -> Step:
         """Take one iteration.
 
         Raises FloatingPointError, before anything changes, when the loss is no finite number.
         """
-        T = self.hyperparameters.seq_length
-        position, initial_state = self.position, self.hidden_state
-        if position + T + 1 > len(self.text):
-            position, initial_state = 0, np.zeros_like(initial_state)
-        inputs = self.text[position : position + T]
-        targets = self.text[position + 1 : position + T + 1]
-
-        trace = forward(self.parameters, inputs, targets, initial_state)
-        if not np.isfinite(trace.loss):
-            raise FloatingPointError(f"the loss must be a finite number, got {trace.loss}")
-        sample = self._write(trace) if self._is_due() else None
-        gradients = backward(self.parameters, trace, self.clip)
+        T, section = self.hyperparameters.seq_length, len(self.text) // self.lanes
+        position, states = self.position, self.hidden_state
+        if position + T + 1 > section:
+            position, states = 0, np.zeros_like(states)
+        traces = []
+        for lane in range(self.lanes):
+            start = lane * section + position
+            indices = self._read(start, start + T + 1)
+            state = states[:, lane : lane + 1]
+            traces.append(forward(self.parameters, indices[:-1], indices[1:], state))
+        loss = sum(float(trace.loss) for trace in traces)
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"the loss must be a finite number, got {loss}")
+        sample = self._write(traces[0]) if self._is_due() else None
+        gradients = backward_lanes(self.parameters, traces, self.clip)
         update(self.parameters, gradients, self.accumulators, self.hyperparameters.learning_rate)
 
-        self.hidden_state = trace.final_state
+        self.hidden_state = np.hstack([trace.final_state for trace in traces])
         self.position = position + T
         self.iteration += 1
-        step = Step(self.iteration, float(trace.loss), self.smooth_loss, sample)
-        self.smooth_loss = float(self.smooth_loss * KEPT + trace.loss * ADDED)
+        step = Step(self.iteration, loss, self.smooth_loss, sample)
+        self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
         return step
 
     def __iter__(self) -> Iterator[Step]:
         """Take what is left of the run."""
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
+
+    def _read(self, start: int, end: int) -> Int[np.ndarray, " T+1"]:
+        return self.text[start:end].astype(np.int64, casting="same_kind")
 
     def _is_due(self) -> bool:
         iteration = self.iteration + 1
@@ -165,6 +181,7 @@ def train(
     seed: int = 1,
     parameters: Parameters | None = None,
     clip: float | None = 5.0,
+    lanes: int = 1,
 ) -> Run[Parameters]:
     """Train to the end; `vocabulary` defaults to the text's own, sorted. Raises as Training."""
     vocabulary = vocabulary or Vocabulary.from_text(text)
@@ -175,6 +192,7 @@ def train(
         seed=seed,
         parameters=parameters,
         clip=clip,
+        lanes=lanes,
     )
     steps = list(training)
     reports = [step for step in steps if step.sample is not None]

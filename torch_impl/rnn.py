@@ -6,7 +6,7 @@ target; states and biases are columns.
 Source: Elman (1990), Finding Structure in Time; Werbos (1990), Backpropagation Through Time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -154,12 +154,11 @@ def backward_step(
     trace: Trace,
     t: int,
     da_next: Float[Tensor, "H 1"],
-    clip: float | None,
 ) -> Float[Tensor, "H 1"]:
-    """Add step t's contributions to the gradients, clip them, and pass the signal on.
+    """Add step t's contributions to the gradients and pass the signal on.
 
     Takes what step t + 1 says of this step's state and returns what this step says of the state
-    before it. The clip bounds each entry of the running sums to ±clip; the signal goes unclipped.
+    before it.
     """
     _, Wha, Wya, _, _ = parameters
     dWhx, dWha, dWya, dbh, dby = gradients
@@ -176,10 +175,43 @@ def backward_step(
     dWhx_x += dh  # reverse of: h = Wha @ state + Whx[:, x] + bh
     dWha += dh @ state.T
     dbh += dh
-    if clip is not None:
-        for gradient in (dWhx_x, dWha, dWya, dbh, dby):
-            torch.clamp(gradient, -clip, clip, out=gradient)
     return Wha.T @ dh
+
+
+@torch.no_grad()
+def clip_sums(gradients: Gradients, symbols: Sequence[int], clip: float) -> None:
+    """Bound each entry of the running sums to ±clip, after a step that read these symbols.
+
+    Only their columns of dWhx have changed.
+    """
+    dWhx, dWha, dWya, dbh, dby = gradients
+    dWhx_xs = [dWhx[:, x : x + 1] for x in symbols]
+    for gradient in (*dWhx_xs, dWha, dWya, dbh, dby):
+        torch.clamp(gradient, -clip, clip, out=gradient)
+
+
+@torch.no_grad()
+def backward_windows(
+    parameters: Parameters,
+    gradients: Gradients,
+    traces: Sequence[Trace],
+    signals: Sequence[Float[Tensor, "H 1"]],
+    clip: float | None,
+) -> Sequence[Float[Tensor, "H 1"]]:
+    """Add the lanes' contributions to the gradients, from the last step to the first.
+
+    The clip acts once a step, on the sums over all lanes; the signals go unclipped. They are what
+    comes after each lane's window says of its final state; what the windows say of their initial
+    states is returned.
+    """
+    for t in reversed(range(len(traces[0].inputs))):
+        signals = [
+            backward_step(parameters, gradients, trace, t, da_next)
+            for trace, da_next in zip(traces, signals, strict=True)
+        ]
+        if clip is not None:
+            clip_sums(gradients, [int(trace.inputs[t]) for trace in traces], clip)
+    return signals
 
 
 @torch.no_grad()
@@ -190,14 +222,9 @@ def backward_window(
     da_next: Float[Tensor, "H 1"],
     clip: float | None,
 ) -> Float[Tensor, "H 1"]:
-    """Add a window's contributions to the gradients, from its last step to its first.
-
-    `da_next` is what comes after the window says of its final state; what the window says of its
-    initial state is returned.
-    """
-    for t in reversed(range(len(trace.inputs))):
-        da_next = backward_step(parameters, gradients, trace, t, da_next, clip)
-    return da_next
+    """Add the contributions of one lane's window; return what it says of its initial state."""
+    (da_first,) = backward_windows(parameters, gradients, [trace], [da_next], clip)
+    return da_first
 
 
 @torch.no_grad()
@@ -209,10 +236,27 @@ def backward(parameters: Parameters, trace: Trace, clip: float | None = 5.0) -> 
 
     Raises ValueError for a clip that is negative or not a number.
     """
+    return backward_lanes(parameters, [trace], clip)
+
+
+@torch.no_grad()
+def backward_lanes(
+    parameters: Parameters, traces: Sequence[Trace], clip: float | None = 5.0
+) -> Gradients:
+    """Back-propagate through several windows side by side, of one length each.
+
+    With `clip` the fold is of each step's contributions, summed over the lanes.
+
+    Raises ValueError for no lane, windows of different lengths, and as `backward`.
+    """
     if clip is not None and not clip >= 0.0:
         raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
+    lengths = [len(trace.inputs) for trace in traces]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"lanes must be one or more windows of one length, got lengths {lengths}")
     gradients = parameters.zeros_like()
-    backward_window(parameters, gradients, trace, torch.zeros_like(parameters.bh), clip)
+    nothing = torch.zeros_like(parameters.bh)
+    backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)
     return gradients
 
 
