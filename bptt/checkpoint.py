@@ -1,6 +1,7 @@
-"""Where a run stands, in one safetensors file: weights, Adagrad's sums, state, place and loss."""
+"""Where a run stands, in one safetensors file: its arrays, its place and its losses."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from pydantic import Field, ValidationError
 from reference import Parameters
 
 from . import durable
-from .config import Config, Strict, explain
-from .engines import PARAMETER_NAMES, Training, put_arrays, to_arrays
+from .arrays import INITIAL_STATE, PARAMETER_NAMES, expected, put_arrays, to_arrays
+from .config import Config
+from .engines import Training
 from .errors import InputError, explained
+from .progress import Progress
+from .settings import Strict, explain
 
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
 
@@ -27,25 +31,27 @@ class Standing(Strict):
     iteration: int = Field(ge=0)
     position: int = Field(ge=0)
     smooth_loss: float
+    progress: Progress
     corpus_sha256: str
     sha256: str = ""
 
 
-def save(path: Path, training: Training, corpus_sha256: str) -> None:
+def save(path: Path, training: Training, progress: Progress, corpus_sha256: str) -> None:
     """Replace the checkpoint in one step. The same training gives the same bytes.
 
     Raises InputError when it can't be written; the old one is then still there.
     """
     with explained("write", path):
-        durable.write(path, to_bytes(training, corpus_sha256))
+        durable.write(path, to_bytes(training, progress, corpus_sha256))
 
 
-def to_bytes(training: Training, corpus_sha256: str) -> bytes:
+def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> bytes:
     tensors = to_arrays(training)
     standing = Standing(
         iteration=training.iteration,
         position=training.position,
         smooth_loss=training.smooth_loss,
+        progress=progress,
         corpus_sha256=corpus_sha256,
     )
     standing = standing.model_copy(update={"sha256": _digest(standing, tensors)})
@@ -81,19 +87,35 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
     return standing, tensors
 
 
-def load_parameters(path: Path, config: Config) -> Parameters:
-    """Read the weights alone, in float64. Raises as load."""
-    _, tensors = load(path, config)
-    return Parameters(*(tensors[name].astype(np.float64) for name in PARAMETER_NAMES))
+@dataclass(frozen=True)
+class Model:
+    """What predicts: weights and the state that a text begins with (H, 1), in the run's dtype."""
+
+    parameters: tuple[np.ndarray, ...]
+    initial_state: np.ndarray
+    iteration: int
+
+    def in_float64(self) -> tuple[Parameters, np.ndarray]:
+        weights = Parameters(*(value.astype(np.float64) for value in self.parameters))
+        return weights, self.initial_state.astype(np.float64)
 
 
-def restore(path: Path, config: Config, training: Training) -> None:
+def load_model(path: Path, config: Config) -> Model:
+    """Read what predicts, alone. Raises as load."""
+    standing, tensors = load(path, config)
+    parameters = tuple(tensors[name] for name in PARAMETER_NAMES)
+    initial_state = tensors.get(INITIAL_STATE, np.zeros_like(tensors["bh"]))
+    return Model(parameters, initial_state, standing.iteration)
+
+
+def restore(path: Path, config: Config, training: Training) -> Progress:
     """Put a fresh training where the checkpoint stood. Raises as load."""
     standing, tensors = load(path, config)
     put_arrays(training, tensors)
     training.position = standing.position
     training.iteration = standing.iteration
     training.smooth_loss = standing.smooth_loss
+    return standing.progress
 
 
 def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
@@ -105,18 +127,15 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
 
 
 def _check_shapes(path: Path, tensors: dict[str, np.ndarray], config: Config) -> None:
-    H, V = config.hidden_size, len(config.vocabulary)
-    shapes = dict(zip(PARAMETER_NAMES, ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True))
-    shapes |= {f"sums.{name}": shape for name, shape in shapes.items()}
-    shapes["hidden_state"] = (H, 1)
-    if tensors.keys() != shapes.keys():
+    arrays = expected(config, len(config.vocabulary))
+    if tensors.keys() != arrays.keys():
         raise InputError(
-            f"{path} must hold {', '.join(sorted(shapes))}; it holds {', '.join(tensors)}"
+            f"{path} must hold {', '.join(sorted(arrays))}; it holds {', '.join(tensors)}"
         )
-    for name, expected in shapes.items():
+    for name, (shape, dtype) in arrays.items():
         value = tensors[name]
-        if value.shape != expected or value.dtype != config.dtype:
+        if value.shape != shape or value.dtype != dtype:
             raise InputError(
-                f"{path} doesn't fit the run: expected {name} of shape {expected} in "
-                f"{config.dtype}, got {value.shape} in {value.dtype}"
+                f"{path} doesn't fit the run: expected {name} of shape {shape} in "
+                f"{dtype}, got {value.shape} in {value.dtype}"
             )

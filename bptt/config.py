@@ -2,41 +2,66 @@
 
 import platform
 from importlib.metadata import version
-from typing import Any, Literal
 
 import numpy as np
 import safetensors
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from threadpoolctl import threadpool_info
 
 import bptt
 from reference import Hyperparameters, Vocabulary
 
-from .corpora import Corpus
+from .encoded import Encoded
 from .errors import InputError
-
-
-class Strict(BaseModel):
-    """Knows its keys, and refuses others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+from .raw_text import Units
+from .settings import Settings, Strict
 
 
 class CorpusRecord(Strict):
+    """A text: `source` is what loads it again, `length` counts characters or bytes."""
+
     name: str
     source: str
     encoding: str
-    characters: int
+    units: Units
+    length: int = Field(gt=0)
     sha256: str
 
-    def check(self, corpus: Corpus) -> None:
+    @classmethod
+    def of(cls, text: Encoded) -> "CorpusRecord":
+        return cls(
+            name=text.name,
+            source=text.source,
+            encoding=text.encoding,
+            units=text.units,
+            length=len(text.indices),
+            sha256=text.sha256,
+        )
+
+    def check(self, text: Encoded) -> None:
         """Raises InputError unless it is the very text that the run began with."""
-        if corpus.sha256 != self.sha256:
+        if text.sha256 != self.sha256:
             raise InputError(
-                f"the run was trained on another text: expected {self.characters} characters "
-                f"with SHA-256 {self.sha256}, got {len(corpus.text)} with {corpus.sha256} "
-                f"from {corpus.source}"
+                f"the run was trained on another text: expected {self.length} {self.units} "
+                f"with SHA-256 {self.sha256}, got {len(text.indices)} with {text.sha256} "
+                f"from {text.source}"
             )
+
+
+class Part(Strict):
+    """A stretch of a text: of the run's own unless another is named."""
+
+    start: int = Field(ge=0)
+    length: int = Field(gt=0)
+    corpus: CorpusRecord | None = None
+
+
+class Parts(Strict):
+    """What a run learns from, what it is watched by, and what is kept for the end."""
+
+    train: Part
+    validation: Part | None
+    test: Part | None
 
 
 class Versions(Strict):
@@ -72,22 +97,11 @@ class Versions(Strict):
         ]
 
 
-class Config(Strict):
-    """A run's settings. Losses are natural logarithms; `clip` null means none."""
+class Config(Settings):
+    """A run's settings, its texts and what computed it. Losses are natural logarithms."""
 
-    engine: Literal["numpy", "torch", "fast"]
-    dtype: Literal["float64", "float32"]
-    hidden_size: int = Field(gt=0)
-    seq_length: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    iterations: int = Field(gt=0)
-    sample_every: int = Field(gt=0)
-    clip: float | None = Field(gt=0)
-    seed: int = Field(ge=0, lt=2**32)
-    checkpoint_every: int = Field(gt=0)
-    log_every: int = Field(gt=0)
-    diagnostics: bool
     corpus: CorpusRecord
+    parts: Parts
     vocabulary: list[str]
     versions: Versions
 
@@ -106,22 +120,14 @@ class Config(Strict):
             sample_every=self.sample_every,
         )
 
+    @property
+    def window_size(self) -> int:
+        """Characters that an iteration learns from, over all lanes."""
+        return self.seq_length * self.lanes
+
     def bits_per_character(self, loss: float) -> float:
-        """Of a loss in nats a window."""
-        return float(loss / (self.seq_length * np.log(2)))
+        """Of a loss in nats, summed over a window's steps and lanes."""
+        return float(loss / (self.window_size * np.log(2)))
 
     def to_json(self) -> bytes:
         return (self.model_dump_json(indent=2) + "\n").encode()
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one line what was expected, what came, and where."""
-    return "; ".join(_explain_one(dict(problem)) for problem in error.errors())
-
-
-def _explain_one(problem: dict[str, Any]) -> str:
-    place = ".".join(map(str, problem["loc"]))
-    said = problem["msg"][0].lower() + problem["msg"][1:]
-    if problem["type"] in ("missing", "json_invalid", "value_error"):
-        return f"{place}: {said}" if place else said
-    return f"{place}: {said}, got {problem['input']!r}"

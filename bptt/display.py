@@ -28,7 +28,7 @@ class Display(ABC):
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         self._console = console
         self._config = config
-        self._begun_at = iteration * config.seq_length
+        self._begun_at = iteration * config.window_size
 
     @abstractmethod
     def show(self, entry: Entry) -> None: ...
@@ -59,9 +59,12 @@ class Bar(Display):
         if console.width < 50:
             columns = [columns[0], columns[2]]
         self._progress = Progress(*columns, console=console)
+        self._validation_bits: float | None = None
         self._task = self._progress.add_task("", total=config.iterations, completed=iteration)
 
     def show(self, entry: Entry) -> None:
+        if entry.validation_bits is not None:
+            self._validation_bits = entry.validation_bits
         if entry.sample is not None:
             heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
             self._console.print(Text(heading, "bold"))
@@ -72,9 +75,11 @@ class Bar(Display):
 
     def _description(self, entry: Entry) -> str:
         parts = [f"{entry.bits_per_character:.3f} bits/char"]
-        if self._console.width >= 60:
+        if self._validation_bits is not None:
+            parts.append(f"validation {self._validation_bits:.3f}")
+        if self._console.width >= 70:
             parts.append(f"{self._speed(entry):,.0f} chars/s")
-        if self._console.width >= 80:
+        if self._console.width >= 90:
             parts.insert(0, f"{entry.smooth_loss:.1f} nats")
         return "  ".join(parts)
 
@@ -89,17 +94,19 @@ class Bar(Display):
 
 
 class Lines(Display):
-    """A line for each sample and its loss: for files and pipes."""
+    """A line for each sample or validation and its loss: for files and pipes."""
 
     def show(self, entry: Entry) -> None:
-        if entry.sample is None and entry.iteration != self._config.iterations:
+        said = (entry.sample, entry.validation_bits)
+        if said == (None, None) and entry.iteration != self._config.iterations:
             return
-        speed = self._speed(entry)
-        left = (self._config.iterations - entry.iteration) * self._config.seq_length / speed
+        speed, validation = self._speed(entry), entry.validation_bits
+        left = (self._config.iterations - entry.iteration) * self._config.window_size / speed
         self._print(
             f"iteration {entry.iteration}/{self._config.iterations}  "
             f"{entry.smooth_loss:.3f} nats/window  {entry.bits_per_character:.4f} bits/char  "
-            f"{speed:.0f} chars/s  {left:.0f} s left"
+            + ("" if validation is None else f"validation {validation:.4f}  ")
+            + f"{speed:.0f} chars/s  {left:.0f} s left"
         )
         if entry.sample is not None:
             self._print("  " + harmless(entry.sample).replace("\n", "\n  "))

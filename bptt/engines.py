@@ -1,6 +1,6 @@
-"""Who computes: the same training, in NumPy or in PyTorch, and its numbers in either."""
+"""Who computes: the same training, in NumPy, in PyTorch or in compiled code."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,10 +10,9 @@ from reference import Hyperparameters, Step, Vocabulary
 
 from .config import Config
 from .errors import InputError
-
-PARAMETER_NAMES = ("Whx", "Wha", "Wya", "bh", "by")
-ENGINES = ("numpy", "torch", "fast")
-DTYPES = ("float64", "float32")
+from .initialization import initialize
+from .progress import Progress
+from .settings import Settings
 
 
 @runtime_checkable
@@ -21,13 +20,13 @@ class Training(Protocol):
     """What every engine's Training has; its arrays are the engine's own."""
 
     parameters: Any
-    accumulators: Any
     hidden_state: Any
     position: int
     iteration: int
     smooth_loss: float
     hyperparameters: Hyperparameters
     text: Any
+    lanes: int
 
     def step(self) -> Step: ...
 
@@ -41,88 +40,108 @@ class ManyAtOnce(Training, Protocol):
     def advance(self, iterations: int) -> list[Step]: ...
 
 
-def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
-    """Begin a run at its first iteration.
+@runtime_checkable
+class Composed(Training, Protocol):
+    """A Training put together from parts; its schedule reads what validation has said."""
 
-    Raises InputError for a dtype that the engine doesn't compute in, ValueError as the engine's
-    Training does.
+    progress: Progress
+
+
+def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
+    """Begin a run at its first iteration: the engine's own loop where it is the notebook's.
+
+    Raises InputError where a library is missing, ValueError as the engine's Training does.
     """
+    if config.engine != "numpy":
+        import torch  # only here: it takes longer to import than everything else
+
+        torch.set_num_threads(1)  # the same bits whatever the number of cores
+    parameters = initialize(
+        config.initialization,
+        vocab_size=len(vocabulary),
+        hidden_size=config.hidden_size,
+        seed=config.seed,
+    )
+    try:
+        if is_notebooks(config):
+            return _own_loop(config, text, vocabulary, parameters)
+        return _composed(config, text, vocabulary, parameters)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the {config.engine} engine needs {error.name}: pip install {error.name}"
+        ) from error
+
+
+def is_notebooks(settings: Settings) -> bool:
+    """Whether the engine's own Training, which is the notebook's loop, does all that is set."""
+    return (
+        settings.optimizer == "adagrad"
+        and settings.schedule == "constant"
+        and settings.clip_kind in ("running", "none")
+        and not settings.learn_initial_state
+        and settings.sample_temperature == 0.0
+    )
+
+
+def _own_loop(
+    config: Config, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
+) -> Training:
     settings: dict[str, Any] = {
         "hyperparameters": config.hyperparameters,
         "vocabulary": vocabulary,
-        "seed": config.seed,
         "clip": config.clip,
+        "lanes": config.lanes,
     }
+    if config.engine == "numpy":
+        return reference.Training(text, parameters=parameters, **settings)
+    import torch
+
+    import torch_impl
+    from torch_impl import convert
+
+    dtype = getattr(torch, config.dtype)
+    if config.engine == "torch":
+        weights = convert.from_reference(parameters, dtype=dtype)
+        return torch_impl.Training(text, parameters=weights, **settings)
+    from torch_impl import fast
+
+    return fast.Training(text, parameters=parameters, dtype=dtype, **settings)
+
+
+def _composed(
+    config: Config, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
+) -> Training:
+    import torch
+
+    from torch_impl import convert
+
+    from . import gradients
+    from .composed import ComposedTraining
+
+    dtype = getattr(torch, config.dtype)
     match config.engine:
         case "numpy":
-            if config.dtype != "float64":
-                raise InputError(
-                    f"the numpy engine computes in float64 only, not in {config.dtype}; "
-                    f"--engine torch does both"
-                )
-            return reference.Training(text, **settings)
-        case "torch" | "fast":
-            import torch  # only here: it takes longer to import than everything else
-
-            import torch_impl
-
-            torch.set_num_threads(1)  # the same bits whatever the number of cores
-            settings |= {"text": torch.from_numpy(text), "dtype": getattr(torch, config.dtype)}
-            if config.engine == "torch":
-                return torch_impl.Training(**settings)
-            try:
-                from torch_impl import fast
-            except ModuleNotFoundError as error:
-                raise InputError(
-                    f"the fast engine needs {error.name}: pip install {error.name}"
-                ) from error
-            return fast.Training(**settings)
+            differentiator = gradients.InNumPy(parameters)
+        case "torch":
+            differentiator = gradients.InTorch(convert.from_reference(parameters, dtype=dtype))
+        case "fast":
+            differentiator = gradients.Compiled(
+                parameters, seq_length=config.seq_length, lanes=config.lanes, dtype=dtype
+            )
+    return ComposedTraining(
+        text,
+        config,
+        vocabulary=vocabulary,
+        hyperparameters=config.hyperparameters,
+        differentiator=differentiator,
+    )
 
 
 def next_window(training: Training) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the next step will read: inputs (T,), targets (T,) and the state (H, 1)."""
+    """Return what the first lane's next step will read: inputs and targets (T,), state (H, 1)."""
     T, position = training.hyperparameters.seq_length, training.position
-    state = np.asarray(training.hidden_state)
-    if position + T + 1 > len(training.text):
+    state = np.asarray(training.hidden_state)[:, :1]
+    if position + T + 1 > len(training.text) // training.lanes:
         position, state = 0, np.zeros_like(state)
-    window = np.asarray(training.text[position : position + T + 1])
+    window = np.asarray(training.text[position : position + T + 1]).astype(np.int64)
     return window[:-1], window[1:], state
-
-
-def to_arrays(training: Training) -> dict[str, np.ndarray]:
-    """Return weights, Adagrad's sums and the hidden state by name, in the order of the names."""
-    arrays = dict(zip(PARAMETER_NAMES, training.parameters, strict=True))
-    arrays |= _named_sums(training.accumulators)
-    arrays["hidden_state"] = training.hidden_state
-    return {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
-
-
-def _named_sums(accumulators: Iterable[Any]) -> dict[str, Any]:
-    return {
-        f"sums.{name}": value for name, value in zip(PARAMETER_NAMES, accumulators, strict=True)
-    }
-
-
-def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
-    """Give a training the numbers of `to_arrays`, from whichever engine of the same dtype."""
-    for name, prefix in (("parameters", ""), ("accumulators", "sums.")):
-        values = [arrays[prefix + part] for part in PARAMETER_NAMES]
-        setattr(training, name, _as_engine_has_them(training, values))
-    training.hidden_state = _own(training, arrays["hidden_state"])
-
-
-def _as_engine_has_them(training: Training, arrays: list[np.ndarray]) -> Any:
-    own = [_own(training, array) for array in arrays]
-    if isinstance(training, reference.Training):
-        return reference.Parameters(*own)
-    from torch_impl import Parameters
-
-    return Parameters(*own)
-
-
-def _own(training: Training, array: np.ndarray) -> Any:
-    if isinstance(training, reference.Training):
-        return array
-    import torch
-
-    return torch.from_numpy(array)

@@ -8,11 +8,16 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from . import durable
-from .config import Strict
+from .settings import Strict
 
 
 class Entry(Strict):
-    """One iteration. Losses are in nats a window, `seconds` are those spent training so far."""
+    """One iteration.
+
+    Losses are in nats, summed over a window's steps and lanes; `bits_per_character` is of the
+    smoothed loss and `validation_bits` of the whole validation text. `seconds` are those spent on
+    the run so far, validation included.
+    """
 
     iteration: int
     loss: float
@@ -20,6 +25,8 @@ class Entry(Strict):
     bits_per_character: float
     characters: int
     seconds: float
+    validation_bits: float | None = None
+    unseen: int | None = None
     sample: str | None = None
 
 

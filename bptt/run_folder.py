@@ -1,17 +1,22 @@
 """A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
 
+import fcntl
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from . import checkpoint, diagnostics, durable, log
-from .config import Config, explain
+from .checkpoint import Model, load_model
+from .config import Config
 from .engines import Training
 from .errors import InputError, explained
+from .progress import Progress
+from .settings import explain
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,19 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the validation with the fewest bits."""
+        return self.path / "best.safetensors"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
 
     @property
     def diagnostics(self) -> Path:
@@ -60,6 +78,26 @@ class RunFolder:
     def write_config(self, config: Config) -> None:
         with explained("write", self.config):
             durable.write(self.config, config.to_json())
+
+    def load_model(self, *, last: bool = False) -> Model:
+        """Read the best weights that validation saw, or the last; raises as checkpoint.load."""
+        path = self.checkpoint if last or not self.best.exists() else self.best
+        return load_model(path, self.read_config())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes out while this one trains here. A dead process holds nothing.
+
+        Raises InputError where another one is training already.
+        """
+        with explained("write", self.lock):
+            file = self.lock.open("w")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"another process is training in {self.path}") from error
+            yield
 
     def draw(self, config: Config) -> None:
         """Write afresh what can be derived from the log: samples.txt and loss.png."""
@@ -95,7 +133,7 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
             aside.mkdir(parents=True)
         folder = RunFolder(aside)
         folder.write_config(config)
-        checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
+        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
         with explained("make the run folder", path):
             folder.log.touch()
             aside.rename(path)

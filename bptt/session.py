@@ -2,18 +2,23 @@
 
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
+from jaxtyping import UInt
 from threadpoolctl import threadpool_limits
 
 from reference import Step
 
 from . import checkpoint, diagnostics, log
+from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
-from .engines import ManyAtOnce, Training, next_window, to_arrays
+from .engines import Composed, ManyAtOnce, Training, next_window
 from .errors import InputError, explained
+from .evaluation import Evaluation, evaluate
+from .progress import Progress
 from .run_folder import RunFolder
 
 LONGEST_TURN = 500  # iterations between two looks for a signal
@@ -43,63 +48,134 @@ class StopRequest:
         self._restore()
 
 
-def run(
-    folder: RunFolder, config: Config, training: Training, display: Display
-) -> signal.Signals | None:
-    """Train to the end, or until a signal comes, which is then returned.
+class Session:
+    """One run, from where its training stands to its end or to a signal.
 
-    Raises InputError when training leaves the numbers or the disk refuses; the last good
-    checkpoint is then still there.
+    After an iteration that is due for it come, in this order: validation, the log, the best
+    checkpoint, the checkpoint. `ended` says why it was over before the last iteration.
     """
-    saved = training.iteration
-    with explained("write", folder.log):
-        seconds = _rewind_log(folder, training.iteration)
-        flow = _Flow(folder, config, training)
-    try:
-        with (
-            explained("write", folder.log),
-            log.Log(folder.log) as lines,
-            StopRequest() as stop,
-            display,
-            threadpool_limits(1),  # the same bits whatever the number of cores
-            np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
-        ):
-            begun = time.perf_counter() - seconds
-            while training.iteration < config.iterations and stop.signal is None:
-                for step in _take(training, config):
-                    if _is_due(step, config):
-                        entry = _entry(step, config, time.perf_counter() - begun)
-                        lines.add(entry)
-                        display.show(entry)
-                ends = stop.signal is not None or training.iteration == config.iterations
-                if ends or training.iteration % config.checkpoint_every == 0:
-                    _refuse_broken(training)
-                    lines.flush()
-                    checkpoint.save(folder.checkpoint, training, config.corpus.sha256)
-                    saved = training.iteration
-                    flow.look(training)
-    except FloatingPointError as error:
-        folder.draw(config)
-        raise InputError(
-            f"training broke down in iteration {training.iteration + 1}: {error}. "
-            f"Try a smaller --learning-rate or a smaller --clip. "
-            f"The last good checkpoint, of iteration {saved}, is in {folder.path}"
-        ) from error
-    except InputError as error:
-        raise InputError(
-            f"{error}. The last good checkpoint, of iteration {saved}, is in {folder.path}"
-        ) from error
-    folder.draw(config)
-    return stop.signal
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        training: Training,
+        progress: Progress,
+        validation: UInt[np.ndarray, " N"] | None,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.training = training
+        self.progress = progress
+        self.validation = validation
+        self.ended: str | None = None
+
+    def run(self, display: Display) -> signal.Signals | None:
+        """Train; return the signal that stopped it, if one did.
+
+        Raises InputError when training leaves the numbers or the disk refuses; the last good
+        checkpoint is then still there.
+        """
+        folder, training = self.folder, self.training
+        self._saved = training.iteration
+        with explained("write", folder.log):
+            seconds = _rewind_log(folder, training.iteration)
+            self._flow = _Flow(folder, self.config, training)
+        self._tell_progress()
+        try:
+            with (
+                explained("write", folder.log),
+                log.Log(folder.log) as lines,
+                StopRequest() as stop,
+                display,
+                threadpool_limits(1),  # the same bits whatever the number of cores
+                np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
+            ):
+                self._begun = time.perf_counter() - seconds
+                while not self._is_over() and stop.signal is None:
+                    self._take_turn(lines, display, stop)
+        except FloatingPointError as error:
+            folder.draw(self.config)
+            raise InputError(
+                f"training broke down in iteration {training.iteration + 1}: {error}. "
+                f"Try a smaller --learning-rate or a smaller --clip. {self._last_good()}"
+            ) from error
+        except InputError as error:
+            raise InputError(f"{error}. {self._last_good()}") from error
+        folder.draw(self.config)
+        return stop.signal
+
+    def _last_good(self) -> str:
+        return f"The last good checkpoint, of iteration {self._saved}, is in {self.folder.path}"
+
+    @property
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+    def _is_over(self) -> bool:
+        config = self.config
+        if self.training.iteration >= config.iterations:
+            return True
+        if self.progress.is_over(config):
+            self.ended = f"no better in {self.progress.worse} validations"
+        elif config.time_budget is not None and self._seconds >= config.time_budget:
+            self.ended = f"the time budget of {config.time_budget:g} s is used up"
+        return self.ended is not None
+
+    def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> None:
+        """Take iterations up to the next thing to do, and do it."""
+        config, training = self.config, self.training
+        steps = _take(training, config)
+        evaluation = self._validate() if self._is_validation_due() else None
+        for step in steps:
+            evaluated = evaluation if step is steps[-1] else None
+            if evaluated is not None or _is_due(step, config):
+                entry = _entry(step, config, self._seconds, evaluated)
+                lines.add(entry)
+                display.show(entry)
+        due = self._is_over() or stop.signal is not None
+        due = due or (evaluation is not None and self.progress.is_best_of(training.iteration))
+        if due or training.iteration % config.checkpoint_every == 0:
+            _refuse_broken(training)
+            lines.flush()
+            self._save(self.folder.checkpoint)
+            self._saved = training.iteration
+            self._flow.look(training)
+
+    def _is_validation_due(self) -> bool:
+        # Not after the last iteration as such: a run that goes on to more must end the same.
+        regular = self.training.iteration % self.config.validate_every == 0
+        return self.validation is not None and regular
+
+    def _validate(self) -> Evaluation:
+        """Read the validation text; what training has in hand is not touched."""
+        assert self.validation is not None
+        _refuse_broken(self.training)
+        arrays = to_arrays(self.training)
+        parameters = (np.asarray(value) for value in self.training.parameters)
+        evaluation = evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
+        iteration, bits = self.training.iteration, evaluation.bits_per_character
+        self.progress = self.progress.after(bits, iteration, self.config)
+        self._tell_progress()
+        if self.progress.is_best_of(iteration):
+            self._save(self.folder.best)
+        return evaluation
+
+    def _tell_progress(self) -> None:
+        if isinstance(self.training, Composed):
+            self.training.progress = self.progress
+
+    def _save(self, path: Path) -> None:
+        checkpoint.save(path, self.training, self.progress, self.config.corpus.sha256)
 
 
 def _take(training: Training, config: Config) -> list[Step]:
-    """Take an iteration, or as many as the engine can up to the next checkpoint."""
+    """Take an iteration, or as many as the engine can up to the next thing to do."""
     if not isinstance(training, ManyAtOnce):
         return [training.step()]
-    to_checkpoint = config.checkpoint_every - training.iteration % config.checkpoint_every
-    left = config.iterations - training.iteration
-    return training.advance(min(to_checkpoint, left, LONGEST_TURN))
+    done = training.iteration
+    left = [every - done % every for every in (config.checkpoint_every, config.validate_every)]
+    return training.advance(min(*left, config.iterations - done, LONGEST_TURN))
 
 
 def _is_due(step: Step, config: Config) -> bool:
@@ -110,14 +186,16 @@ def _is_due(step: Step, config: Config) -> bool:
     )
 
 
-def _entry(step: Step, config: Config, seconds: float) -> log.Entry:
+def _entry(step: Step, config: Config, seconds: float, evaluation: Evaluation | None) -> log.Entry:
     return log.Entry(
         iteration=step.iteration,
         loss=step.loss,
         smooth_loss=step.smooth_loss,
         bits_per_character=config.bits_per_character(step.smooth_loss),
-        characters=step.iteration * config.seq_length,
+        characters=step.iteration * config.window_size,
         seconds=round(seconds, 3),
+        validation_bits=None if evaluation is None else evaluation.bits_per_character,
+        unseen=None if evaluation is None else evaluation.unseen,
         sample=step.sample,
     )
 

@@ -49,12 +49,13 @@ class Choice:
 def write(
     parameters: Parameters,
     vocabulary: Vocabulary,
+    initial_state: Float[np.ndarray, "H 1"],
     prime: str | None,
     length: int,
     choice: Choice,
     rng: np.random.Generator,
 ) -> Iterator[str]:
-    """Yield the prime and then `length` characters one by one, from a zero state.
+    """Yield the prime and then `length` characters one by one, from this state.
 
     Without a prime, the first character is drawn.
 
@@ -70,13 +71,30 @@ def write(
     except ValueError as error:
         raise InputError(str(error)) from error
     yield prime
-    state, probabilities = np.zeros_like(parameters.bh), np.empty(0)
-    for index in read:
-        state, probabilities = _step(parameters, index, state)
+    *earlier, last = read
+    state = initial_state
+    for index in earlier:
+        state, _ = _step(parameters, index, state)
+    yield from go_on(parameters, vocabulary, state, last, length, choice, rng)
+
+
+def go_on(
+    parameters: Parameters,
+    vocabulary: Vocabulary,
+    state: Float[np.ndarray, "H 1"],
+    last: int | np.integer,
+    length: int,
+    choice: Choice,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """Yield `length` characters that follow the symbol `last`, read in this state.
+
+    Raises InputError for weights that lead out of the numbers.
+    """
     for _ in range(length):
-        index = choice.choose(probabilities, rng)
-        yield vocabulary.symbols[index]
-        state, probabilities = _step(parameters, index, state)
+        state, probabilities = _step(parameters, last, state)
+        last = choice.choose(probabilities, rng)
+        yield vocabulary.symbols[last]
 
 
 def _step(

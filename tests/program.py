@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "bptt"]
-SMALL = ["--hidden", "6", "--seq-length", "5", "--iterations", "60", "--sample-every", "20"]
+SMALL = ["--split", "all", "--hidden", "6", "--seq-length", "5",
+         "--iterations", "60", "--sample-every", "20"]  # fmt: skip
 TEXT = "She sells sea shells by the sea shore; the shells she sells are sea shells.\n" * 3
 
 

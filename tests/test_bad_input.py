@@ -50,7 +50,11 @@ def trained(finished_run: Path, tmp_path: Path) -> Path:
         (["text.txt/inside"], ["'text.txt/inside'"]),
         (["/proc/self/mem"], ["can't read /proc/self/mem"]),
         (["empty.txt"], ["empty is empty"]),
-        (["short.txt", "--seq-length", "5"], ["at least 6 characters", "got 5"]),
+        (["short.txt", "--seq-length", "5"], ["--split 90/5/5 leaves nothing", "5 characters"]),
+        (
+            ["short.txt", "--seq-length", "5", "--split", "all"],
+            ["at least 6 characters", "got 5"],
+        ),
         (["latin.txt"], ["not utf-8", "0xe9 at offset 3", "--encoding"]),
         (["text.txt", "--encoding", "klingon"], ["no encoding is called 'klingon'"]),
         (["latin.txt", "--encoding", "ascii"], ["not ascii", "offset 3"]),
@@ -216,7 +220,7 @@ def test_resume_with_another_text_is_refused(trained: Path) -> None:
     [
         (["--hidden", "9"], "got hidden-size"),
         (["--learning-rate", "1", "--seed", "2"], "got learning-rate, seed"),
-        (["--out", "elsewhere"], "got out"),
+        (["--out", "elsewhere"], "got --out"),
         (["--iterations", "10"], "60 iterations behind it; --iterations must be at least"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -26,11 +26,12 @@ def test_run_folder_holds_everything(folder: Path) -> None:
     assert done.returncode == 0, done
     run = folder / "runs/text-1"
     assert sorted(path.name for path in run.iterdir()) == [
-        "checkpoint.safetensors", "config.json", "log.jsonl", "loss.png", "samples.txt",
+        ".lock", "checkpoint.safetensors", "config.json", "log.jsonl", "loss.png", "results.json",
+        "samples.txt",
     ]  # fmt: skip
     config = json.loads((run / "config.json").read_text())
     assert config["corpus"]["sha256"] == corpora.load(str(folder / "text.txt")).sha256
-    assert config["corpus"]["characters"] == len(TEXT)
+    assert config["corpus"]["length"] == len(TEXT)
     assert "".join(config["vocabulary"]) == "".join(sorted(set(TEXT)))
     assert set(config["versions"]) >= {"python", "numpy", "blas"}
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

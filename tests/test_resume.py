@@ -13,20 +13,31 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bptt import checkpoint, session
-from bptt.cli.options import DEFAULTS
-from bptt.cli.train import begin as begin_run
-from bptt.cli.train import go_on
+from bptt import checkpoint, running
 from bptt.config import Config
 from bptt.display import Display
-from bptt.engines import Training
 from bptt.errors import InputError
 from bptt.log import Entry
 from bptt.run_folder import RunFolder
+from bptt.running import Run
+from bptt.session import Session
 
 from .program import COMMAND, TEXT, bptt, interrupted
 
 KILLS = 50
+# Every optimizer, clip, schedule, initialization and engine is among these.
+KINDS = [
+    {"split": "all"},
+    {"clip": None, "initialization": "glorot"},
+    {"clip": 0.01, "engine": "torch", "dtype": "float32"},
+    {"engine": "fast", "clip": 0.5, "initialization": "orthogonal"},
+    {"engine": "fast", "dtype": "float32", "optimizer": "adam", "schedule": "cosine", "warmup": 7},
+    {"optimizer": "adamw", "weight_decay": 0.1, "clip_kind": "norm", "clip": 1.0},
+    {"optimizer": "rmsprop", "schedule": "plateau", "plateau_patience": 0, "engine": "torch"},
+    {"optimizer": "sgd", "momentum": 0.9, "clip_kind": "value", "clip": 0.1},
+    {"optimizer": "sgd", "learn_initial_state": True, "sample_temperature": 0.8},
+    {"learn_initial_state": True, "patience": 3, "initialization": "identity"},
+]
 
 
 class Silent(Display):
@@ -46,11 +57,14 @@ class StopAt(Display):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def begin(tmp_path: Path, out: str, **given) -> tuple[RunFolder, Config, Training]:
+def begin(tmp_path: Path, out: str, **given) -> Run:
     text = tmp_path / "text.txt"
     text.write_text(TEXT)
-    names = dict.fromkeys(DEFAULTS)
-    return begin_run(str(text), None, tmp_path / out, names | given)
+    return running.make(str(text), given, tmp_path / out)
+
+
+def train(run: Run, display: Display) -> None:
+    Session(run.folder, run.config, run.training, run.progress, run.texts.validation).run(display)
 
 
 def without_times(folder: RunFolder) -> list[dict]:
@@ -61,33 +75,38 @@ def without_times(folder: RunFolder) -> list[dict]:
 @settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # slow to shrink
 @given(
     stops=st.lists(st.integers(1, 39), max_size=3),
+    kind=st.sampled_from(KINDS),
     hidden_size=st.integers(1, 9),
     seq_length=st.integers(1, 40),
-    clip=st.sampled_from([None, 5.0, 0.01]),
+    lanes=st.integers(1, 4),
     seed=st.integers(0, 2**32 - 1),
     checkpoint_every=st.integers(1, 50),
+    validate_every=st.integers(1, 20),
     log_every=st.integers(1, 7),
 )
 def test_stopped_and_resumed_run_ends_in_the_same_bytes(
-    tmp_path_factory: pytest.TempPathFactory, stops: list[int], **given
+    tmp_path_factory: pytest.TempPathFactory, stops: list[int], kind: dict, **given
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("resume")
-    given |= {"iterations": 40, "sample_every": 8, "learning_rate": 0.1}
+    given |= {"iterations": 40, "sample_every": 8, "learning_rate": 0.1} | kind
     console = Console(quiet=True)
-    whole, config, training = begin(tmp_path, "whole", **given)
-    assert session.run(whole, config, training, Silent(console, config, 0)) is None
+    whole = begin(tmp_path, "whole", **given)
+    train(whole, Silent(console, whole.config, 0))
 
-    parts, config, training = begin(tmp_path, "parts", **given)
+    parts = begin(tmp_path, "parts", **given)
     for stop in stops:
-        session.run(parts, config, training, StopAt(console, config, 0, stop))
-        _, config, training = go_on(parts.path, None, {"iterations": None, "engine": None})
-    assert session.run(parts, config, training, Silent(console, config, 0)) is None
+        train(parts, StopAt(console, parts.config, 0, stop))
+        parts = running.take_up(parts.folder, None, {})
+    train(parts, Silent(console, parts.config, 0))
 
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
-    assert parts.samples.read_bytes() == whole.samples.read_bytes()
-    assert parts.config.read_bytes() == whole.config.read_bytes()
-    assert without_times(parts) == without_times(whole)
-    assert parts.loss_plot.read_bytes() == whole.loss_plot.read_bytes()
+    ours, theirs = parts.folder, whole.folder
+    assert ours.checkpoint.read_bytes() == theirs.checkpoint.read_bytes()
+    assert ours.best.exists() == theirs.best.exists()
+    assert not ours.best.exists() or ours.best.read_bytes() == theirs.best.read_bytes()
+    assert ours.samples.read_bytes() == theirs.samples.read_bytes()
+    assert ours.config.read_bytes() == theirs.config.read_bytes()
+    assert without_times(ours) == without_times(theirs)
+    assert ours.loss_plot.read_bytes() == theirs.loss_plot.read_bytes()
 
 
 @settings(max_examples=200)
@@ -96,7 +115,8 @@ def test_any_damaged_byte_of_a_checkpoint_is_noticed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     tmp_path = tmp_path_factory.mktemp("damage")
-    folder, config, _ = begin(tmp_path, "run", hidden_size=2, seq_length=3, iterations=4)
+    run = begin(tmp_path, "run", hidden_size=2, seq_length=3, iterations=4)
+    folder, config = run.folder, run.config
     content = bytearray(folder.checkpoint.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1), label="place")
     kind = data.draw(st.sampled_from(["flip", "cut", "insert"]), label="kind")

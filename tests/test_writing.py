@@ -25,7 +25,8 @@ def test_greedy_writing_is_the_references(case: Case) -> None:
     vocabulary = Vocabulary("abcdefghij"[: case.V])
     zero = np.zeros((case.H, 1))
     expected = generate(case.parameters, vocabulary, zero, "a", length=20)
-    written = write(case.parameters, vocabulary, "a", 20, Choice(), np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    written = write(case.parameters, vocabulary, zero, "a", 20, Choice(), rng)
     assert "".join(written) == expected
 
 

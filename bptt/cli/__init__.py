@@ -9,6 +9,7 @@ from .. import display
 from ..errors import InputError
 from ..verify.certify_command import certify
 from ..verify.command import verify
+from .evaluate import evaluate
 from .lockstep import lockstep
 from .texts import list_corpora, sample
 from .train import train
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(sample)
+app.command("eval")(evaluate)
 app.command("corpora")(list_corpora)
 app.command()(lockstep)
 app.command()(verify)

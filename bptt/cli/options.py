@@ -3,26 +3,13 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from .. import corpora
+from ..settings import DEFAULTS, RATES, Settings
 
-DEFAULTS = {
-    "engine": "numpy",
-    "dtype": "float64",
-    "hidden_size": 150,
-    "seq_length": 35,
-    "learning_rate": 0.05,
-    "iterations": 10_000,
-    "seed": 1,
-    "clip": 5.0,
-    "sample_every": 1000,
-    "checkpoint_every": 1000,
-    "log_every": 10,
-    "diagnostics": False,
-}
 NO_CLIP = math.inf
 
 
@@ -78,6 +65,13 @@ def share(text: str) -> float:
     return value
 
 
+def proportion(text: str) -> float:
+    value = number(text)
+    if not 0.0 <= value <= 1.0:
+        raise typer.BadParameter(f"expected a share from 0 to 1, got {text}")
+    return value
+
+
 def positive_or_none(text: str) -> float:
     return NO_CLIP if text == "none" else positive(text)
 
@@ -88,8 +82,18 @@ SEED = whole(0, 2**32 - 1)
 
 def setting(name: str, text: str, key: str, **more: Any) -> Any:
     """An option that is None unless given: a resumed run must know which were."""
-    text = f"{text} [default: {DEFAULTS[key]}]"
+    default = more.pop("default", DEFAULTS[key])
+    if default is not None:
+        text = f"{text} [default: {default}]"
     return typer.Option(name, help=text, show_default=False, **{"metavar": "N", **more})
+
+
+def choice(name: str, text: str, key: str) -> Any:
+    """An option that takes one of the names that the setting knows."""
+    annotation = Settings.model_fields[key].annotation
+    members = [part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal]
+    names = get_args(members[0])
+    return setting(name, text, key, parser=one_of(*names), metavar="|".join(names))
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
@@ -117,14 +121,21 @@ SeqLength = Annotated[
 ]
 LearningRate = Annotated[
     float | None,
-    setting("--learning-rate", "Adagrad's.", "learning_rate", parser=positive, metavar="RATE"),
+    setting(
+        "--learning-rate",
+        "The optimizer's.",
+        "learning_rate",
+        parser=positive,
+        metavar="RATE",
+        default=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
+    ),
 ]
 Seed = Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)]
 Clip = Annotated[
     float | None,
     setting(
         "--clip",
-        "Bound of the running sums, or none.",
+        "Bound of the gradient, or none.",
         "clip",
         parser=positive_or_none,
         metavar="NUMBER|none",

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import checkpoint, corpora, display, writing
+from .. import corpora, display, writing
 from ..errors import InputError, explained
 from ..run_folder import RunFolder
 from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
@@ -76,6 +76,9 @@ def sample(
     seed: Annotated[
         int, typer.Option("--seed", parser=SEED, metavar="N", help="Of everything drawn.")
     ] = 1,
+    last: Annotated[
+        bool, typer.Option("--last", help="The last weights, not the best that validation saw.")
+    ] = False,
 ) -> None:
     """Let a trained network write."""
     choice = writing.Choice(temperature=temperature, top_k=top_k, top_p=top_p)
@@ -86,13 +89,15 @@ def sample(
             prime = corpora.decode(prime_file.read_bytes(), "utf-8", prime_file.name)
     folder = RunFolder(run)
     config = folder.read_config()
-    parameters = checkpoint.load_parameters(folder.checkpoint, config)
+    parameters, initial_state = folder.load_model(last=last).in_float64()
     vocabulary = Vocabulary(config.vocabulary)
     rng = np.random.default_rng(seed)
     for number in range(samples):
         if number:
             print()
-        for piece in writing.write(parameters, vocabulary, prime, length, choice, rng):
+        for piece in writing.write(
+            parameters, vocabulary, initial_state, prime, length, choice, rng
+        ):
             shown = display.harmless(piece) if sys.stdout.isatty() else piece
             print(shown, end="", flush=sys.stdout.isatty())
         print()

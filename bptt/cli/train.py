@@ -1,24 +1,15 @@
 """bptt train: begin a run, or go on with one."""
 
-import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from rich.console import Console
 
-from reference import Vocabulary
-
-from .. import checkpoint, corpora, display, engines, run_folder, session
-from ..config import Config, CorpusRecord, Versions
-from ..engines import Training
+from .. import running
 from ..errors import InputError
-from ..run_folder import RunFolder
+from ..settings import read_file
 from .options import (
     COUNT,
-    DEFAULTS,
     NO_CLIP,
     Clip,
     CorpusName,
@@ -27,8 +18,12 @@ from .options import (
     LearningRate,
     Seed,
     SeqLength,
-    one_of,
+    choice,
+    positive,
+    proportion,
     setting,
+    whole,
+    zero_or_positive,
 )
 
 
@@ -36,14 +31,150 @@ def train(
     corpus: CorpusName = None,
     hidden_size: HiddenSize = None,
     seq_length: SeqLength = None,
-    learning_rate: LearningRate = None,
+    lanes: Annotated[
+        int | None,
+        setting(
+            "--lanes",
+            "Streams of the text that are read side by side; their gradients are summed.",
+            "lanes",
+            parser=COUNT,
+        ),
+    ] = None,
     iterations: Annotated[
         int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
     ] = None,
-    seed: Seed = None,
+    optimizer: Annotated[
+        str | None, choice("--optimizer", "How weights follow gradients.", "optimizer")
+    ] = None,
+    learning_rate: LearningRate = None,
+    momentum: Annotated[
+        float | None,
+        setting("--momentum", "Of sgd.", "momentum", parser=proportion, metavar="SHARE"),
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        setting(
+            "--weight-decay",
+            "Of every optimizer but adagrad.",
+            "weight_decay",
+            parser=zero_or_positive,
+            metavar="RATE",
+        ),
+    ] = None,
+    schedule: Annotated[
+        str | None, choice("--schedule", "Of the learning rate.", "schedule")
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        setting("--warmup", "Iterations of a cosine's rise.", "warmup", parser=whole(0)),
+    ] = None,
+    final_share: Annotated[
+        float | None,
+        setting(
+            "--final-share",
+            "Of the learning rate, left at a cosine's end.",
+            "final_share",
+            parser=proportion,
+            metavar="SHARE",
+        ),
+    ] = None,
+    plateau_factor: Annotated[
+        float | None,
+        setting(
+            "--plateau-factor",
+            "What a plateau multiplies the rate by.",
+            "plateau_factor",
+            parser=proportion,
+            metavar="SHARE",
+        ),
+    ] = None,
+    plateau_patience: Annotated[
+        int | None,
+        setting(
+            "--plateau-patience",
+            "Validations without a new best that are not yet a plateau.",
+            "plateau_patience",
+            parser=whole(0),
+        ),
+    ] = None,
+    clip_kind: Annotated[
+        str | None,
+        choice(
+            "--clip-kind",
+            "What the clip bounds: the running sums over steps, the finished gradient's entries "
+            "or its norm.",
+            "clip_kind",
+        ),
+    ] = None,
     clip: Clip = None,
+    initialization: Annotated[
+        str | None, choice("--initialization", "Of the weights.", "initialization")
+    ] = None,
+    learn_initial_state: Annotated[
+        bool | None,
+        typer.Option(
+            "--learn-initial-state",
+            help="Learn the state that a text begins with, which otherwise is zero.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = None,
+    split: Annotated[
+        str | None,
+        setting(
+            "--split",
+            "Shares of the text for training, validation and test, from its beginning; or all.",
+            "split",
+            metavar="A/B/C|all",
+        ),
+    ] = None,
+    validation_file: Annotated[
+        str | None,
+        setting(
+            "--validation-file",
+            "Another text to validate on; CORPUS is then trained on as a whole.",
+            "validation_file",
+            metavar="CORPUS",
+        ),
+    ] = None,
+    test_file: Annotated[
+        str | None,
+        setting("--test-file", "Another text for the test.", "test_file", metavar="CORPUS"),
+    ] = None,
+    validate_every: Annotated[
+        int | None, setting("--validate-every", "Iterations.", "validate_every", parser=COUNT)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        setting(
+            "--patience",
+            "Stop after so many validations without a new best; 0 is never.",
+            "patience",
+            parser=whole(0),
+        ),
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        setting(
+            "--time-budget",
+            "Stop after so much time, interruptions not counted. [default: none]",
+            "time_budget",
+            parser=positive,
+            metavar="SECONDS",
+        ),
+    ] = None,
     sample_every: Annotated[
         int | None, setting("--sample-every", "Iterations.", "sample_every", parser=COUNT)
+    ] = None,
+    sample_temperature: Annotated[
+        float | None,
+        setting(
+            "--sample-temperature",
+            "Of the samples; 0 takes the most probable character.",
+            "sample_temperature",
+            parser=zero_or_positive,
+            metavar="NUMBER",
+        ),
     ] = None,
     checkpoint_every: Annotated[
         int | None, setting("--checkpoint-every", "Iterations.", "checkpoint_every", parser=COUNT)
@@ -59,27 +190,20 @@ def train(
             show_default=False,
         ),
     ] = None,
-    engine: Annotated[
-        str | None,
-        setting(
-            "--engine",
-            "Who computes.",
-            "engine",
-            parser=one_of(*engines.ENGINES),
-            metavar="|".join(engines.ENGINES),
-        ),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        setting(
-            "--dtype",
-            "In which numbers.",
-            "dtype",
-            parser=one_of(*engines.DTYPES),
-            metavar="|".join(engines.DTYPES),
-        ),
-    ] = None,
+    engine: Annotated[str | None, choice("--engine", "Who computes.", "engine")] = None,
+    dtype: Annotated[str | None, choice("--dtype", "In which numbers.", "dtype")] = None,
     encoding: Encoding = None,
+    units: Annotated[
+        str | None, choice("--units", "What a symbol is. [default: the text's own]", "units")
+    ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings as TOML, or a run's config.json; options given here come first.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -102,145 +226,18 @@ def train(
 
     Ctrl-C saves and stops; --resume then goes on as if nothing had happened, bit for bit.
     """
-    given = {
-        "engine": engine,
-        "dtype": dtype,
-        "hidden_size": hidden_size,
-        "seq_length": seq_length,
-        "learning_rate": learning_rate,
-        "iterations": iterations,
-        "seed": seed,
-        "clip": clip,
-        "sample_every": sample_every,
-        "checkpoint_every": checkpoint_every,
-        "log_every": log_every,
-        "diagnostics": diagnostics,
-    }
+    options = {**locals()}
+    for key in ("corpus", "settings_file", "out", "resume"):
+        del options[key]
+    given = {key: value for key, value in options.items() if value is not None}
+    if given.get("clip") == NO_CLIP:
+        given["clip"] = None
     if resume is None:
-        folder, config, training = begin(corpus, encoding, out, given)
+        from_file = {} if settings_file is None else read_file(settings_file)
+        source = corpus or from_file.pop("corpus", None)
+        running.begin(source, from_file | given, out)
+    elif settings_file is None and out is None:
+        running.go_on(resume, corpus, given)
     else:
-        given |= {"encoding": encoding, "out": out}
-        folder, config, training = go_on(resume, corpus, given)
-    carry_out(folder, config, training)
-
-
-def begin(
-    source: str | None, encoding: str | None, out: Path | None, given: dict[str, Any]
-) -> tuple[RunFolder, Config, Training]:
-    """Make a new run. Raises InputError before anything is on disk, or leaves nothing there."""
-    if out is not None:
-        run_folder.refuse_existing(out)
-    encoding = encoding or "utf-8"
-    corpus = corpora.load(source or corpora.DEFAULT, encoding)
-    settings = DEFAULTS | {key: value for key, value in given.items() if value is not None}
-    if settings["clip"] == NO_CLIP:
-        settings["clip"] = None
-    vocabulary = Vocabulary.from_text(corpus.text)
-    config = Config(
-        **settings,
-        corpus=CorpusRecord(
-            name=corpus.name,
-            source=corpus.source,
-            encoding=encoding,
-            characters=len(corpus.text),
-            sha256=corpus.sha256,
-        ),
-        vocabulary=list(vocabulary.symbols),
-        versions=Versions.current(),
-    )
-    training = prepare(config, corpus)
-    folder = run_folder.create(out or run_folder.next_free(corpus.name), config, training)
-    return folder, config, training
-
-
-def go_on(
-    path: Path, source: str | None, given: dict[str, Any]
-) -> tuple[RunFolder, Config, Training]:
-    """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
-    folder = RunFolder(path)
-    config = folder.read_config()
-    iterations, engine = given.pop("iterations"), given.pop("engine")
-    fixed = [key.replace("_", "-") for key, value in given.items() if value is not None]
-    if fixed:
-        raise InputError(
-            f"a resumed run keeps its settings (in {folder.config}); of them only --iterations "
-            f"and --engine can be given, got {', '.join(fixed)}"
-        )
-    resumed = config.model_copy(
-        update={
-            "iterations": iterations or config.iterations,
-            "engine": engine or config.engine,
-        }
-    )
-    corpus = corpora.load(source or config.corpus.source, config.corpus.encoding)
-    config.corpus.check(corpus)
-    training = prepare(resumed, corpus)
-    checkpoint.restore(folder.checkpoint, resumed, training)
-    if resumed.iterations < training.iteration:
-        raise InputError(
-            f"the run has {training.iteration} iterations behind it; "
-            f"--iterations must be at least that, got {resumed.iterations}"
-        )
-    if resumed != config:
-        config = resumed
-        folder.write_config(config)
-    changed = config.versions.differences(Versions.current())
-    if changed:
-        print(
-            f"note: {'; '.join(changed)}. The result may differ in its last bits from that of "
-            f"a run never interrupted",
-            file=sys.stderr,
-        )
-    return folder, config, training
-
-
-def prepare(config: Config, corpus: corpora.Corpus) -> Training:
-    refuse_too_large(config)
-    vocabulary = Vocabulary(config.vocabulary)
-    try:
-        return engines.start(config, vocabulary.encode(corpus.text), vocabulary)
-    except ValueError as error:
-        raise InputError(f"{corpus.name}: {error}") from error
-
-
-def refuse_too_large(config: Config) -> None:
-    """Raises InputError for a network that this machine's memory can't hold.
-
-    Asked first, since an operating system promises more memory than it has.
-    """
-    H, V = config.hidden_size, len(config.vocabulary)
-    weights_gradients_and_sums = 3 * (H * H + 2 * H * V) * np.dtype(config.dtype).itemsize
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if weights_gradients_and_sums > memory:
-        raise InputError(
-            f"not enough memory for {H} hidden units and {V} symbols: they take "
-            f"{weights_gradients_and_sums / 1e9:.3g} GB, this machine has {memory / 1e9:.3g}"
-        )
-
-
-def carry_out(folder: RunFolder, config: Config, training: Training) -> None:
-    """Train, and say where everything is. Leaves with 130 or 143 when a signal stopped it."""
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
-        f"{config.corpus.name}: {config.corpus.characters:,} characters, "
-        f"{len(config.vocabulary)} symbols."
-        + (f" Going on from iteration {training.iteration}." if training.iteration else ""),
-        markup=False,
-    )
-    shown = display.choose(console, config, training.iteration)
-    stopped = session.run(folder, config, training, shown)
-    if stopped is not None:
-        console.print(
-            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved. "
-            f"Go on with: bptt train --resume {folder.path}",
-            markup=False,
-        )
-        sys.exit(128 + stopped)
-    console.print(
-        f"Finished {training.iteration} iterations: "
-        f"{config.bits_per_character(training.smooth_loss):.3f} bits per character.\n"
-        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, "
-        f"{folder.samples.name}, {folder.loss_plot.name} and {folder.config.name}.\n"
-        f"Let it write: bptt sample {folder.path}",
-        markup=False,
-    )
+        name = "--out" if settings_file is None else "--config"
+        raise InputError(f"a resumed run keeps its folder and its settings, got {name}")

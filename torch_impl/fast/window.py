@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .iterations import differentiate
-from .layout import NAMES, Storage, workspace
-from .running_clip import limit
+from .layout import NAMES, Storage
+from .network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,6 @@ def differentiate_window(
     H, V = given[0].shape
     if H == 0 or V == 0:
         raise ValueError(f"a network needs a hidden unit and a symbol, got Whx of {(H, V)}")
-    weights = Storage.zeros(H, V, dtype)
-    weights.fill(given, "parameters")
     x, y = checked_indices(inputs, "inputs", V), checked_indices(targets, "targets", V)
     if x.shape != y.shape or x.ndim not in (1, 2) or x.size == 0:
         raise ValueError(
@@ -65,19 +62,9 @@ def differentiate_window(
         raise ValueError(f"initial_state must be of shape {(H, B)}, got {tuple(state.shape)}")
     bound = checked_clip(clip)
 
-    work = workspace(H, V, T, B, dtype)
-    work.states[:B, :H] = state.detach().numpy().T
-    work.inputs.reshape(T, -1)[:, :B] = x
-    work.targets.reshape(T, -1)[:, :B] = y
-    gradients = Storage.zeros(H, V, dtype)
-    number = work.dh.dtype.type
-    safe = number(limit(bound, T * B, work.dh.dtype))
-    loss = differentiate(
-        weights.arrays(), gradients.arrays(), work, T, B, H, V, number(bound), safe
-    )
-    rows = len(work.carried)
-    final = torch.from_numpy(work.states[T * rows : T * rows + B, :H].T.copy())
-    return Window(loss, gradients, final)
+    network = Network(given, vocab_size=V, hidden_size=H, seq_length=T, lanes=B, dtype=dtype)
+    loss = network.differentiate(x, y, state.detach(), bound)
+    return Window(loss, network.gradients, network.final_state)
 
 
 def common_dtype(tensors: list[torch.Tensor]) -> torch.dtype:

@@ -1,0 +1,65 @@
+"""results.json: what a finished run came to on the texts that it did not learn from."""
+
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from . import durable
+from .checkpoint import Model
+from .config import Config
+from .errors import InputError, explained
+from .evaluation import Evaluation, evaluate
+from .log import Entry
+from .parts import Texts
+from .run_folder import RunFolder
+from .settings import Strict
+
+
+class Results(Strict):
+    """`iteration` is that of the weights that were evaluated: the best that validation saw.
+
+    `seconds` were spent on the run, `characters` learned from, `ended` says why it ended early.
+    """
+
+    iteration: int
+    iterations: int
+    characters: int
+    seconds: float
+    ended: str | None
+    validation: Evaluation | None
+    test: Evaluation | None
+
+
+def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation | None:
+    """Read a text, if there is one. Raises InputError for one in which nothing can be scored."""
+    if indices is None:
+        return None
+    try:
+        with threadpool_limits(1):  # the same bits whatever the number of cores
+            return evaluate(model.parameters, indices, model.initial_state)
+    except (ValueError, FloatingPointError) as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def finish(
+    folder: RunFolder, config: Config, texts: Texts, last: Entry | None, ended: str | None
+) -> Results:
+    """Evaluate the best weights and write results.json. Raises InputError as evaluated does."""
+    model = folder.load_model()
+    results = Results(
+        iteration=model.iteration,
+        iterations=0 if last is None else last.iteration,
+        characters=0 if last is None else last.characters,
+        seconds=0.0 if last is None else last.seconds,
+        ended=ended,
+        validation=evaluated(model, texts.validation, "the validation text"),
+        test=evaluated(model, texts.test, "the test text"),
+    )
+    write(folder.results, results)
+    return results
+
+
+def write(path: Path, results: Results) -> None:
+    with explained("write", path):
+        durable.write(path, (results.model_dump_json(indent=2) + "\n").encode())

@@ -1,0 +1,204 @@
+"""Runs from beginning to end: the text, the folder, the training, the results."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from rich.console import Console
+
+from . import checkpoint, corpora, display, engines, log, parts, results, run_folder
+from .config import Config, CorpusRecord, Versions
+from .encoded import open_corpus
+from .engines import Training
+from .errors import InputError
+from .parts import Texts
+from .progress import Progress
+from .run_folder import RunFolder
+from .session import Session
+from .settings import Settings, explain
+
+CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run goes on
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training needs, where the run stands."""
+
+    folder: RunFolder
+    config: Config
+    texts: Texts
+    training: Training
+    progress: Progress
+
+
+def begin(source: str | None, given: dict[str, Any], out: Path | None) -> RunFolder:
+    """Make a new run and carry it out.
+
+    Raises InputError before anything is on disk, or leaves nothing there; leaves with 130 or 143
+    when a signal stopped the run.
+    """
+    run = make(source, given, out)
+    with run.folder.held():
+        carry_out(run)
+    return run.folder
+
+
+def make(source: str | None, given: dict[str, Any], out: Path | None) -> Run:
+    """Make the folder of a run that stands at its beginning. Raises InputError as begin does."""
+    if out is not None:
+        run_folder.refuse_existing(out)
+    settings = checked(given)
+    text = open_corpus(source or corpora.DEFAULT, settings.encoding, settings.units)
+    divided = parts.divide(text, settings)
+    config = Config(
+        **settings.model_dump(),
+        corpus=CorpusRecord.of(text),
+        parts=divided,
+        vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),
+        versions=Versions.current(),
+    )
+    texts = parts.texts(config, text)
+    training = start(config, texts)
+    folder = run_folder.create(out or run_folder.next_free(text.name), config, training)
+    return Run(folder, config, texts, training, Progress())
+
+
+def checked(given: dict[str, Any]) -> Settings:
+    """Raises InputError that says which settings are wrong or don't go together."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise InputError(explain(error)) from error
+
+
+def go_on(path: Path, source: str | None, given: dict[str, Any]) -> RunFolder:
+    """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
+    folder = RunFolder(path)
+    folder.read_config()  # before anything is written into what may be no run folder
+    with folder.held():
+        carry_out(take_up(folder, source, given))
+    return folder
+
+
+def take_up(folder: RunFolder, source: str | None, given: dict[str, Any]) -> Run:
+    """Read a run as it stands. Raises InputError for a change that can't be made to it."""
+    before = folder.read_config()
+    config = _changed(before, folder, given)
+    text = open_corpus(source or config.corpus.source, config.corpus.encoding, config.corpus.units)
+    config.corpus.check(text)
+    texts = parts.texts(config, text)
+    training = start(config, texts)
+    progress = checkpoint.restore(folder.checkpoint, config, training)
+    if config.iterations < training.iteration:
+        raise InputError(
+            f"the run has {training.iteration} iterations behind it; "
+            f"--iterations must be at least that, got {config.iterations}"
+        )
+    if config != before:
+        folder.write_config(config)
+    differences = config.versions.differences(Versions.current())
+    if differences:
+        print(
+            f"note: {'; '.join(differences)}. The result may differ in its last bits from that of "
+            f"a run never interrupted",
+            file=sys.stderr,
+        )
+    return Run(folder, config, texts, training, progress)
+
+
+def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config:
+    fixed = [key.replace("_", "-") for key in given if key not in CAN_CHANGE]
+    if fixed:
+        raise InputError(
+            f"a resumed run keeps its settings (in {folder.config}); of them only "
+            f"{', '.join(f'--{key}'.replace('_', '-') for key in CAN_CHANGE)} can be given, "
+            f"got {', '.join(fixed)}"
+        )
+    longer = given.get("iterations", config.iterations) != config.iterations
+    if longer and config.schedule == "cosine":
+        raise InputError(
+            f"a cosine's rates hang on the run's length, so it keeps its {config.iterations} "
+            f"iterations, got {given['iterations']}"
+        )
+    try:
+        return Config(**(config.model_dump() | given))
+    except ValidationError as error:
+        raise InputError(explain(error)) from error
+
+
+def start(config: Config, texts: Texts) -> Training:
+    """Begin a training. Raises InputError where the text is too short for it."""
+    refuse_too_large(config, len(texts.vocabulary))
+    try:
+        return engines.start(config, texts.train, texts.vocabulary)
+    except ValueError as error:
+        raise InputError(f"{config.corpus.name}: {error}") from error
+
+
+def refuse_too_large(settings: Settings, V: int) -> None:
+    """Raises InputError for a network that this machine's memory can't hold.
+
+    Asked first, since an operating system promises more memory than it has.
+    """
+    H, T, B = settings.hidden_size, settings.seq_length, settings.lanes
+    weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
+    window = T * B * (3 * H + V)
+    size = (weights_gradients_and_sums + window) * np.dtype(settings.dtype).itemsize
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size > memory:
+        raise InputError(
+            f"not enough memory for {H} hidden units, {V} symbols and windows of {T} characters "
+            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {memory / 1e9:.3g}"
+        )
+
+
+def carry_out(run: Run) -> None:
+    """Train, evaluate, and say where everything is. Leaves with 130 or 143 after a signal."""
+    folder, config, training = run.folder, run.config, run.training
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"{config.corpus.name}: {config.corpus.length:,} {config.corpus.units}, "
+        f"{len(config.vocabulary)} symbols."
+        + (f" Going on from iteration {training.iteration}." if training.iteration else ""),
+        markup=False,
+    )
+    session = Session(folder, config, training, run.progress, run.texts.validation)
+    stopped = session.run(display.choose(console, config, training.iteration))
+    if stopped is not None:
+        console.print(
+            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved. "
+            f"Go on with: bptt train --resume {folder.path}",
+            markup=False,
+        )
+        sys.exit(128 + stopped)
+    entries = log.read(folder.log, log.Entry)
+    last = entries[-1] if entries else None
+    came_to = results.finish(folder, config, run.texts, last, session.ended)
+    console.print(_summary(run, came_to), markup=False)
+
+
+def _summary(run: Run, came_to: results.Results) -> str:
+    folder, config, training = run.folder, run.config, run.training
+    ended = f" ({came_to.ended})" if came_to.ended else ""
+    lines = [
+        f"Finished {training.iteration} iterations{ended}: "
+        f"{config.bits_per_character(training.smooth_loss):.3f} bits per character (smoothed)."
+    ]
+    for name in ("validation", "test"):
+        evaluation = getattr(came_to, name)
+        if evaluation is not None:
+            unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
+            lines.append(
+                f"{name.capitalize()}: {evaluation.bits_per_character:.3f} bits per character "
+                f"({evaluation.scored:,} scored{unseen}; weights of iteration {came_to.iteration})."
+            )
+    lines += [
+        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.results.name}, "
+        f"{folder.samples.name}, {folder.loss_plot.name} and {folder.config.name}.",
+        f"Let it write: bptt sample {folder.path}",
+    ]
+    return "\n".join(lines)
