@@ -181,6 +181,8 @@ def test_evaluation_leaves_the_training_as_it_was() -> None:
         assert left.step().loss == right.step().loss
     for a, b in zip(left.parameters, right.parameters, strict=True):
         assert torch.equal(a, b)
+    fresh = ModuleTraining(TEXT, right.protocol, parameters=right.parameters)
+    assert right.evaluate(TEXT) == fresh.evaluate(TEXT)
 
 
 def test_characters_and_seconds_add_up_over_training_alone() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.baseline import compressors
 from benchmarks.baseline.ngrams import UNDETERMINED, KneserNey, discounts
+from benchmarks.baseline.reference_lines import reference_lines
 
 
 def plain_discounts(counts: Counter) -> list[float]:
@@ -149,11 +150,12 @@ def test_unknown_characters_are_not_scored_and_cut_the_context() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64])
-def test_small_integer_types_give_the_same_bits(dtype: type) -> None:
+def test_every_integer_type_gives_the_same_bits(dtype: type) -> None:
     text = np.random.default_rng(3).integers(200, size=2000)
-    expected = KneserNey(text, vocab_size=200, n=5).bits_per_character(text)
+    # So large a vocabulary that 5-grams need more digits than float64 has.
+    expected = KneserNey(text, vocab_size=5000, n=5).bits_per_character(text)
     small = text.astype(dtype)
-    assert KneserNey(small, vocab_size=200, n=5).bits_per_character(small) == expected
+    assert KneserNey(small, vocab_size=5000, n=5).bits_per_character(small) == expected
 
 
 @pytest.mark.parametrize(
@@ -199,3 +201,19 @@ def test_compressed_bits_are_counted_per_character_not_per_byte() -> None:
     assert compressors.bits_alone(store, "äb") == 8 * 3 / 2
     with pytest.raises(ValueError, match="at least one"):
         compressors.bits_added(store, "a", "")
+
+
+def test_lines_code_each_text_after_the_training_text_alone() -> None:
+    training, left, right = "she sells sea shells " * 90, "sea shells she sells", "ab€se" * 30
+    one, other = (
+        {line.name: line for line in reference_lines(training, *texts)}
+        for texts in ((left, right), (right, left))
+    )
+    assert list(one) == [
+        *("order 0", "order 1", "order 2", "5-gram"),
+        *("xz -9e", "xz -9e, alone", "bzip2 -9", "bzip2 -9, alone"),
+    ]
+    for name, line in one.items():
+        assert (line.validation, line.test) == (other[name].test, other[name].validation)
+    assert one["5-gram"].validation < one["order 2"].validation < one["order 0"].validation
+    assert one["xz -9e"].validation < one["xz -9e, alone"].validation
