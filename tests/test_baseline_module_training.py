@@ -224,6 +224,7 @@ def test_overflow_is_reported_before_the_weights_change() -> None:
         (lambda: training(seq_length=0), "seq_length must be at least 1, got 0"),
         (lambda: training(optimizer="sgd"), "adagrad or adam, got 'sgd'"),
         (lambda: training(clip=Clip("running", 5.0)), "value or norm, got 'running'"),
+        (lambda: training(clip=Clip(NORM, math.nan)), "at least 0, got nan"),
         (lambda: training(text=TEXT + 1), "0..6 .* got 7 at position"),
         (lambda: training().evaluate(TEXT - 1), "got -1 at position"),
         (lambda: training().evaluate(TEXT[:1]), "at least 2 characters, got 1"),

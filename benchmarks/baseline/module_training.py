@@ -29,7 +29,10 @@ STRETCH = 4096  # steps evaluated at once; only memory depends on it
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Bounds each entry of the gradient to ±bound ("value"), or the norm of all of it ("norm")."""
+    """Bounds each entry of the gradient to ±bound ("value"), or the norm of all of it ("norm").
+
+    PyTorch's own clips; the one by norm adds 1e-6 to the norm that it divides by.
+    """
 
     kind: str
     bound: float
@@ -37,6 +40,8 @@ class Clip:
     def __post_init__(self) -> None:
         if self.kind not in (VALUE, NORM):
             raise ValueError(f"the clip must be by {VALUE} or {NORM}, got {self.kind!r}")
+        if not self.bound >= 0.0:
+            raise ValueError(f"the clip's bound must be a number of at least 0, got {self.bound}")
 
     def __call__(self, tensors: list[nn.Parameter]) -> None:
         if self.kind == VALUE:
@@ -96,7 +101,7 @@ class Adagrad:
 
 
 class Adam:
-    """torch.optim.Adam as it comes, in its fastest form on a CPU."""
+    """torch.optim.Adam with its own betas and epsilon, in one kernel."""
 
     def __init__(self, tensors: list[nn.Parameter]) -> None:
         self.optimizer = torch.optim.Adam(tensors, fused=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int
@@ -28,7 +29,7 @@ class Line:
 
 
 def reference_lines(training: str, validation: str, test: str) -> Iterator[Line]:
-    """Give every line the training text, and neither of the others when it codes the one.
+    """Code each of the two texts after the training text, as if the other were not there.
 
     The n-grams pass over characters that the training text lacks, as a network must; a compressor
     codes them too. "alone" is the compressor without the training text.
@@ -41,13 +42,8 @@ def reference_lines(training: str, validation: str, test: str) -> Iterator[Line]
         bits = [model.bits_per_character(text) for text in coded]
         yield Line(name, *bits, seconds=time.perf_counter() - began)
     for name, compressor in COMPRESSORS.items():
-
-        def added(text: str, compressor: compressors.Compressor = compressor) -> float:
-            return compressors.bits_added(compressor, training, text)
-
-        def alone(text: str, compressor: compressors.Compressor = compressor) -> float:
-            return compressors.bits_alone(compressor, text)
-
+        added = partial(compressors.bits_added, compressor, training)
+        alone = partial(compressors.bits_alone, compressor)
         yield _timed(name, added, validation, test)
         yield _timed(f"{name}, alone", alone, validation, test)
 
