@@ -1,9 +1,9 @@
-"""Texts to train on: a file, standard input, or one that is built in."""
+"""Texts to train on: a file, standard input, one that is built in, or one that is fetched."""
 
 import hashlib
 import os
+import stat
 import sys
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +13,12 @@ from pydoc_data.topics import topics
 import pooch
 
 from .errors import InputError, explained
+from .raw_text import RawText, Units, characters
 
 STANDARD_INPUT = "-"
+# Bytes. A smaller file is encoded afresh at each start, which takes a fifth of a second at most:
+# no more than to check what a cache would hold, and the cache isn't filled with every small text.
+IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Remote:
     url: str
     sha256: str
     member: str | None = None  # of a zip archive
-    encoding: str = "utf-8"
+    units: Units = "characters"  # in UTF-8
 
 
 REMOTE = {
@@ -79,44 +83,72 @@ REMOTE = {
         "https://mattmahoney.net/dc/enwik8.zip",
         "547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
         member="enwik8",
-        encoding="latin-1",
+        units="bytes",
     ),
 }
 
 
 def load(source: str, encoding: str = "utf-8") -> Corpus:
-    """Read a corpus by its name, its path, or "-" for standard input.
+    """Read a corpus whole by its name, its path, or "-" for standard input.
 
-    A remote one is fetched the first time.
-
-    Line ends are read as Python reads them in text mode: all become a line feed.
+    A remote one is fetched the first time. Line ends are read as Python reads them in text mode:
+    all become a line feed. A corpus of bytes has the character chr(b) for the byte b.
 
     Raises InputError for what can't be found, read or decoded, and for an empty text.
     """
-    if source in BUILT_IN:
-        return Corpus(source, source, BUILT_IN[source].text())
-    if source in REMOTE:
-        return Corpus(source, source, _fetch_text(source, REMOTE[source]))
-    if source == STANDARD_INPUT:
-        content, name = sys.stdin.buffer.read(), "standard input"
+    raw = find(source, encoding)
+    if raw.units == "bytes":
+        text = "".join(block.decode("latin-1") for block in raw.blocks())
     else:
-        path = Path(source)
+        text = "".join(characters(raw.blocks(), raw.encoding, raw.name))
+    if not text:
+        raise InputError(f"the corpus must have some text, but {raw.name} is empty")
+    return Corpus(raw.name, raw.source, text)
+
+
+def find(source: str, encoding: str) -> RawText:
+    """Find what `load` reads; `encoding` is a file's or standard input's.
+
+    Raises InputError for what can't be found or fetched, or can't be opened.
+    """
+    if source in BUILT_IN:
+        content = BUILT_IN[source].text().encode()
+        return RawText(source, source, "utf-8", content=content)
+    if source in REMOTE:
+        return _fetched(source, REMOTE[source])
+    if source == STANDARD_INPUT:
+        return RawText("standard input", source, encoding, content=sys.stdin.buffer.read())
+    path = Path(source)
+    with explained("read", path):
         if not path.exists():
             raise InputError(
                 f"no file and no corpus is called {source!r} "
                 f"(corpora: {', '.join((*BUILT_IN, *REMOTE))})"
             )
-        with explained("read", path):
-            content, name = path.read_bytes(), path.stem
-            source = str(path.resolve())
-    text = decode(content, encoding, name)
-    if not text:
-        raise InputError(f"the corpus must have some text, but {name} is empty")
-    return Corpus(name, source, text)
+        content = _content(path)
+        absolute = path.resolve()
+    return RawText(
+        path.stem,
+        str(absolute),
+        encoding,
+        content=content,
+        path=absolute if content is None else None,
+    )
+
+
+def _content(path: Path) -> bytes | None:
+    """Read a small file, and what can be read once only, such as a pipe; None: a large file."""
+    with path.open("rb") as file:
+        head = file.read(IN_MEMORY + 1)
+        if len(head) <= IN_MEMORY:
+            return head
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        return b"".join([head, file.read()])
 
 
 def cache_folder() -> Path:
-    """Where fetched corpora are kept: $BPTT_CACHE, or the platform's cache folder."""
+    """Where fetched and encoded corpora are kept: $BPTT_CACHE, or the platform's cache folder."""
     return Path(os.environ.get("BPTT_CACHE") or pooch.os_cache("bptt"))
 
 
@@ -126,35 +158,30 @@ def cached_file(name: str) -> Path:
     return cache_folder() / f"{name}{suffix}"
 
 
-def _fetch_text(name: str, remote: Remote) -> str:
+def _fetched(name: str, remote: Remote) -> RawText:
     """Raises InputError where it can't be fetched or isn't the file that it should be."""
     place = cached_file(name)
     try:
-        fetched = pooch.retrieve(
-            remote.url, f"sha256:{remote.sha256}", fname=place.name, path=place.parent
-        )
+        pooch.retrieve(remote.url, f"sha256:{remote.sha256}", fname=place.name, path=place.parent)
     except (OSError, ValueError) as error:  # requests' exceptions are OSErrors; a hash, ValueError
         raise InputError(
             f"can't fetch {name} from {remote.url}: {error}. Without a network, put the file "
             f"with SHA-256 {remote.sha256} at {place}"
         ) from error
-    if remote.member is None:
-        content = Path(fetched).read_bytes()
-    else:
-        with zipfile.ZipFile(fetched) as archive:
-            content = archive.read(remote.member)
-    return decode(content, remote.encoding, name)
+    with explained("read", place):
+        content = None if remote.member else _content(place)
+    return RawText(
+        name,
+        name,
+        "utf-8",
+        units=remote.units,
+        content=content,
+        path=place,
+        member=remote.member,
+        sha256=remote.sha256,
+    )
 
 
 def decode(content: bytes, encoding: str, name: str) -> str:
     """Raises InputError that says which byte is wrong."""
-    try:
-        text = content.decode(encoding)
-    except LookupError as error:
-        raise InputError(f"no encoding is called {encoding!r}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} is not {encoding}: byte 0x{content[error.start]:02x} at offset "
-            f"{error.start} ({error.reason}). Name another with --encoding, such as latin-1"
-        ) from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(characters([content], encoding, name))
