@@ -216,6 +216,21 @@ def _mapped(file: BinaryIO, dtype: np.dtype, length: int) -> UInt[np.ndarray, " 
     return np.frombuffer(content, dtype)
 
 
+def release(indices: UInt[np.ndarray, " N"]) -> None:
+    """Stop counting what was read of a mapped text as this process' memory.
+
+    Whoever walks through a large text calls it every few megabytes. The indices stay as they are;
+    the system still has the pages, and gives them back at once. For an array in memory: nothing.
+    """
+    owner: object = indices
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, memoryview):
+        owner = owner.obj
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
+
+
 def _remove_abandoned(place: Path) -> None:
     for aside in place.glob("*.tmp"):
         with suppress(FileNotFoundError):  # another process tidies too

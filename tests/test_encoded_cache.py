@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from bptt.encoded_cache import Entry
 from reference import Vocabulary
 
 TEXT = "She sells sea shells — by the sea shore.\n" * 20
+CODES = sorted(map(ord, set(TEXT)))
 OPEN = """
 import sys, hashlib
 from bptt import corpora
@@ -140,7 +142,9 @@ def test_damaged_entry_is_rebuilt(
         {"summary": {"symbols": list(range(99)), "length": 10**30, "sha256": ""}},
         {"summary": {"symbols": [2**40], "length": 820, "sha256": ""}},
         {"summary": {"symbols": [], "length": 820, "sha256": ""}},
-        {"summary": {"symbols": [98, 97], "length": 820, "sha256": ""}},
+        {"summary": {"symbols": CODES[::-1], "length": 820, "sha256": ""}},
+        {"summary": {"symbols": [*CODES[:-1], 2**21], "length": 820, "sha256": ""}},
+        {"summary": {"symbols": [-1, *CODES[1:]], "length": 820, "sha256": ""}},
         {"dtype": "|O"},
         {"indices": "0" * 64},
         {"more": 1},
@@ -223,14 +227,21 @@ def test_full_disk_leaves_nothing_half_written(
     assert capsys.readouterr().err.count("File too large; it takes 0 MB of memory instead") == 2
 
 
+@pytest.mark.parametrize("flushed", [0, 1], ids=["json", "indices"])
 def test_disk_that_is_full_at_the_last_moment_leaves_nothing(
-    folder: Path, cache: Path, monkeypatch, capsys
+    flushed: int, folder: Path, cache: Path, monkeypatch, capsys
 ) -> None:
     for file in cache.iterdir():
         file.unlink()
 
+    files_flushed = 0
+
     def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+        nonlocal files_flushed
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            files_flushed += 1
+            if files_flushed > flushed:
+                raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     assert_right(opened(folder))
@@ -250,6 +261,21 @@ def test_dead_writers_files_are_removed_and_living_ones_are_not(folder: Path, ca
     assert not dead.exists()
     living.unlink()
     files(cache)
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    with durable.writing(tmp_path / "file") as first:
+        first.write(b"first, ")
+        with durable.writing(tmp_path / "file") as second:
+            second.write(b"second")
+        assert (tmp_path / "file").read_bytes() == b"second"
+        first.write(b"whole")
+    assert (tmp_path / "file").read_bytes() == b"first, whole"
+    with contextlib.suppress(KeyboardInterrupt), durable.writing(tmp_path / "file") as third:
+        third.write(b"third")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert (tmp_path / "file").read_bytes() == b"first, whole"
 
 
 def test_processes_that_encode_one_text_at_once_do_not_meet(tmp_path: Path) -> None:
