@@ -192,7 +192,9 @@ def by_hips_check_grads(edit: Edit) -> bool | None:
 
     defvjp(layer, *map(slope_in, NAMES))
     try:
-        check_grads(layer, (0, 1, 2), modes=["rev"], order=1)(*(parameters[name] for name in NAMES))
+        check_grads(layer, (0, 1, 2), modes=["rev"], order=1)(  # pyright: ignore[reportOptionalCall]
+            *(parameters[name] for name in NAMES)
+        )
     except AssertionError:
         return True
     return False
