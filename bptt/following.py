@@ -38,21 +38,25 @@ def follow(group: Group) -> None:
 
 def _begin(group: Group, config_as_json: str) -> SharedTraining | None:
     """Make this process's part; None where some process couldn't, which the leader reports."""
-    config = Config.model_validate_json(config_as_json)
-    training, complaint = None, None
+    complaint = None
     try:
-        text = open_corpus(config.corpus.source, config.corpus.encoding, config.corpus.units)
-        config.corpus.check(text)
-        training = running.make_training(config, parts.texts(config, text), group)
-        assert isinstance(training, SharedTraining)
+        training = _make(group, Config.model_validate_json(config_as_json))
     except InputError as error:
-        complaint = str(error)
+        training, complaint = None, str(error)
     try:
         group.agree(complaint)
     except LostError:
         raise
     except InputError:
         return None
+    return training
+
+
+def _make(group: Group, config: Config) -> SharedTraining:
+    text = open_corpus(config.corpus.source, config.corpus.encoding, config.corpus.units)
+    config.corpus.check(text)
+    training = running.make_training(config, parts.texts(config, text), group)
+    assert isinstance(training, SharedTraining)
     return training
 
 

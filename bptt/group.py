@@ -4,6 +4,7 @@ They know of each other by the environment that torchrun gives them; without it 
 """
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,9 +138,9 @@ class Group:
             yield
         except RuntimeError as error:  # gloo's, when a connection breaks
             self.is_complete = False
+            reason = re.sub(r"^\[.*?\] ", "", str(error)).split(". ")[0]  # not where in its source
             raise LostError(
-                f"process {self.rank} of {self.size} lost touch with another one: "
-                f"{str(error).splitlines()[0]}"
+                f"process {self.rank} of {self.size} lost touch with another one: {reason}"
             ) from error
 
 

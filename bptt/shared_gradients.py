@@ -15,8 +15,7 @@ from torch_impl.fast.layout import Storage
 from torch_impl.fast.network import Network
 from torch_impl.fast.products import ROWS
 
-from .arrays import PARAMETER_NAMES
-from .gradients import Differentiator, Window
+from .gradients import Differentiator, Window, named
 from .group import Group
 
 
@@ -58,15 +57,14 @@ class Summed:
         self._sums = Storage(H, own.weights.V, dtype, views)
         self._losses = losses.view(group.size, 2)
         self._states, self._signals = states.view(H, lanes), signals.view(H, lanes)
-        self.parameters = dict(zip(PARAMETER_NAMES, own.weights, strict=True))
-        self.gradients = dict(zip(PARAMETER_NAMES, self._sums, strict=True))
+        self.parameters = named(own.weights)
+        self.gradients = named(self._sums)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Return the loss of all lanes, in nats. Raises ValueError for a running clip."""
         if clip is not None:
             raise ValueError(f"sums over processes take no running clip, got {clip}")
-        inputs, targets, state = (part[:, self._mine] for part in window)
-        loss = self._own.differentiate(inputs, targets, state, math.inf)
+        loss = self._own.differentiate(*_some(window, self._mine), math.inf)
         for total, gradient in zip(self._sums.tensors, self._own.gradients.tensors, strict=True):
             total.copy_(gradient)
         # What belongs to one process is zero in the others', so that its sum is a gathering.
@@ -109,13 +107,13 @@ class Gathered:
         self._summed = torch.zeros(group.size, *(sum(heights), H), dtype=dtype)
         self._heights = heights
         self._sizes = sizes
-        self.parameters = dict(zip(PARAMETER_NAMES, own.weights, strict=True))
-        self.gradients = dict(zip(PARAMETER_NAMES, self._whole.gradients, strict=True))
+        self.parameters = named(own.weights)
+        self.gradients = named(self._whole.gradients)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Return the loss of all lanes, in nats."""
         mine = slice(*self._lanes[self._group.rank])
-        loss = self._own.find_signals(*(part[:, mine] for part in window))
+        loss = self._own.find_signals(*_some(window, mine))
         self._whole.read(window[0], window[2])
         total = self._gather_signals(loss)
         of_Wha, of_Wya = (rows[self._group.rank] for rows in self._rows)
@@ -165,6 +163,11 @@ class Gathered:
     @property
     def initial_signal(self) -> Float[Tensor, "H B"]:
         return self._whole.initial_signal
+
+
+def _some(window: Window, lanes: slice) -> Window:
+    inputs, targets, state = window
+    return inputs[:, lanes], targets[:, lanes], state[:, lanes]
 
 
 def _lanes_of(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
