@@ -11,7 +11,8 @@ from jaxtyping import UInt
 from reference import Vocabulary
 
 from .config import Config, CorpusRecord, Part, Parts
-from .encoded import Encoded, open_corpus, translated
+from .encoded import STEP, Encoded, open_corpus, translated
+from .encoded_cache import release
 from .errors import InputError
 from .settings import Settings, shares
 
@@ -61,10 +62,11 @@ def _whole(source: str, settings: Settings) -> Part:
 def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
     """Every symbol that occurs in the part, in the text's order."""
     used = np.zeros(len(text.vocabulary), bool)
-    step = 2**24
     end = part.start + part.length
-    for start in range(part.start, end, step):
-        used[np.unique(text.indices[start : min(start + step, end)])] = True
+    for start in range(part.start, end, STEP):
+        stretch = text.indices[start : min(start + STEP, end)]
+        used |= np.bincount(stretch, minlength=len(used)) > 0
+        release(text.indices)
     return Vocabulary([text.vocabulary.symbols[index] for index in np.flatnonzero(used)])
 
 

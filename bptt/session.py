@@ -15,6 +15,7 @@ from . import checkpoint, diagnostics, log
 from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
+from .encoded_cache import release
 from .engines import Composed, ManyAtOnce, Training, next_window
 from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
@@ -141,6 +142,7 @@ class Session:
             self._save(self.folder.checkpoint)
             self._saved = training.iteration
             self._flow.look(training)
+            release(training.text)
 
     def _is_validation_due(self) -> bool:
         # Not after the last iteration as such: a run that goes on to more must end the same.

@@ -83,9 +83,7 @@ def compare(run: Run) -> dict[str, float]:
         worst["loss"] = max(worst["loss"], abs(mine.loss - its.loss) / its.loss)
         if clip is not None:
             acted += sum(int((value.abs() == clip).sum()) for value in pairs[1].values())
-    learned = (
-        float(np.abs(ours.learned[INITIAL_STATE]).max()) if INITIAL_STATE in ours.learned else 0
-    )
+    initial_state = to_arrays(ours).get(INITIAL_STATE, np.zeros(1))
     return worst | {"acted": acted, "learned": float(np.abs(initial_state).max())}
 
 
