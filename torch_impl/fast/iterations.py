@@ -1,16 +1,15 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The kernels that Python calls: many training iterations, or one window's gradients."""
+"""The kernel that takes many training iterations without returning to Python."""
 
 import math
 
-from .backward import output_rows, recurrent_rows, run_backward
+from .backward import run_backward
 from .compiled import kernel, part
 from .forward import run_forward
-from .products import ROWS, copy_rows
+from .products import copy_rows, zero_rows
 from .text import index_at
 from .update import update_parameters
-from .vectors import lanes_of, splat, store
 
 KEPT, ADDED = 0.999, 0.001  # of the smoothed loss, as reference/training.py has them
 
@@ -34,13 +33,6 @@ def read_window(work, text, width, position, T, lanes, V):
             work.inputs[t * B + lane] = x
             work.targets[t * B + lane] = y
     return True
-
-
-@part
-def zero_rows(matrix, count):
-    for row in range(count):
-        for j in range(0, matrix.shape[1], lanes_of(matrix)):
-            store(matrix, row, j, splat(matrix, 0.0))
 
 
 @kernel
@@ -91,22 +83,3 @@ def train(
         position = begin + T
         smooth_loss = smooth_loss * KEPT + loss * ADDED
     return out.shape[1], DONE, position, smooth_loss
-
-
-@kernel
-def differentiate(weights, gradients, work, T, lanes, H, V, clip, safe):
-    """Write the gradients of the window in `work` to `gradients`; return its loss in nats."""
-    loss = run_forward(weights, work, T, lanes, H, V)
-    used = run_backward(weights, work, T, H, V, clip, safe)
-    copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
-    for u in range(used):
-        zero_rows(work.gradients.Wxh[work.used[u] :], 1)
-    for row in range(0, H, ROWS):
-        recurrent_rows(work, row, T, clip, safe)
-        copy_rows(gradients.Wha, row, work.rows)
-    for row in range(0, V, ROWS):
-        output_rows(work, row, T, clip, safe)
-        copy_rows(gradients.Wya, row, work.rows)
-    copy_rows(gradients.bh, 0, work.gradients.bh)
-    copy_rows(gradients.by, 0, work.gradients.by)
-    return loss
