@@ -32,6 +32,19 @@ class RunFolder:
         return self.path / "log.jsonl"
 
     @property
+    def csv(self) -> Path:
+        return self.path / "log.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """A folder of event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "card.md"
+
+    @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
@@ -90,17 +103,11 @@ class RunFolder:
 
         Raises InputError where another one is training already.
         """
-        with explained("write", self.lock):
-            file = self.lock.open("w")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"another process is training in {self.path}") from error
+        with held(self.lock):
             yield
 
     def draw(self, config: Config) -> None:
-        """Write afresh what can be derived from the log: samples.txt and loss.png."""
+        """Write afresh what can be derived from the log: log.csv, samples.txt, loss.png."""
         from . import diagnostics_plot, plots  # only here: matplotlib takes long to import
 
         entries = log.read(self.log, log.Entry)
@@ -111,6 +118,7 @@ class RunFolder:
             if entry.sample is not None
         )
         with explained("write in", self.path):
+            durable.write(self.csv, log.to_csv(entries))
             durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
             durable.write(self.loss_plot, plots.loss(entries, config))
             records = log.read(self.diagnostics, diagnostics.Record)
@@ -120,10 +128,38 @@ class RunFolder:
                 durable.write(self.flow_plot, picture)
 
 
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold the lock of the folder that it lies in. Raises InputError where another does."""
+    with explained("write", lock):
+        file = lock.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"another process is training in {lock.parent}") from error
+        yield
+
+
 def create(path: Path, config: Config, training: Training) -> RunFolder:
     """Make the folder of a run that is about to start, whole or not at all.
 
     Raises InputError when it exists already or can't be written.
+    """
+    with made_aside(path) as aside:
+        folder = RunFolder(aside)
+        folder.write_config(config)
+        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
+        with explained("make the run folder", path):
+            folder.log.touch()
+    return RunFolder(path)
+
+
+@contextmanager
+def made_aside(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that becomes the one at `path` at the end, whole or not at all.
+
+    Raises InputError when that exists already or can't be written.
     """
     refuse_existing(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -131,11 +167,8 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
     try:
         with explained("make the run folder", path):
             aside.mkdir(parents=True)
-        folder = RunFolder(aside)
-        folder.write_config(config)
-        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
+        yield aside
         with explained("make the run folder", path):
-            folder.log.touch()
             aside.rename(path)
             durable.flush_folder(path.parent)
     except BaseException:
@@ -144,7 +177,6 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
             with suppress(OSError):  # somebody else may have put something there meanwhile
                 parent.rmdir()
         raise
-    return RunFolder(path)
 
 
 def refuse_existing(path: Path) -> None:

@@ -1,12 +1,13 @@
 """bptt train: begin a run, or go on with one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .. import running
+from .. import running, seeds
 from ..errors import InputError
+from ..seeds_folder import SeedsFolder
 from ..settings import read_file
 from .options import (
     COUNT,
@@ -15,8 +16,10 @@ from .options import (
     CorpusName,
     Encoding,
     HiddenSize,
+    Jobs,
     LearningRate,
     Seed,
+    Seeds,
     SeqLength,
     choice,
     positive,
@@ -119,6 +122,8 @@ def train(
         ),
     ] = None,
     seed: Seed = None,
+    number: Seeds = None,
+    jobs: Jobs = None,
     split: Annotated[
         str | None,
         setting(
@@ -190,6 +195,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard",
+            help="Write the log for TensorBoard, too, in RUN/tensorboard.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[str | None, choice("--engine", "Who computes.", "engine")] = None,
     dtype: Annotated[str | None, choice("--dtype", "In which numbers.", "dtype")] = None,
     encoding: Encoding = None,
@@ -227,7 +240,7 @@ def train(
     Ctrl-C saves and stops; --resume then goes on as if nothing had happened, bit for bit.
     """
     options = {**locals()}
-    for key in ("corpus", "settings_file", "out", "resume"):
+    for key in ("corpus", "number", "jobs", "settings_file", "out", "resume"):
         del options[key]
     given = {key: value for key, value in options.items() if value is not None}
     if given.get("clip") == NO_CLIP:
@@ -235,9 +248,39 @@ def train(
     if resume is None:
         from_file = {} if settings_file is None else read_file(settings_file)
         source = corpus or from_file.pop("corpus", None)
-        running.begin(source, from_file | given, out)
+        _begin(source, from_file | given, out, number, jobs)
     elif settings_file is None and out is None:
-        running.go_on(resume, corpus, given)
+        _go_on(resume, corpus, given, number, jobs)
     else:
         name = "--out" if settings_file is None else "--config"
         raise InputError(f"a resumed run keeps its folder and its settings, got {name}")
+
+
+def _begin(
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    number: int | None,
+    jobs: int | None,
+) -> None:
+    if number is not None:
+        seeds.begin(source, given, number, out, jobs or 1)
+    elif jobs is None:
+        running.begin(source, given, out)
+    else:
+        raise InputError(f"--jobs needs --seeds: one run is one process, got --jobs {jobs}")
+
+
+def _go_on(
+    path: Path, source: str | None, given: dict[str, Any], number: int | None, jobs: int | None
+) -> None:
+    many = SeedsFolder(path).exists()
+    if number is not None:
+        kept = "keeps its seeds" if many else "is of one seed"
+        raise InputError(f"{path} {kept}: --seeds can't be given with --resume")
+    if many:
+        seeds.go_on(path, source, given, jobs or 1)
+    elif jobs is None:
+        running.go_on(path, source, given)
+    else:
+        raise InputError(f"{path} is one run, which is one process, got --jobs {jobs}")
