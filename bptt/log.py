@@ -1,5 +1,7 @@
 """log.jsonl: what a run said, a line now and then, only ever added to."""
 
+import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ class Entry(Strict):
     bits_per_character: float
     characters: int
     seconds: float
+    learning_rate: float
     validation_bits: float | None = None
     unseen: int | None = None
     sample: str | None = None
@@ -52,6 +55,16 @@ def write(path: Path, entries: Sequence[Strict]) -> None:
 
 def to_line(entry: Strict) -> bytes:
     return entry.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def to_csv(entries: Sequence[Entry]) -> bytes:
+    """Return a table of all but the samples, a line for each entry."""
+    fields = [name for name in Entry.model_fields if name != "sample"]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fields, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entry.model_dump() for entry in entries)
+    return table.getvalue().encode()
 
 
 class Log:

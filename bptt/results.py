@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from . import durable
@@ -13,7 +14,7 @@ from .evaluation import Evaluation, evaluate
 from .log import Entry
 from .parts import Texts
 from .run_folder import RunFolder
-from .settings import Strict
+from .settings import Strict, explain
 
 
 class Results(Strict):
@@ -58,6 +59,18 @@ def finish(
     )
     write(folder.results, results)
     return results
+
+
+def read(path: Path) -> Results | None:
+    """Return None for a run that isn't finished. Raises InputError for a damaged file."""
+    if not path.exists():
+        return None
+    with explained("read", path):
+        content = path.read_bytes()
+    try:
+        return Results.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged: {explain(error)}") from error
 
 
 def write(path: Path, results: Results) -> None:

@@ -34,6 +34,19 @@ class RunFolder:
         return self.path / "log.jsonl"
 
     @property
+    def csv(self) -> Path:
+        return self.path / "log.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """A folder of event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "card.md"
+
+    @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
@@ -100,18 +113,11 @@ class RunFolder:
 
         Raises InputError where another one is still training after so many seconds.
         """
-        with explained("write", self.lock):
-            file = self.lock.open("w")
-        end = time.monotonic() + patience
-        with file:
-            while not _locked(file):
-                if time.monotonic() >= end:
-                    raise InputError(f"another process is training in {self.path}")
-                time.sleep(0.1)
+        with held(self.lock, patience):
             yield
 
     def draw(self, config: Config) -> None:
-        """Write afresh what can be derived from the log: samples.txt and loss.png."""
+        """Write afresh what can be derived from the log: log.csv, samples.txt, loss.png."""
         from . import diagnostics_plot, plots  # only here: matplotlib takes long to import
 
         entries = log.read(self.log, log.Entry)
@@ -122,6 +128,7 @@ class RunFolder:
             if entry.sample is not None
         )
         with explained("write in", self.path):
+            durable.write(self.csv, log.to_csv(entries))
             durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
             durable.write(self.loss_plot, plots.loss(entries, config))
             records = log.read(self.diagnostics, diagnostics.Record)
@@ -129,6 +136,23 @@ class RunFolder:
                 heading = f"{config.corpus.name}, {config.hidden_size} hidden units"
                 picture = diagnostics_plot.gradient_flow(records, heading)
                 durable.write(self.flow_plot, picture)
+
+
+@contextmanager
+def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the lock of the folder that it lies in.
+
+    Raises InputError where another process still does after so many seconds.
+    """
+    with explained("write", lock):
+        file = lock.open("w")
+    end = time.monotonic() + patience
+    with file:
+        while not _locked(file):
+            if time.monotonic() >= end:
+                raise InputError(f"another process is training in {lock.parent}")
+            time.sleep(0.1)
+        yield
 
 
 def _locked(file: TextIO) -> bool:
@@ -144,12 +168,7 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
 
     Raises InputError when it exists already or can't be written.
     """
-    refuse_existing(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    missing = [parent for parent in aside.parents if not parent.exists()]
-    try:
-        with explained("make the run folder", path):
-            aside.mkdir(parents=True)
+    with made_aside(path) as aside:
         folder = RunFolder(aside)
         folder.write_config(config)
         checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
@@ -157,6 +176,23 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
             folder.log.touch()
             if job is not None:
                 folder.job.write_text(job)
+    return RunFolder(path)
+
+
+@contextmanager
+def made_aside(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that becomes the one at `path` at the end, whole or not at all.
+
+    Raises InputError when that exists already or can't be written.
+    """
+    refuse_existing(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = [parent for parent in aside.parents if not parent.exists()]
+    try:
+        with explained("make the run folder", path):
+            aside.mkdir(parents=True)
+        yield aside
+        with explained("make the run folder", path):
             aside.rename(path)
             durable.flush_folder(path.parent)
     except BaseException:
@@ -165,7 +201,6 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
             with suppress(OSError):  # somebody else may have put something there meanwhile
                 parent.rmdir()
         raise
-    return RunFolder(path)
 
 
 def refuse_existing(path: Path) -> None:

@@ -10,7 +10,19 @@ import numpy as np
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import checkpoint, corpora, display, engines, group, log, parts, results, run_folder
+from . import (
+    card,
+    checkpoint,
+    corpora,
+    display,
+    engines,
+    group,
+    log,
+    parts,
+    results,
+    run_folder,
+    tensorboard,
+)
 from .config import Config, CorpusRecord, Versions
 from .encoded import open_corpus
 from .engines import Training
@@ -116,6 +128,7 @@ def take_up(
             f"--iterations must be at least that, got {config.iterations}"
         )
     if config != before:
+        folder.results.unlink(missing_ok=True)  # those of another length, engine or budget
         folder.write_config(config)
     differences = config.versions.differences(Versions.current())
     if differences:
@@ -161,6 +174,8 @@ def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
 def make_training(config: Config, texts: Texts, together: Group) -> Training:
     """Make this process's part. Raises InputError where the text is too short for it."""
     refuse_too_large(config, len(texts.vocabulary))
+    if config.tensorboard:
+        tensorboard.require()
     try:
         return engines.start(config, texts.train, texts.vocabulary, together)
     except ValueError as error:
@@ -208,6 +223,7 @@ def carry_out(run: Run) -> None:
     entries = log.read(folder.log, log.Entry)
     last = entries[-1] if entries else None
     came_to = results.finish(folder, config, run.texts, last, session.ended)
+    card.write(folder, config, came_to, training.smooth_loss)
     console.print(_summary(run, came_to), markup=False)
 
 
@@ -227,8 +243,9 @@ def _summary(run: Run, came_to: results.Results) -> str:
                 f"({evaluation.scored:,} scored{unseen}; weights of iteration {came_to.iteration})."
             )
     lines += [
-        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.results.name}, "
-        f"{folder.samples.name}, {folder.loss_plot.name} and {folder.config.name}.",
+        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.csv.name}, "
+        f"{folder.results.name}, {folder.samples.name}, {folder.loss_plot.name}, "
+        f"{folder.config.name} and {folder.card.name}, which says it all.",
         f"Let it write: bptt sample {folder.path}",
     ]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
-from . import checkpoint, diagnostics, log
+from . import checkpoint, diagnostics, log, schedule, tensorboard
 from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
@@ -86,7 +86,7 @@ class Session:
         try:
             with (
                 explained("write", folder.log),
-                log.Log(folder.log) as lines,
+                tensorboard.open_log(folder, self.config, training.iteration) as lines,
                 StopRequest() as stop,
                 display,
                 threadpool_limits(1),  # the same bits whatever the number of cores
@@ -125,13 +125,14 @@ class Session:
 
     def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> None:
         """Take iterations up to the next thing to do, and do it."""
-        config, training = self.config, self.training
+        config, training, progress = self.config, self.training, self.progress
         steps = _take(training, config)
         evaluation = self._validate() if self._is_validation_due() else None
         for step in steps:
             evaluated = evaluation if step is steps[-1] else None
             if evaluated is not None or _is_due(step, config):
-                entry = _entry(step, config, self._seconds, evaluated)
+                rate = schedule.rate(config, step.iteration, progress)
+                entry = _entry(step, config, self._seconds, rate, evaluated)
                 lines.add(entry)
                 display.show(entry)
         due = self._is_over() or stop.signal is not None
@@ -188,7 +189,9 @@ def _is_due(step: Step, config: Config) -> bool:
     )
 
 
-def _entry(step: Step, config: Config, seconds: float, evaluation: Evaluation | None) -> log.Entry:
+def _entry(
+    step: Step, config: Config, seconds: float, rate: float, evaluation: Evaluation | None
+) -> log.Entry:
     return log.Entry(
         iteration=step.iteration,
         loss=step.loss,
@@ -196,6 +199,7 @@ def _entry(step: Step, config: Config, seconds: float, evaluation: Evaluation | 
         bits_per_character=config.bits_per_character(step.smooth_loss),
         characters=step.iteration * config.window_size,
         seconds=round(seconds, 3),
+        learning_rate=rate,
         validation_bits=None if evaluation is None else evaluation.bits_per_character,
         unseen=None if evaluation is None else evaluation.unseen,
         sample=step.sample,

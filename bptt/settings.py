@@ -63,6 +63,7 @@ class Settings(Strict):
     patience: int = Field(default=0, ge=0)
     time_budget: float | None = Field(default=None, gt=0)
     diagnostics: bool = False
+    tensorboard: bool = False
     encoding: str = "utf-8"
     units: Literal["characters", "bytes"] | None = None
     split: str = "90/5/5"

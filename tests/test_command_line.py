@@ -26,8 +26,8 @@ def test_run_folder_holds_everything(folder: Path) -> None:
     assert done.returncode == 0, done
     run = folder / "runs/text-1"
     assert sorted(path.name for path in run.iterdir()) == [
-        ".lock", "checkpoint.safetensors", "config.json", "log.jsonl", "loss.png", "results.json",
-        "samples.txt",
+        ".lock", "card.md", "checkpoint.safetensors", "config.json", "log.csv", "log.jsonl",
+        "loss.png", "results.json", "samples.txt",
     ]  # fmt: skip
     config = json.loads((run / "config.json").read_text())
     assert config["corpus"]["sha256"] == corpora.load(str(folder / "text.txt")).sha256

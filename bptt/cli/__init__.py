@@ -9,6 +9,7 @@ from .. import display
 from ..errors import InputError
 from ..verify.certify_command import certify
 from ..verify.command import verify
+from .compare import compare
 from .evaluate import evaluate
 from .lockstep import lockstep
 from .texts import list_corpora, sample
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(sample)
 app.command("eval")(evaluate)
+app.command()(compare)
 app.command("corpora")(list_corpora)
 app.command()(lockstep)
 app.command()(verify)

@@ -99,6 +99,27 @@ def choice(name: str, text: str, key: str) -> Any:
     return setting(name, text, key, parser=one_of(*names), metavar="|".join(names))
 
 
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        parser=whole(2),
+        metavar="N",
+        help="Train N times, from --seed upwards, and say what comes out on average.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        parser=COUNT,
+        metavar="N",
+        help="Seeds to train at a time. [default: 1]",
+        show_default=False,
+    ),
+]
+
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 CorpusName = Annotated[

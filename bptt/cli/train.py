@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import running
+from .. import running, seeds
 from ..errors import InputError
 from ..group import Group, joined
+from ..seeds_folder import SeedsFolder
 from ..settings import read_file
 from .options import (
     COUNT,
@@ -16,8 +17,10 @@ from .options import (
     CorpusName,
     Encoding,
     HiddenSize,
+    Jobs,
     LearningRate,
     Seed,
+    Seeds,
     SeqLength,
     choice,
     positive,
@@ -120,6 +123,8 @@ def train(
         ),
     ] = None,
     seed: Seed = None,
+    number: Seeds = None,
+    jobs: Jobs = None,
     split: Annotated[
         str | None,
         setting(
@@ -191,6 +196,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard",
+            help="Write the log for TensorBoard, too, in RUN/tensorboard.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[str | None, choice("--engine", "Who computes.", "engine")] = None,
     dtype: Annotated[str | None, choice("--dtype", "In which numbers.", "dtype")] = None,
     encoding: Encoding = None,
@@ -230,14 +243,14 @@ def train(
     torchrun --nproc-per-node N -m bptt train … splits the lanes of --engine fast over N processes.
     """
     options = {**locals()}
-    for key in ("corpus", "settings_file", "out", "resume"):
+    for key in ("corpus", "number", "jobs", "settings_file", "out", "resume"):
         del options[key]
     given = {key: value for key, value in options.items() if value is not None}
     if given.get("clip") == NO_CLIP:
         given["clip"] = None
     with joined() as group:
         if group.leads:
-            _lead(corpus, given, settings_file, out, resume, group)
+            _lead(corpus, given, number, jobs, settings_file, out, resume, group)
         else:
             from ..following import follow  # only here: it imports torch, which takes long
 
@@ -247,6 +260,8 @@ def train(
 def _lead(
     corpus: str | None,
     given: dict[str, Any],
+    number: int | None,
+    jobs: int | None,
     settings_file: Path | None,
     out: Path | None,
     resume: Path | None,
@@ -255,9 +270,54 @@ def _lead(
     if resume is None:
         from_file = {} if settings_file is None else read_file(settings_file)
         source = corpus or from_file.pop("corpus", None)
-        running.begin(source, from_file | given, out, group)
+        _begin(source, from_file | given, out, number, jobs, group)
     elif settings_file is None and out is None:
-        running.go_on(resume, corpus, given, group)
+        _go_on(resume, corpus, given, number, jobs, group)
     else:
         name = "--out" if settings_file is None else "--config"
         raise InputError(f"a resumed run keeps its folder and its settings, got {name}")
+
+
+def _begin(
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    number: int | None,
+    jobs: int | None,
+    group: Group,
+) -> None:
+    if number is not None:
+        _refuse_several_processes(group)
+        seeds.begin(source, given, number, out, jobs or 1)
+    elif jobs is None:
+        running.begin(source, given, out, group)
+    else:
+        raise InputError(f"--jobs needs --seeds: one run is one process, got --jobs {jobs}")
+
+
+def _go_on(
+    path: Path,
+    source: str | None,
+    given: dict[str, Any],
+    number: int | None,
+    jobs: int | None,
+    group: Group,
+) -> None:
+    many = SeedsFolder(path).exists()
+    if number is not None:
+        kept = "keeps its seeds" if many else "is of one seed"
+        raise InputError(f"{path} {kept}: --seeds can't be given with --resume")
+    if many:
+        _refuse_several_processes(group)
+        seeds.go_on(path, source, given, jobs or 1)
+    elif jobs is None:
+        running.go_on(path, source, given, group)
+    else:
+        raise InputError(f"{path} is one run, which is one process, got --jobs {jobs}")
+
+
+def _refuse_several_processes(group: Group) -> None:
+    if group.size > 1:
+        raise InputError(
+            f"several seeds are several runs, and torchrun shares one among {group.size} processes"
+        )

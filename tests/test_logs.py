@@ -1,0 +1,121 @@
+"""What a run says, in the forms that people look at."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bptt import log, running, schedule, tensorboard
+from bptt.errors import InputError
+from bptt.markdown import cell, fenced
+from bptt.progress import Progress
+
+from .program import TEXT
+from .test_resume import Silent, StopAt, begin, train
+
+SETTINGS = {"hidden_size": 4, "seq_length": 5, "iterations": 40, "sample_every": 20,
+            "validate_every": 15, "checkpoint_every": 12, "log_every": 4}  # fmt: skip
+
+
+def scalars(folder: Path) -> dict[str, dict[int, float]]:
+    """Read event files as TensorBoard does: by tag and iteration."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    return {
+        tag: {event.step: event.value for event in events.Scalars(tag)}
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def test_csv_has_the_log_without_its_samples(tmp_path: Path) -> None:
+    run = begin(tmp_path, "run", **SETTINGS)
+    train(run, Silent(Console(quiet=True), run.config, 0))
+    entries = log.read(run.folder.log, log.Entry)
+    with run.folder.csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(entries) > 5
+    for row, entry in zip(rows, entries, strict=True):
+        expected = entry.model_dump(exclude={"sample"})
+        assert {key: float(value) if value else None for key, value in row.items()} == expected
+
+
+def test_csv_is_written_when_a_run_is_stopped(tmp_path: Path) -> None:
+    run = begin(tmp_path, "run", **SETTINGS)
+    train(run, StopAt(Console(quiet=True), run.config, 0, stop=20))
+    assert [line.split(",")[0] for line in run.folder.csv.read_text().splitlines()] == [
+        "iteration", "1", "4", "8", "12", "15", "16", "20",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "scheduled",
+    [
+        {"schedule": "cosine", "warmup": 7, "optimizer": "sgd"},
+        {"schedule": "plateau", "plateau_patience": 0, "learning_rate": 5.0, "validate_every": 4},
+    ],
+    ids=lambda given: given["schedule"],
+)
+def test_logged_learning_rate_is_the_one_the_step_was_taken_with(
+    scheduled: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: dict[int, float] = {}
+    true_rate = schedule.rate
+
+    def noted(settings, iteration: int, progress: Progress) -> float:
+        rate = true_rate(settings, iteration, progress)
+        taken.setdefault(iteration, rate)  # the training asks before the log does
+        return rate
+
+    monkeypatch.setattr(schedule, "rate", noted)
+    run = begin(tmp_path, "run", **SETTINGS | {"log_every": 1} | scheduled)
+    train(run, Silent(Console(quiet=True), run.config, 0))
+    logged = {one.iteration: one.learning_rate for one in log.read(run.folder.log, log.Entry)}
+    assert logged == taken
+    assert len(set(logged.values())) > 1
+
+
+def test_events_of_a_resumed_run_are_those_of_a_run_never_stopped(tmp_path: Path) -> None:
+    given = SETTINGS | {"tensorboard": True}
+    whole = begin(tmp_path, "whole", **given)
+    train(whole, Silent(Console(quiet=True), whole.config, 0))
+
+    parts = begin(tmp_path, "parts", **given)
+    train(parts, StopAt(Console(quiet=True), parts.config, 0, stop=20))
+    ahead = tensorboard.open_log(parts.folder, parts.config, 20)
+    with ahead:  # a process that is killed has said more than its checkpoint knows
+        for entry in log.read(whole.folder.log, log.Entry):
+            if entry.iteration > 20:
+                ahead.add(entry.model_copy(update={"loss": 0.0, "iteration": entry.iteration + 1}))
+    parts = running.take_up(parts.folder, None, {})
+    train(parts, Silent(Console(quiet=True), parts.config, 0))
+
+    assert scalars(parts.folder.tensorboard) == scalars(whole.folder.tensorboard)
+    assert parts.folder.checkpoint.read_bytes() == whole.folder.checkpoint.read_bytes()
+    validations = scalars(whole.folder.tensorboard)["loss/validation_bits_per_character"]
+    assert list(validations) == [15, 30]
+
+
+def test_missing_tensorboard_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (tmp_path / "text.txt").write_text(TEXT)
+    with pytest.raises(InputError, match=r'pip install "bptt\[tensorboard\]"'):
+        running.begin(str(tmp_path / "text.txt"), {"tensorboard": True}, tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+@pytest.mark.parametrize("text", ["plain", "```\nout", "a ````` b", "`"])
+def test_no_text_ends_its_own_fence(text: str) -> None:
+    lines = fenced(text).split("\n")
+    fence = lines[-1]
+    assert lines[0] == fence + "text"
+    assert set(fence) == {"`"}
+    assert fence not in text
+    assert "\n".join(lines[1:-1]) == text
+
+
+def test_no_name_breaks_a_table() -> None:
+    assert cell("a|b\n*c*") == "a\\|b \\*c\\*"
