@@ -24,7 +24,7 @@ V, T = 80, 64
 MESSAGE = 8 * 2**20  # bytes
 
 
-def trainings(group: Group, H: int, B: int, clip_kind: str) -> tuple[Any, Any]:
+def trainings(group: Group, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
     """Make the shared training, and one of the same settings for this process alone."""
     settings = Settings(
         engine="fast", dtype="float32", hidden_size=H, seq_length=T, lanes=B, clip_kind=clip_kind,
@@ -100,6 +100,8 @@ def main(plan: dict, out: Path) -> None:
         ]
         if group.leads:
             out.write_text(json.dumps(found | {"points": points}, indent=2) + "\n")
+        else:
+            group.hear()  # that it is over
 
 
 if __name__ == "__main__":

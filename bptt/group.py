@@ -161,7 +161,12 @@ def joined() -> Iterator[Group]:
 
     group = Group(_number("RANK", 0), size)
     with group._kept_together():
-        dist.init_process_group("gloo", timeout=PATIENCE)
+        store, _, _ = next(dist.rendezvous("env://"))
+        # torchrun may keep its store over a restart, with the addresses of the dead in it.
+        own = dist.PrefixStore(f"restart {_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        dist.init_process_group(
+            "gloo", store=own, rank=group.rank, world_size=size, timeout=PATIENCE
+        )
     try:
         yield group
     finally:
