@@ -5,7 +5,7 @@ V symbols, H hidden units, T characters a window, B lanes.
 
 import math
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from .arrays import PARAMETER_NAMES
 Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H B"]]
 
 
+@runtime_checkable
 class Differentiator(Protocol):
     """Holds weights, and the gradients of the last window by the same names.
 
@@ -46,7 +47,7 @@ class Differentiator(Protocol):
         ...
 
 
-class _Kept:
+class _Kept(Differentiator):
     """Holds what the last window ended with and said."""
 
     _final_state: Float[Tensor, "H B"]
@@ -107,7 +108,7 @@ class InTorch(_Kept):
         return float(sum(float(trace.loss) for trace in traces))
 
 
-class Compiled:
+class Compiled(Differentiator):
     """The fast engine's."""
 
     def __init__(

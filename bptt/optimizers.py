@@ -3,7 +3,7 @@
 Their state is there from the start, so that a checkpoint has the same shape at every iteration.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from .arrays import COUNT, kept
 from .settings import Settings
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """Updates the tensors that it was made for, in place."""
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from . import durable
+from . import durable, log
 from .checkpoint import Model
 from .config import Config
 from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
-from .log import Entry
 from .parts import Texts
 from .run_folder import RunFolder
 from .settings import Strict
@@ -43,15 +42,16 @@ def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation
 
 
 def finish(
-    folder: RunFolder, config: Config, texts: Texts, last: Entry | None, ended: str | None
+    folder: RunFolder, config: Config, texts: Texts, iterations: int, ended: str | None
 ) -> Results:
     """Evaluate the best weights and write results.json. Raises InputError as evaluated does."""
     model = folder.load_model()
+    entries = log.read(folder.log, log.Entry)
     results = Results(
         iteration=model.iteration,
-        iterations=0 if last is None else last.iteration,
-        characters=0 if last is None else last.characters,
-        seconds=0.0 if last is None else last.seconds,
+        iterations=iterations,
+        characters=iterations * config.window_size,
+        seconds=entries[-1].seconds if entries else 0.0,
         ended=ended,
         validation=evaluated(model, texts.validation, "the validation text"),
         test=evaluated(model, texts.test, "the test text"),

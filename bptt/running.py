@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import checkpoint, corpora, display, engines, log, parts, results, run_folder
+from . import checkpoint, corpora, display, engines, parts, results, run_folder
 from .config import Config, CorpusRecord, Versions
 from .encoded import open_corpus
 from .engines import Training
@@ -175,9 +175,7 @@ def carry_out(run: Run) -> None:
             markup=False,
         )
         sys.exit(128 + stopped)
-    entries = log.read(folder.log, log.Entry)
-    last = entries[-1] if entries else None
-    came_to = results.finish(folder, config, run.texts, last, session.ended)
+    came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
     console.print(_summary(run, came_to), markup=False)
 
 
