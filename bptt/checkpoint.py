@@ -17,7 +17,7 @@ from .config import Config
 from .engines import Training
 from .errors import InputError, explained
 from .progress import Progress
-from .settings import Strict, explain
+from .settings import Strict, explain, shown
 
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
 
@@ -84,6 +84,7 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
             f"{path} belongs to another corpus: expected SHA-256 {config.corpus.sha256}, "
             f"got {standing.corpus_sha256}"
         )
+    _check_numbers(path, standing, tensors, config)
     return standing, tensors
 
 
@@ -124,6 +125,21 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
+
+
+def _check_numbers(
+    path: Path, standing: Standing, tensors: dict[str, np.ndarray], config: Config
+) -> None:
+    """Raises InputError for what no run writes, even with the right checksum."""
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise InputError(f"{path} must hold finite numbers, but {name} has others")
+    length = config.parts.train.length
+    if standing.position > length:
+        raise InputError(
+            f"{path} must stand in the run's {length} {config.corpus.units}, "
+            f"got position {shown(standing.position)}"
+        )
 
 
 def _check_shapes(path: Path, tensors: dict[str, np.ndarray], config: Config) -> None:

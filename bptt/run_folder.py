@@ -97,6 +97,8 @@ class RunFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise InputError(f"another process is training in {self.path}") from error
+            except OSError as error:  # a file system that knows no locks
+                raise InputError(f"can't lock {self.lock}: {error.strerror}") from error
             yield
 
     def draw(self, config: Config) -> None:

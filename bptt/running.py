@@ -54,8 +54,9 @@ def make(source: str | None, given: dict[str, Any], out: Path | None) -> Run:
     settings = checked(given)
     text = open_corpus(source or corpora.DEFAULT, settings.encoding, settings.units)
     divided = parts.divide(text, settings)
+    chosen: dict[str, Any] = settings.model_dump() | parts.sources(divided)
     config = Config(
-        **settings.model_dump(),
+        **chosen,
         corpus=CorpusRecord.of(text),
         parts=divided,
         vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),

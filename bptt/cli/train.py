@@ -7,7 +7,7 @@ import typer
 
 from .. import running
 from ..errors import InputError
-from ..settings import read_file
+from ..settings import over, read_file
 from .options import (
     COUNT,
     NO_CLIP,
@@ -113,7 +113,7 @@ def train(
     learn_initial_state: Annotated[
         bool | None,
         typer.Option(
-            "--learn-initial-state",
+            "--learn-initial-state/--no-learn-initial-state",
             help="Learn the state that a text begins with, which otherwise is zero.",
             show_default=False,
         ),
@@ -185,7 +185,7 @@ def train(
     diagnostics: Annotated[
         bool | None,
         typer.Option(
-            "--diagnostics",
+            "--diagnostics/--no-diagnostics",
             help="At every checkpoint, measure how the gradient flows back in time.",
             show_default=False,
         ),
@@ -234,8 +234,8 @@ def train(
         given["clip"] = None
     if resume is None:
         from_file = {} if settings_file is None else read_file(settings_file)
-        source = corpus or from_file.pop("corpus", None)
-        running.begin(source, from_file | given, out)
+        source = from_file.pop("corpus", None)
+        running.begin(corpus or source, over(from_file, given), out)
     elif settings_file is None and out is None:
         running.go_on(resume, corpus, given)
     else:
