@@ -161,6 +161,7 @@ def translated(
     def pieces() -> Iterator[UInt[np.ndarray, " _"]]:
         for start in range(0, len(indices), STEP):
             yield table.take(indices[start : start + STEP])
+            encoded_cache.release(indices)
 
     if len(indices) * dtype.itemsize > corpora.IN_MEMORY:
         return encoded_cache.temporary(dtype, len(indices), pieces)

@@ -124,7 +124,7 @@ def _check(file: BinaryIO, entry: Entry) -> None:
     _require(size == expected, f"expected {expected} bytes of indices, got {size}")
     while block := file.read(BLOCK):
         found.update(block)
-        highest = np.frombuffer(block, summary.dtype).max()
+        highest = int(np.frombuffer(block, summary.dtype).max())
         _require(highest < len(summary.symbols), f"index {highest} of {len(summary.symbols)}")
     _require(found.hexdigest() == entry.indices, "its indices' SHA-256 is wrong")
 
@@ -214,6 +214,21 @@ def _written(
 def _mapped(file: BinaryIO, dtype: np.dtype, length: int) -> UInt[np.ndarray, " N"]:
     content = mmap.mmap(file.fileno(), length * dtype.itemsize, access=mmap.ACCESS_READ)
     return np.frombuffer(content, dtype)
+
+
+def release(indices: UInt[np.ndarray, " N"]) -> None:
+    """Stop counting what was read of a mapped text as this process' memory.
+
+    Whoever walks through a large text calls it every few megabytes. The indices stay as they are;
+    the system still has the pages, and gives them back at once. For an array in memory: nothing.
+    """
+    owner: object = indices
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, memoryview):
+        owner = owner.obj
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def _remove_abandoned(place: Path) -> None:

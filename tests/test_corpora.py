@@ -13,7 +13,9 @@ import pytest
 
 from bptt import corpora
 from bptt.corpora import Remote
+from bptt.encoded import open_corpus
 from bptt.errors import InputError
+from bptt.raw_text import Units
 
 # pooch leaves its connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -29,7 +31,20 @@ def zipped(name: str, content: bytes) -> bytes:
     return file.getvalue()
 
 
-FILES = {"/good.txt": TEXT.encode(), "/bytes.zip": zipped("bytes", BYTES)}
+def damaged(archive: bytes) -> bytes:
+    """Change a byte of the member's content, which its CRC tells."""
+    place = archive.index(BYTES) + 100
+    return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
+
+
+FILES = {
+    "/good.txt": TEXT.encode(),
+    "/bytes.zip": zipped("bytes", BYTES),
+    "/text.zip": zipped("text", TEXT.replace(". ", ".\r\n").encode()),
+    "/other.zip": zipped("other", BYTES),
+    "/damaged.zip": damaged(zipped("bytes", BYTES)),
+    "/cut.zip": zipped("bytes", BYTES)[:-30],
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -71,8 +86,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def offer(monkeypatch: pytest.MonkeyPatch, url: str, content: bytes, **more: str) -> None:
-    remote = Remote("a test", url, hashlib.sha256(content).hexdigest(), **more)
+def offer(
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    content: bytes,
+    member: str | None = None,
+    units: Units = "characters",
+) -> None:
+    remote = Remote("a test", url, hashlib.sha256(content).hexdigest(), member, units)
     monkeypatch.setitem(corpora.REMOTE, "offered", remote)
 
 
@@ -86,11 +107,43 @@ def test_corpus_is_fetched_once_and_kept(path: str, server: str, cache, monkeypa
 
 
 def test_archive_of_bytes_is_one_symbol_a_byte(server: str, cache, monkeypatch) -> None:
-    offer(
-        monkeypatch, f"{server}/bytes.zip", FILES["/bytes.zip"], member="bytes", encoding="latin-1"
-    )
-    # Line ends are read as in any text.
-    assert len(set(corpora.load("offered").text)) == 255
+    offer(monkeypatch, f"{server}/bytes.zip", FILES["/bytes.zip"], member="bytes", units="bytes")
+    assert corpora.load("offered").text == BYTES.decode("latin-1")
+    for _ in range(2):  # encoded, and found in the cache
+        encoded = open_corpus("offered")
+        assert encoded.units == "bytes"
+        assert encoded.indices.tolist() == list(BYTES)
+        assert encoded.sha256 == hashlib.sha256(BYTES).hexdigest()
+
+
+def test_archive_of_text_is_read_in_either_unit(server: str, cache, monkeypatch) -> None:
+    offer(monkeypatch, f"{server}/text.zip", FILES["/text.zip"], member="text")
+    for _ in range(2):
+        as_text, as_bytes = open_corpus("offered"), open_corpus("offered", units="bytes")
+        assert as_text.units == "characters"
+        assert as_text.sha256 == corpora.load("offered").sha256
+        assert len(as_bytes.indices) == len(TEXT) + TEXT.count(". ")
+
+
+@pytest.mark.parametrize("file", ["/other.zip", "/damaged.zip", "/cut.zip", "/good.txt"])
+def test_archive_that_is_damaged_or_lacks_its_text_is_refused(
+    file: str, server: str, cache: Path, monkeypatch
+) -> None:
+    offer(monkeypatch, server + file, FILES[file], member="bytes", units="bytes")
+    said = "must have bytes in it" if file == "/other.zip" else "is no whole zip archive"
+    for read in (corpora.load, open_corpus):
+        with pytest.raises(InputError, match=f"{cache}/offered.zip {said}"):
+            read("offered")
+    assert list(cache.rglob("*")) == [cache / "offered.zip"]
+
+
+def test_wrong_hash_is_told_with_the_right_one(server: str, cache: Path, monkeypatch) -> None:
+    offer(monkeypatch, f"{server}/good.txt", b"something else")
+    with pytest.raises(InputError) as caught:
+        open_corpus("offered")
+    for content in (b"something else", TEXT.encode()):
+        assert hashlib.sha256(content).hexdigest() in str(caught.value)
+    assert not list(cache.rglob("*"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import corpora, display, writing
+from .. import checkpoint, corpora, display, encoded_cache, writing
 from ..errors import InputError, explained
 from ..run_folder import RunFolder
 from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
@@ -105,22 +105,32 @@ def sample(
 
 def list_corpora() -> None:
     """List the texts that have a name."""
-    console = Console(highlight=False)
     for name, built_in in corpora.BUILT_IN.items():
         corpus = corpora.load(name)
-        console.print(name, style="bold")
-        for line in (
+        _show(
+            name,
             built_in.description,
             f"{len(corpus.text):,} characters, {len(set(corpus.text))} symbols",
             f"SHA-256 {corpus.sha256}",
-        ):
-            console.print(f"  {line}", soft_wrap=True)
+        )
     for name, remote in corpora.REMOTE.items():
         kept = corpora.cached_file(name)
-        console.print(name, style="bold")
-        for line in (
+        _show(
+            name,
             remote.description,
+            f"read as {remote.units}",
             f"fetched to {kept}" if kept.exists() else f"fetched when first used, to {kept}",
             f"SHA-256 {remote.sha256} (of {kept.name})",
-        ):
-            console.print(f"  {line}", soft_wrap=True, markup=False)
+        )
+    _show(
+        "The cache",
+        f"{corpora.cache_folder()} ($BPTT_CACHE names another; it may be deleted at any time)",
+        f"encoded texts: {encoded_cache.used() / 1e6:,.0f} MB",
+    )
+
+
+def _show(heading: str, *lines: str) -> None:
+    console = Console(highlight=False)
+    console.print(heading, style="bold")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True, markup=False)

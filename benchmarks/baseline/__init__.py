@@ -1,0 +1,1 @@
+"""What the network's bits per character stand beside: counts, compressors, nn.RNN with autograd."""

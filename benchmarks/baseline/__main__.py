@@ -1,0 +1,166 @@
+"""`python -m benchmarks.baseline search|table|parity`."""
+
+import dataclasses
+import json
+import statistics
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bptt import durable
+from bptt.errors import InputError, explained
+from bptt.running import checked
+from bptt.settings import read_file
+
+from . import parity as parity_race
+from . import search as trials_of
+from . import table as table_of
+
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
+)
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs go and stay.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")]
+Corpora = Annotated[list[str] | None, typer.Option("--corpus", metavar="NAME", help="Repeat it.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="1 to N.")]
+
+
+@app.command()
+def search(
+    out: Out,
+    corpus: Annotated[str, typer.Option("--corpus", metavar="NAME")] = "tinyshakespeare",
+    hidden_size: Annotated[int, typer.Option("--hidden", min=1, metavar="N")] = 256,
+    trials: Annotated[int, typer.Option("--trials", min=1, metavar="N")] = 24,
+    characters: Annotated[int, typer.Option("--characters", min=10_000, metavar="N")] = 2_000_000,
+    jobs: Jobs = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the draws.")] = 1,
+) -> None:
+    """Draw protocols and train each on as many characters; the best by validation comes first."""
+    found = []
+    for trial in trials_of.search(corpus, hidden_size, trials, characters, out, jobs, seed):
+        found.append(trial)
+        print(_told(trial), flush=True)
+    found.sort(key=lambda trial: trial.validation or float("inf"))
+    _write(out / "search.json", [dataclasses.asdict(trial) for trial in found])
+    print(f"\nbest:\n{trials_of.to_toml(found[0].settings)}")
+
+
+def _told(trial: trials_of.Trial) -> str:
+    told = {key: value for key, value in trial.settings.items() if key not in trials_of.FIXED}
+    bits = "broke down" if trial.validation is None else f"{trial.validation:.3f} bits"
+    return f"{bits}  " + ", ".join(f"{key} {value}" for key, value in told.items())
+
+
+@app.command()
+def table(
+    out: Out,
+    corpus: Corpora = None,
+    protocol: Annotated[list[str] | None, typer.Option("--protocol", metavar="NAME")] = None,
+    hidden_size: Annotated[list[int] | None, typer.Option("--hidden", metavar="N")] = None,
+    seeds: Seeds = 5,
+    jobs: Jobs = 1,
+) -> None:
+    """Fill the table: tinyshakespeare and python-docs, widths 128, 256, 512, both protocols."""
+    names = corpus or ["tinyshakespeare", "python-docs"]
+    protocols = protocol or ["notebook", "best"]
+    for name in protocols:
+        if not (table_of.PROTOCOLS / f"{name}.toml").exists():
+            raise InputError(f"no protocol is called {name}; they are in {table_of.PROTOCOLS}")
+    rows = []
+    for row in table_of.rows(names, protocols, hidden_size or [128, 256, 512], seeds, out, jobs):
+        rows.append(row)
+        print(f"{row.corpus} {row.protocol} {row.hidden_size}: {row.test}", flush=True)
+    counted = {name: list(table_of.lines(name, protocols[0])) for name in names}
+    drawn = table_of.markdown(rows, counted)
+    with explained("write into", out):
+        durable.write(out / "table.md", drawn.encode())
+    _write(
+        out / "table.json",
+        {
+            "rows": [dataclasses.asdict(row) for row in rows],
+            "lines": {k: [dataclasses.asdict(line) for line in v] for k, v in counted.items()},
+        },
+    )
+    print(drawn)
+
+
+@app.command()
+def parity(
+    out: Out,
+    corpus: Annotated[str, typer.Option("--corpus", metavar="NAME")] = "tinyshakespeare",
+    protocol: Annotated[str, typer.Option("--protocol", metavar="NAME")] = "best",
+    hidden_size: Annotated[int, typer.Option("--hidden", min=1, metavar="N")] = 128,
+    iterations: Annotated[int, typer.Option("--iterations", min=1, metavar="N")] = 1000,
+    every: Annotated[int, typer.Option("--every", min=1, metavar="N")] = 50,
+    seeds: Seeds = 5,
+) -> None:
+    """Train bptt and nn.RNN + autograd by the same protocol, in turns, over several seeds."""
+    given = read_file(table_of.PROTOCOLS / f"{protocol}.toml")
+    given |= {"hidden_size": hidden_size, "iterations": iterations}
+    given["warmup"] = min(given.get("warmup", 0), iterations // 20)
+    points: list[parity_race.Point] = []
+    for seed in range(1, seeds + 1):
+        points += parity_race.race(corpus, checked(given | {"seed": seed}), every)
+        print(f"seed {seed}: {_ends(points, seed)}", flush=True)
+    _write(out / "parity.json", [dataclasses.asdict(point) for point in points])
+    print(summary(points))
+
+
+def _ends(points: list[parity_race.Point], seed: int) -> str:
+    return ", ".join(
+        f"{engine} {_last(points, engine, seed).validation:.4f} bits"
+        for engine in (parity_race.OURS, parity_race.PEER)
+    )
+
+
+def _last(points: Iterable[parity_race.Point], engine: str, seed: int) -> parity_race.Point:
+    return [point for point in points if (point.engine, point.seed) == (engine, seed)][-1]
+
+
+def summary(points: list[parity_race.Point]) -> str:
+    """Say how far the two are apart, and the ratio of the seconds to equal bits."""
+    seeds = sorted({point.seed for point in points})
+    ends = {
+        engine: [_last(points, engine, seed).validation for seed in seeds]
+        for engine in (parity_race.OURS, parity_race.PEER)
+    }
+    told = [f"{engine}: {table_of.Mean.of(bits)} bits" for engine, bits in ends.items()]
+    ratios = []
+    for seed in seeds:
+        target = max(_last(points, engine, seed).validation for engine in ends)
+        ours, peers = (
+            parity_race.seconds_to(points, engine, seed, target)
+            for engine in (parity_race.OURS, parity_race.PEER)
+        )
+        if ours is not None and peers is not None:
+            ratios.append(peers / ours)
+    if ratios:
+        told.append(
+            f"seconds to equal bits, nn.RNN over bptt: median {statistics.median(ratios):.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} seeds)"
+        )
+    return "\n".join(told)
+
+
+def _write(path: Path, content: Any) -> None:
+    with explained("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.write(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def main() -> None:
+    """Exit with 2 for what was asked wrongly, with 130 after Ctrl-C."""
+    try:
+        app(prog_name="python -m benchmarks.baseline")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; finished runs are kept, and the same command goes on", file=sys.stderr)
+        sys.exit(130)
+
+
+main()

@@ -1,0 +1,100 @@
+"""The same protocol with nn.RNN and autograd: as good within the seeds' spread, and how fast.
+
+Both learn from the same windows, from the same weights, with the same rates; turn by turn, so
+that what slows the machine slows both.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from bptt import engines, parts, schedule
+from bptt.config import Config, CorpusRecord, Versions
+from bptt.encoded import open_corpus
+from bptt.evaluation import evaluate
+from bptt.initialization import initialize
+from bptt.progress import Progress
+from bptt.settings import Settings
+from torch_impl.convert import from_reference
+
+from .module_training import Clip, ModuleTraining, Protocol
+
+OURS, PEER = "bptt", "nn.RNN"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where one of the two stands: bits per character of the validation text, seconds trained."""
+
+    seed: int
+    engine: str
+    iteration: int
+    validation: float
+    seconds: float
+
+
+def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
+    """Train both for the settings' iterations, in turns of `every`; a point each after a turn."""
+    text = open_corpus(corpus)
+    divided = parts.divide(text, settings)
+    config = Config(
+        **settings.model_dump(),
+        corpus=CorpusRecord.of(text),
+        parts=divided,
+        vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),
+        versions=Versions.current(),
+    )
+    texts = parts.texts(config, text)
+    if texts.validation is None:
+        raise ValueError("the two are compared on a validation text, and the split keeps none")
+    ours = engines.start(config, texts.train, texts.vocabulary)
+    peer = ModuleTraining(texts.train, protocol_of(settings), parameters=_weights(config))
+    seconds = 0.0
+    for iteration in range(every, settings.iterations + 1, every):
+        began = time.perf_counter()
+        while ours.iteration < iteration:
+            ours.step()
+        seconds += time.perf_counter() - began
+        bits = evaluate(map(np.asarray, ours.parameters), texts.validation).bits_per_character
+        yield Point(settings.seed, OURS, iteration, bits, seconds)
+        while peer.iteration < iteration:
+            peer.step()
+        bits = peer.evaluate(texts.validation)
+        yield Point(settings.seed, PEER, iteration, bits, peer.seconds)
+
+
+def protocol_of(settings: Settings) -> Protocol:
+    """Raises ValueError for what the peer can't do: the running clip above all."""
+    if settings.clip_kind == "running" or settings.learn_initial_state:
+        raise ValueError("nn.RNN and autograd have no running clip and here no learned state")
+    return Protocol(
+        seq_length=settings.seq_length,
+        lanes=settings.lanes,
+        learning_rate=lambda iteration: schedule.rate(settings, iteration, Progress()),
+        optimizer=settings.optimizer,
+        clip=None if settings.clip is None else Clip(settings.clip_kind, settings.clip),
+    )
+
+
+def _weights(config: Config):
+    drawn = initialize(
+        config.initialization,
+        vocab_size=len(config.vocabulary),
+        hidden_size=config.hidden_size,
+        seed=config.seed,
+    )
+    return from_reference(drawn, dtype=getattr(torch, config.dtype))
+
+
+def seconds_to(points: list[Point], engine: str, seed: int, bits: float) -> float | None:
+    """When an engine first had so few bits, by a straight line between two points."""
+    mine = [point for point in points if point.engine == engine and point.seed == seed]
+    for before, after in pairwise(mine):
+        if after.validation <= bits < before.validation:
+            share = (before.validation - bits) / (before.validation - after.validation)
+            return before.seconds + share * (after.seconds - before.seconds)
+    return mine[0].seconds if mine and mine[0].validation <= bits else None
