@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from . import durable, log
@@ -12,7 +13,7 @@ from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
 from .parts import Texts
 from .run_folder import RunFolder
-from .settings import Strict
+from .settings import Strict, explain
 
 
 class Results(Strict):
@@ -63,3 +64,13 @@ def finish(
 def write(path: Path, results: Results) -> None:
     with explained("write", path):
         durable.write(path, (results.model_dump_json(indent=2) + "\n").encode())
+
+
+def read(path: Path) -> Results:
+    """Raises InputError for a file that is missing or damaged."""
+    with explained("read", path):
+        content = path.read_bytes()
+    try:
+        return Results.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged: {explain(error)}") from error

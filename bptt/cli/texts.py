@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import checkpoint, corpora, display, encoded_cache, writing
+from .. import corpora, display, encoded_cache, writing
 from ..errors import InputError, explained
 from ..run_folder import RunFolder
 from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
