@@ -68,10 +68,11 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         standing = Standing.model_validate_json(metadata[METADATA_KEY])
-    except (safetensors.SafetensorError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged or no checkpoint of this program: {error}") from error
     except ValidationError as error:
         raise InputError(f"{path} has a damaged header: {explain(error)}") from error
+    except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
+        # NumPy's too, for a shape or a type in the header that it doesn't know.
+        raise InputError(f"{path} is damaged or no checkpoint of this program: {error}") from error
     _check_shapes(path, tensors, config)
     digest = _digest(standing, tensors)
     if standing.sha256 != digest:

@@ -181,7 +181,7 @@ def shares(split: str) -> tuple[float, float, float]:
         parts = []
     if len(parts) != 3 or not all(0 <= part < 1e9 for part in parts) or parts[0] == 0:
         raise ValueError(
-            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {split}"
+            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {shown(split)}"
         )
     whole = sum(parts)
     return parts[0] / whole, parts[1] / whole, parts[2] / whole
