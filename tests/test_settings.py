@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bptt import running
-from bptt.cli.train import train
+from bptt.cli.train import Train, train
 from bptt.errors import InputError
 from bptt.settings import RATES, Settings, over, read_file, shares
 
@@ -71,6 +71,11 @@ def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:
 def test_settings_and_options_are_the_same() -> None:
     options = set(inspect.signature(train).parameters)
     assert options - {"corpus", "settings_file", "out", "resume"} == set(Settings.model_fields)
+
+
+def test_help_has_a_group_for_every_setting() -> None:
+    grouped = [name for names in Train.groups.values() for name in names]
+    assert sorted(grouped) == sorted(Settings.model_fields)
 
 
 def test_options_are_called_as_their_settings_are() -> None:

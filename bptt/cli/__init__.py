@@ -12,7 +12,7 @@ from ..verify.command import verify
 from .evaluate import evaluate
 from .lockstep import lockstep
 from .texts import list_corpora, sample
-from .train import train
+from .train import Train, train
 
 app = typer.Typer(
     help="A character-level recurrent network with gradients that can be trusted.",
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(train)
+app.command(cls=Train)(train)
 app.command()(sample)
 app.command("eval")(evaluate)
 app.command("corpora")(list_corpora)

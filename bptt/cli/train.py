@@ -1,13 +1,14 @@
 """bptt train: begin a run, or go on with one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from .. import running
 from ..errors import InputError
 from ..settings import over, read_file
+from .grouped import Grouped
 from .options import (
     COUNT,
     NO_CLIP,
@@ -27,6 +28,23 @@ from .options import (
 )
 
 
+class Train(Grouped):
+    """Every setting has its place in a group; what is about the run's folder has none."""
+
+    groups: ClassVar = {
+        "Network": ["hidden_size", "initialization", "learn_initial_state", "seed"],
+        "Text": ["seq_length", "lanes", "split", "validation_file", "test_file", "encoding",
+                 "units"],
+        "Optimization": ["iterations", "time_budget", "optimizer", "learning_rate", "momentum",
+                         "weight_decay", "clip", "clip_kind"],
+        "Schedule": ["schedule", "warmup", "final_share", "plateau_factor", "plateau_patience"],
+        "Validation": ["validate_every", "patience"],
+        "Output": ["sample_every", "sample_temperature", "checkpoint_every", "log_every",
+                   "diagnostics"],
+        "Engine": ["engine", "dtype"],
+    }  # fmt: skip
+
+
 def train(
     corpus: CorpusName = None,
     hidden_size: HiddenSize = None,
@@ -44,12 +62,18 @@ def train(
         int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
     ] = None,
     optimizer: Annotated[
-        str | None, choice("--optimizer", "How weights follow gradients.", "optimizer")
+        str | None, choice("--optimizer", "How the weights follow the gradients.", "optimizer")
     ] = None,
     learning_rate: LearningRate = None,
     momentum: Annotated[
         float | None,
-        setting("--momentum", "Of sgd.", "momentum", parser=proportion, metavar="SHARE"),
+        setting(
+            "--momentum",
+            "Of sgd's earlier steps, in the next.",
+            "momentum",
+            parser=proportion,
+            metavar="SHARE",
+        ),
     ] = None,
     weight_decay: Annotated[
         float | None,
@@ -62,7 +86,7 @@ def train(
         ),
     ] = None,
     schedule: Annotated[
-        str | None, choice("--schedule", "Of the learning rate.", "schedule")
+        str | None, choice("--schedule", "How the learning rate changes over the run.", "schedule")
     ] = None,
     warmup: Annotated[
         int | None,
@@ -72,7 +96,7 @@ def train(
         float | None,
         setting(
             "--final-share",
-            "Of the learning rate, left at a cosine's end.",
+            "What a cosine leaves of the rate at its end.",
             "final_share",
             parser=proportion,
             metavar="SHARE",
@@ -108,7 +132,7 @@ def train(
     ] = None,
     clip: Clip = None,
     initialization: Annotated[
-        str | None, choice("--initialization", "Of the weights.", "initialization")
+        str | None, choice("--initialization", "Where the weights begin.", "initialization")
     ] = None,
     learn_initial_state: Annotated[
         bool | None,
@@ -142,7 +166,10 @@ def train(
         setting("--test-file", "Another text for the test.", "test_file", metavar="CORPUS"),
     ] = None,
     validate_every: Annotated[
-        int | None, setting("--validate-every", "Iterations.", "validate_every", parser=COUNT)
+        int | None,
+        setting(
+            "--validate-every", "Iterations between validations.", "validate_every", parser=COUNT
+        ),
     ] = None,
     patience: Annotated[
         int | None,
@@ -164,7 +191,8 @@ def train(
         ),
     ] = None,
     sample_every: Annotated[
-        int | None, setting("--sample-every", "Iterations.", "sample_every", parser=COUNT)
+        int | None,
+        setting("--sample-every", "Iterations between samples.", "sample_every", parser=COUNT),
     ] = None,
     sample_temperature: Annotated[
         float | None,
@@ -177,10 +205,17 @@ def train(
         ),
     ] = None,
     checkpoint_every: Annotated[
-        int | None, setting("--checkpoint-every", "Iterations.", "checkpoint_every", parser=COUNT)
+        int | None,
+        setting(
+            "--checkpoint-every",
+            "Iterations between checkpoints.",
+            "checkpoint_every",
+            parser=COUNT,
+        ),
     ] = None,
     log_every: Annotated[
-        int | None, setting("--log-every", "Iterations.", "log_every", parser=COUNT)
+        int | None,
+        setting("--log-every", "Iterations between lines of log.jsonl.", "log_every", parser=COUNT),
     ] = None,
     diagnostics: Annotated[
         bool | None,
