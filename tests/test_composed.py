@@ -128,7 +128,7 @@ def weights(V: int, H: int, seed: int, scale: float) -> Parameters:
     shapes = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
     # Numbers that both formats hold, so that all engines begin with the same.
     return Parameters(
-        *(np.float64(np.float32(scale * rng.standard_normal(shape))) for shape in shapes)
+        *((scale * rng.standard_normal(shape)).astype(np.float32).astype(np.float64) for shape in shapes)
     )
 
 
@@ -145,8 +145,8 @@ def weights(V: int, H: int, seed: int, scale: float) -> Parameters:
 def test_engines_differentiate_a_window_alike(V, H, T, lanes, seed, clip, scale) -> None:
     parameters, rng = weights(V, H, seed, scale), np.random.default_rng(seed)
     characters = rng.integers(0, V, (T + 1, lanes))
-    state = np.float64(np.float32(np.tanh(rng.standard_normal((H, lanes)))))
-    found = {}
+    state = (np.tanh(rng.standard_normal((H, lanes)))).astype(np.float32).astype(np.float64)
+    found, loss = {}, math.nan
     for engine, dtype in itertools.product(ENGINES, DTYPES):
         if (engine, dtype) == ("numpy", "float32"):
             continue

@@ -10,7 +10,7 @@ from . import fuzz
 
 def test_damaged_files_are_refused_or_pass_the_checks(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BPTT_CACHE", str(tmp_path / "cache"))
-    tallies = fuzz.fuzz(fuzz.loaders(tmp_path), 1100, random.randrange(2**32), None)
+    tallies = fuzz.fuzz(fuzz.loaders(tmp_path), 1100, 1, None)
     assert not [failure for tally in tallies.values() for failure in tally.failures]
     assert all(tally.files == 100 and tally.refused > 0 for tally in tallies.values())
 
