@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign kills fuzz planted bench clean
+.PHONY: demo test lint format campaign kills fuzz planted false-alarms bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -36,6 +36,9 @@ fuzz: .venv/.dev
 
 planted: .venv/.dev
 	$(BIN)/python -m tests.planted
+
+false-alarms: .venv/.dev
+	$(BIN)/python -m tests.false_alarms
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks --profile regular --out out/bench

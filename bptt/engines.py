@@ -10,6 +10,7 @@ from reference import Hyperparameters, Step, Vocabulary
 
 from .config import Config
 from .errors import InputError
+from .group import ALONE, Group
 from .initialization import initialize
 from .progress import Progress
 from .settings import Settings
@@ -47,8 +48,19 @@ class Composed(Training, Protocol):
     progress: Progress
 
 
-def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
+@runtime_checkable
+class InProcesses(Training, Protocol):
+    """A Training that several processes take together."""
+
+    def share_state(self) -> None: ...
+
+
+def start(
+    config: Config, text: np.ndarray, vocabulary: Vocabulary, group: Group = ALONE
+) -> Training:
     """Begin a run at its first iteration: the engine's own loop where it is the notebook's.
+
+    Several processes share one that is put together from parts; only the fast engine can.
 
     Raises InputError where a library is missing, ValueError as the engine's Training does.
     """
@@ -59,6 +71,8 @@ def start(config: Config, text: np.ndarray, vocabulary: Vocabulary) -> Training:
         seed=config.seed,
     )
     try:
+        if group.size > 1:
+            return _shared(config, text, vocabulary, parameters, group)
         if is_notebooks(config):
             return _own_loop(config, text, vocabulary, parameters)
         return _composed(config, text, vocabulary, parameters)
@@ -132,6 +146,36 @@ def _composed(
         vocabulary=vocabulary,
         hyperparameters=config.hyperparameters,
         differentiator=differentiator,
+    )
+
+
+def _shared(
+    config: Config,
+    text: np.ndarray,
+    vocabulary: Vocabulary,
+    parameters: reference.Parameters,
+    group: Group,
+) -> Training:
+    import torch
+
+    from . import shared_gradients
+    from .shared_training import SharedTraining
+
+    differentiator = shared_gradients.share(
+        parameters,
+        group,
+        seq_length=config.seq_length,
+        lanes=config.lanes,
+        dtype=getattr(torch, config.dtype),
+        running_clip=config.running_clip is not None,
+    )
+    return SharedTraining(
+        text,
+        config,
+        vocabulary=vocabulary,
+        hyperparameters=config.hyperparameters,
+        differentiator=differentiator,
+        group=group,
     )
 
 

@@ -67,7 +67,7 @@ class InNumPy(_Kept):
 
     def __init__(self, parameters: reference.Parameters) -> None:
         self._parameters = parameters.copy()
-        self.parameters = _named(map(torch.from_numpy, self._parameters))
+        self.parameters = named(map(torch.from_numpy, self._parameters))
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         inputs, targets, state = window[0], window[1], window[2].numpy()
@@ -78,7 +78,7 @@ class InNumPy(_Kept):
         gradients = self._parameters.zeros_like()
         nothing = [np.zeros_like(self._parameters.bh)] * len(traces)
         signals = reference.backward_windows(self._parameters, gradients, traces, nothing, clip)
-        self.gradients = _named(map(torch.from_numpy, gradients))
+        self.gradients = named(map(torch.from_numpy, gradients))
         self._final_state = torch.from_numpy(np.hstack([trace.final_state for trace in traces]))
         self._initial_signal = torch.from_numpy(np.hstack(signals))
         return float(sum(trace.loss for trace in traces))
@@ -89,7 +89,7 @@ class InTorch(_Kept):
 
     def __init__(self, parameters: torch_impl.Parameters) -> None:
         self._parameters = parameters.copy()
-        self.parameters = _named(self._parameters)
+        self.parameters = named(self._parameters)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         inputs, targets = map(torch.from_numpy, window[:2])
@@ -102,7 +102,7 @@ class InTorch(_Kept):
         gradients = self._parameters.zeros_like()
         nothing = [torch.zeros_like(self._parameters.bh)] * len(traces)
         signals = torch_impl.backward_windows(self._parameters, gradients, traces, nothing, clip)
-        self.gradients = _named(gradients)
+        self.gradients = named(gradients)
         self._final_state = torch.hstack([trace.final_state for trace in traces])
         self._initial_signal = torch.hstack(list(signals))
         return float(sum(float(trace.loss) for trace in traces))
@@ -125,8 +125,8 @@ class Compiled(Differentiator):
             lanes=lanes,
             dtype=dtype,
         )
-        self.parameters = _named(self._network.weights)
-        self.gradients = _named(self._network.gradients)
+        self.parameters = named(self._network.weights)
+        self.gradients = named(self._network.gradients)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         return self._network.differentiate(*window, math.inf if clip is None else clip)
@@ -140,5 +140,5 @@ class Compiled(Differentiator):
         return self._network.initial_signal
 
 
-def _named(values: Iterable[Tensor]) -> dict[str, Tensor]:
+def named(values: Iterable[Tensor]) -> dict[str, Tensor]:
     return dict(zip(PARAMETER_NAMES, values, strict=True))

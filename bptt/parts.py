@@ -12,11 +12,10 @@ from jaxtyping import UInt
 from reference import Vocabulary
 
 from .config import Config, CorpusRecord, Part, Parts
-from .encoded import Encoded, open_corpus, translated
+from .encoded import STEP, Encoded, open_corpus, translated
+from .encoded_cache import release
 from .errors import InputError
 from .settings import Settings, shares
-
-STRETCH = 2**24  # indices that are looked at at once
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
     """
     used = np.zeros(len(text.vocabulary), bool)
     for stretch in _stretches(text.indices[part.start : part.start + part.length]):
-        used[np.unique(stretch)] = True
+        used |= np.bincount(stretch, minlength=len(used)) > 0
     symbols = [text.vocabulary.symbols[index] for index in np.flatnonzero(used)]
     for symbol in symbols:
         if 0xD800 <= ord(symbol) < 0xE000:
@@ -128,5 +127,6 @@ def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
 
 
 def _stretches(indices: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(indices), STRETCH):
-        yield indices[start : start + STRETCH]
+    for start in range(0, len(indices), STEP):
+        yield indices[start : start + STEP]
+        release(indices)

@@ -3,10 +3,12 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import ValidationError
 
@@ -49,6 +51,11 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def job(self) -> Path:
+        """Names the torchrun that made the run, if one did."""
+        return self.path / ".job"
+
+    @property
     def diagnostics(self) -> Path:
         return self.path / "diagnostics.jsonl"
 
@@ -84,21 +91,23 @@ class RunFolder:
         path = self.checkpoint if last or not self.best.exists() else self.best
         return load_model(path, self.read_config())
 
+    def was_made_by(self, job: str | None) -> bool:
+        return job is not None and self.job.exists() and self.job.read_text() == job
+
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, patience: float = 0.0) -> Iterator[None]:
         """Keep other processes out while this one trains here. A dead process holds nothing.
 
-        Raises InputError where another one is training already.
+        Raises InputError where another one is still training after so many seconds.
         """
         with explained("write", self.lock):
             file = self.lock.open("w")
+        end = time.monotonic() + patience
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"another process is training in {self.path}") from error
-            except OSError as error:  # a file system that knows no locks
-                raise InputError(f"can't lock {self.lock}: {error.strerror}") from error
+            while not _locked(file):
+                if time.monotonic() >= end:
+                    raise InputError(f"another process is training in {self.path}")
+                time.sleep(0.1)
             yield
 
     def draw(self, config: Config) -> None:
@@ -122,7 +131,17 @@ class RunFolder:
                 durable.write(self.flow_plot, picture)
 
 
-def create(path: Path, config: Config, training: Training) -> RunFolder:
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system that knows no locks
+        raise InputError(f"can't lock {file.name}: {error.strerror}") from error
+    return True
+
+
+def create(path: Path, config: Config, training: Training, job: str | None = None) -> RunFolder:
     """Make the folder of a run that is about to start, whole or not at all.
 
     Raises InputError when it exists already or can't be written.
@@ -138,6 +157,8 @@ def create(path: Path, config: Config, training: Training) -> RunFolder:
         checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
         with explained("make the run folder", path):
             folder.log.touch()
+            if job is not None:
+                folder.job.write_text(job)
             aside.rename(path)
             durable.flush_folder(path.parent)
     except BaseException:

@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import ValidationError
 from rich.console import Console
 
-from . import checkpoint, corpora, display, engines, parts, results, run_folder
+from . import checkpoint, corpora, display, engines, group, parts, results, run_folder
 from .config import Config, CorpusRecord, Versions
 from .encoded import open_corpus
 from .engines import Training
 from .errors import InputError
+from .group import ALONE, Command, Group
 from .parts import Texts
 from .progress import Progress
 from .run_folder import RunFolder
@@ -22,6 +23,7 @@ from .session import Session
 from .settings import Settings, explain
 
 CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run goes on
+DYING = 30.0  # seconds that a killed process may still hold its run folder
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,32 @@ class Run:
     progress: Progress
 
 
-def begin(source: str | None, given: dict[str, Any], out: Path | None) -> RunFolder:
-    """Make a new run and carry it out.
+def begin(
+    source: str | None, given: dict[str, Any], out: Path | None, together: Group = ALONE
+) -> RunFolder:
+    """Make a new run and carry it out; where torchrun starts this anew, go on with it instead.
 
     Raises InputError before anything is on disk, or leaves nothing there; leaves with 130 or 143
     when a signal stopped the run.
     """
-    run = make(source, given, out)
+    if out is None and group.job() is not None:
+        raise InputError("under torchrun, name the run folder: --out RUN; a restart goes on there")
+    if out is not None and group.is_restart() and RunFolder(out).was_made_by(group.job()):
+        return go_on(out, source, {}, together)
+    run = make(source, given, out, together)
     with run.folder.held():
         carry_out(run)
     return run.folder
 
 
-def make(source: str | None, given: dict[str, Any], out: Path | None) -> Run:
+def make(
+    source: str | None, given: dict[str, Any], out: Path | None, together: Group = ALONE
+) -> Run:
     """Make the folder of a run that stands at its beginning. Raises InputError as begin does."""
     if out is not None:
         run_folder.refuse_existing(out)
     settings = checked(given)
+    group.refuse(settings, together)
     text = open_corpus(source or corpora.DEFAULT, settings.encoding, settings.units)
     divided = parts.divide(text, settings)
     chosen: dict[str, Any] = settings.model_dump() | parts.sources(divided)
@@ -63,8 +74,9 @@ def make(source: str | None, given: dict[str, Any], out: Path | None) -> Run:
         versions=Versions.current(),
     )
     texts = parts.texts(config, text)
-    training = start(config, texts)
-    folder = run_folder.create(out or run_folder.next_free(text.name), config, training)
+    training = start(config, texts, together)
+    path = out or run_folder.next_free(text.name)
+    folder = run_folder.create(path, config, training, group.job())
     return Run(folder, config, texts, training, Progress())
 
 
@@ -76,23 +88,28 @@ def checked(given: dict[str, Any]) -> Settings:
         raise InputError(explain(error)) from error
 
 
-def go_on(path: Path, source: str | None, given: dict[str, Any]) -> RunFolder:
+def go_on(
+    path: Path, source: str | None, given: dict[str, Any], together: Group = ALONE
+) -> RunFolder:
     """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
     folder = RunFolder(path)
     folder.read_config()  # before anything is written into what may be no run folder
-    with folder.held():
-        carry_out(take_up(folder, source, given))
+    with folder.held(DYING if group.is_restart() else 0.0):
+        carry_out(take_up(folder, source, given, together))
     return folder
 
 
-def take_up(folder: RunFolder, source: str | None, given: dict[str, Any]) -> Run:
+def take_up(
+    folder: RunFolder, source: str | None, given: dict[str, Any], together: Group = ALONE
+) -> Run:
     """Read a run as it stands. Raises InputError for a change that can't be made to it."""
     before = folder.read_config()
     config = _changed(before, folder, given)
+    group.refuse(config, together)
     text = open_corpus(source or config.corpus.source, config.corpus.encoding, config.corpus.units)
     config.corpus.check(text)
     texts = parts.texts(config, text)
-    training = start(config, texts)
+    training = start(config, texts, together)
     progress = checkpoint.restore(folder.checkpoint, config, training)
     if config.iterations < training.iteration:
         raise InputError(
@@ -131,11 +148,22 @@ def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config
         raise InputError(explain(error)) from error
 
 
-def start(config: Config, texts: Texts) -> Training:
-    """Begin a training. Raises InputError where the text is too short for it."""
+def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
+    """Begin a training, in every process of a group.
+
+    Raises InputError where the text is too short for it, or another process can't.
+    """
+    training = make_training(config, texts, together)
+    together.tell_text(Command.BEGIN, config.model_dump_json())
+    together.agree(None)
+    return training
+
+
+def make_training(config: Config, texts: Texts, together: Group) -> Training:
+    """Make this process's part. Raises InputError where the text is too short for it."""
     refuse_too_large(config, len(texts.vocabulary))
     try:
-        return engines.start(config, texts.train, texts.vocabulary)
+        return engines.start(config, texts.train, texts.vocabulary, together)
     except ValueError as error:
         raise InputError(f"{config.corpus.name}: {error}") from error
 
@@ -167,6 +195,8 @@ def carry_out(run: Run) -> None:
         + (f" Going on from iteration {training.iteration}." if training.iteration else ""),
         markup=False,
     )
+    if isinstance(training, engines.InProcesses):
+        training.share_state()
     session = Session(folder, config, training, run.progress, run.texts.validation)
     stopped = session.run(display.choose(console, config, training.iteration))
     if stopped is not None:

@@ -15,6 +15,7 @@ from . import checkpoint, diagnostics, log
 from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
+from .encoded_cache import release
 from .engines import Composed, ManyAtOnce, Training, next_window
 from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
@@ -151,6 +152,7 @@ class Session:
             self._saved = training.iteration
             self._save_best()
             self._flow.look(training)
+            release(training.text)
         return over
 
     def _take(self) -> list[Step]:

@@ -38,7 +38,7 @@ class Parameters:
                 )
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (getattr(self, field.name) for field in fields(self))
+        return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
 
     def copy(self) -> "Parameters":
         return Parameters(*(value.copy() for value in self))

@@ -160,7 +160,7 @@ class Training:
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
 
-    def _read(self, start: int, end: int) -> Int[np.ndarray, " M"]:
+    def _read(self, start: int, end: int) -> Int[np.ndarray, " S"]:
         return self.text[start:end].astype(np.int64, casting="same_kind")
 
     def _is_due(self) -> bool:

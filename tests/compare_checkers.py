@@ -1,9 +1,10 @@
-"""Which checker finds which bug: ours, torch.autograd.gradcheck and jax's check_grads.
+"""Which checker finds which bug: ours, PyTorch's gradcheck, JAX's and HIPS autograd's check_grads.
 
-`python -m tests.compare_checkers` plants bugs in a torch RNN's hand-written gradient and lets each
-checker look, all at their defaults. gradcheck and check_grads look at one input that somebody has
-to choose; they get T=4, H=3 drawn from a seed, where most of these bugs show. JAX is no
-requirement: without it, its column says so.
+`python -m tests.compare_checkers` plants bugs in an RNN's hand-written gradient and lets each
+checker look, all at their defaults. The others look at one input that somebody has to choose; they
+get T=4, H=3 drawn from a seed, where most of these bugs show. JAX and HIPS autograd are no
+requirement: without them, their columns say so. Then smaller and smaller errors, from several
+seeds, show how far down ours finds them.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from bptt.verify import GradientProblem, verify
+from bptt.verify import GradientProblem, Settings, verify
 
+SMALL = (1e-9, 1e-10, 1e-11, 1e-12, 1e-13)
+SEEDS = range(4)
 NAMES: tuple[str, ...] = ("W", "U", "b")
 Edit = Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]
 
@@ -99,7 +102,7 @@ def gradient_of(p: dict[str, Any], x: Any, start: Any, xp: Any) -> dict[str, Any
     return d
 
 
-def by_us(edit: Edit) -> bool:
+def by_us(edit: Edit, settings: Settings | None = None) -> bool:
     def problem(T: int, H: int, rng: np.random.Generator) -> GradientProblem:
         x, start, parameters = inputs(T, H, rng)
         return GradientProblem(
@@ -108,7 +111,7 @@ def by_us(edit: Edit) -> bool:
             lambda p: edit(gradient_of(p, x, start, np), p, T),
         )
 
-    return verify(problem).verdict == "wrong"
+    return verify(problem, settings).verdict == "wrong"
 
 
 def by_gradcheck(edit: Edit) -> bool:
@@ -164,32 +167,70 @@ def by_check_grads(edit: Edit) -> bool | None:
     return False
 
 
+def by_hips_check_grads(edit: Edit) -> bool | None:
+    """Return None where HIPS autograd isn't installed."""
+    try:
+        import autograd.numpy as xp  # pyright: ignore[reportMissingImports]
+        from autograd.extend import defvjp, primitive  # pyright: ignore[reportMissingImports]
+        from autograd.test_util import check_grads  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError:
+        return None
+    x, start, parameters = inputs(4, 3, np.random.default_rng(0))
+
+    @primitive
+    def layer(*values: Any) -> Any:
+        return loss_of(dict(zip(NAMES, values, strict=True)), x, start, np.tanh)
+
+    def slope_in(name: str) -> Callable[..., Any]:
+        def vjp(result: Any, *values: Any) -> Callable[[Any], Any]:
+            def given(p: dict[str, Any]) -> Any:
+                return edit(gradient_of(p, x, start, xp), p, len(x))[name]
+
+            return lambda slope: slope * given(dict(zip(NAMES, values, strict=True)))
+
+        return vjp
+
+    defvjp(layer, *map(slope_in, NAMES))
+    try:
+        check_grads(layer, (0, 1, 2), modes=["rev"], order=1)(  # pyright: ignore[reportOptionalCall]
+            *(parameters[name] for name in NAMES)
+        )
+    except AssertionError:
+        return True
+    return False
+
+
 CHECKERS: dict[str, Callable[[Edit], bool | None]] = {
     "bptt verify": by_us,
     "gradcheck": by_gradcheck,
-    "check_grads": by_check_grads,
+    "JAX check_grads": by_check_grads,
+    "HIPS check_grads": by_hips_check_grads,
 }
 
 
 def main() -> None:
-    """Print the table of bugs by checker, and how many each found."""
+    """Print the table of bugs by checker, how many each found, and how small an error we find."""
     table = Table(box=None, pad_edge=False)
     for column in ("bug", *CHECKERS):
         table.add_column(column)
     found = dict.fromkeys(CHECKERS, 0)
-    words = {True: "found", False: "-", None: "no JAX here"}
+    words = {True: "found", False: "-", None: "not installed"}
     for bug, edit in BUGS.items():
         said = {name: checker(edit) for name, checker in CHECKERS.items()}
         table.add_row(bug, *(words[answer] for answer in said.values()))
         for name, answer in said.items():
-            found[name] += answer is True
+            if bug != "no bug":
+                found[name] += answer is True
     console = Console(highlight=False)
     console.print(table)
     planted = len(BUGS) - 1
-    if by_check_grads(BUGS["no bug"]) is None:
-        del found["check_grads"]
-        console.print("JAX is missing, so check_grads was not run: pip install jax")
     console.print(", ".join(f"{name}: {count} of {planted}" for name, count in found.items()))
+    console.print("\nbptt verify, a factor of 1+e in one parameter:")
+    for size in SMALL:
+        answers = [
+            by_us(scaled(name, 1 + size), Settings(seed=seed)) for name in NAMES for seed in SEEDS
+        ]
+        console.print(f"e={size:g}: {sum(answers)} of {len(answers)} found")
 
 
 if __name__ == "__main__":

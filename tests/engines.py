@@ -1,9 +1,11 @@
 """The hand-written gradients under test, all asked in the same way."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import torch
 
 import reference
@@ -28,6 +30,7 @@ class Engine:
     name: str
     precision: Precision
     compute: Callable[[Case, float | None, np.ndarray], Answer]
+    compute_lanes: Callable[[Sequence[Case], float | None], Gradients]
     has_slopes: bool = True
 
     def prepare(self, case: Case) -> Case:
@@ -43,6 +46,11 @@ def in_numpy(case: Case, clip: float | None, cotangent: np.ndarray) -> Answer:
     return gradients, slope
 
 
+def lanes_in_numpy(lanes: Sequence[Case], clip: float | None) -> Gradients:
+    traces = [case.forward() for case in lanes]
+    return reference.backward_lanes(lanes[0].parameters, traces, clip)
+
+
 def in_torch(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray], Answer]:
     def compute(case: Case, clip: float | None, cotangent: np.ndarray) -> Answer:
         parameters = convert.from_reference(case.parameters, dtype=dtype)
@@ -52,6 +60,23 @@ def in_torch(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray], A
         gradients = parameters.zeros_like()
         slope = torch_impl.backward_window(parameters, gradients, trace, signal, clip)
         return convert.to_reference(gradients), convert.to_array(slope)
+
+    return compute
+
+
+def lanes_in_torch(dtype: torch.dtype) -> Callable[[Sequence[Case], float | None], Gradients]:
+    def compute(lanes: Sequence[Case], clip: float | None) -> Gradients:
+        parameters = convert.from_reference(lanes[0].parameters, dtype=dtype)
+        traces = [
+            torch_impl.forward(
+                parameters,
+                torch.from_numpy(case.inputs),
+                torch.from_numpy(case.targets),
+                torch.tensor(case.state, dtype=dtype),
+            )
+            for case in lanes
+        ]
+        return convert.to_reference(torch_impl.backward_lanes(parameters, traces, clip))
 
     return compute
 
@@ -67,13 +92,43 @@ def in_kernels(dtype: torch.dtype) -> Callable[[Case, float | None, np.ndarray],
     return compute
 
 
+def lanes_in_kernels(dtype: torch.dtype) -> Callable[[Sequence[Case], float | None], Gradients]:
+    def compute(lanes: Sequence[Case], clip: float | None) -> Gradients:
+        parameters = convert.from_reference(lanes[0].parameters, dtype=dtype)
+        inputs = np.stack([case.inputs for case in lanes], axis=1)
+        targets = np.stack([case.targets for case in lanes], axis=1)
+        state = torch.tensor(np.hstack([case.state for case in lanes]), dtype=dtype)
+        window = fast.differentiate_window(parameters, inputs, targets, state, clip)
+        return convert.to_reference(torch_impl.Parameters(*window.gradients))
+
+    return compute
+
+
 ENGINES = [
-    Engine("numpy", FLOAT64, in_numpy),
-    Engine("torch-float64", FLOAT64, in_torch(torch.float64)),
-    Engine("torch-float32", FLOAT32, in_torch(torch.float32)),
-    Engine("fast-float64", FLOAT64, in_kernels(torch.float64), has_slopes=False),
-    Engine("fast-float32", FLOAT32, in_kernels(torch.float32), has_slopes=False),
+    Engine("numpy", FLOAT64, in_numpy, lanes_in_numpy),
+    Engine("torch-float64", FLOAT64, in_torch(torch.float64), lanes_in_torch(torch.float64)),
+    Engine("torch-float32", FLOAT32, in_torch(torch.float32), lanes_in_torch(torch.float32)),
+    Engine(
+        "fast-float64",
+        FLOAT64,
+        in_kernels(torch.float64),
+        lanes_in_kernels(torch.float64),
+        has_slopes=False,
+    ),
+    Engine(
+        "fast-float32",
+        FLOAT32,
+        in_kernels(torch.float32),
+        lanes_in_kernels(torch.float32),
+        has_slopes=False,
+    ),
 ]
+
+
+CHOSEN = os.environ.get("BPTT_TEST_ENGINE")
+every_engine = pytest.mark.parametrize(
+    "engine", [engine for engine in ENGINES if CHOSEN in (None, engine.name)], ids=str
+)
 
 
 def tensors(case: Case) -> tuple[torch_impl.Parameters, torch.Tensor, torch.Tensor, torch.Tensor]:

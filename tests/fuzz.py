@@ -142,7 +142,10 @@ def loaders(folder: Path) -> list[Loader]:
         assert len(found.indices) > 0
         assert found.indices.max() < len(found.vocabulary)
         if units == "bytes":
-            assert "".join(found.vocabulary.decode(found.indices.astype(int))).encode("latin-1") == content
+            assert (
+                "".join(found.vocabulary.decode(found.indices.astype(int))).encode("latin-1")
+                == content
+            )
 
     return [
         Loader("checkpoint", _of_checkpoint(run.checkpoint.read_bytes()), load_checkpoint),

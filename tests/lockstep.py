@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference import Parameters, backward_step, forward
+from reference import Parameters, backward_lanes, forward
 
 
 def differentiate_lanes(
@@ -13,21 +13,11 @@ def differentiate_lanes(
     clip: float | None,
 ) -> tuple[float, Parameters]:
     """Sum each step's contributions over the lanes, then clip: (T, B) indices, (H, B) state."""
-    T, B = inputs.shape
     traces = [
         forward(parameters, inputs[:, b], targets[:, b], initial_state[:, b : b + 1])
-        for b in range(B)
+        for b in range(inputs.shape[1])
     ]
-    gradients = parameters.zeros_like()
-    signals = [np.zeros_like(parameters.bh)] * B
-    for t in reversed(range(T)):
-        signals = [
-            backward_step(parameters, gradients, trace, t, signal, None)
-            for trace, signal in zip(traces, signals, strict=True)
-        ]
-        if clip is not None:
-            for gradient in gradients:
-                np.clip(gradient, -clip, clip, out=gradient)
+    gradients = backward_lanes(parameters, traces, clip)
     return float(sum(trace.loss for trace in traces)), gradients
 
 

@@ -25,6 +25,7 @@ FILES = {
     "torch-float64": "torch_impl/rnn.py",
     "torch-float32": "torch_impl/rnn.py",
 }
+TESTS = ("tests/test_gradients.py", "tests/test_lanes.py")
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
 SPELLING = {
     "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
@@ -59,9 +60,40 @@ def twin_edits(engine: str) -> list[tuple[str, str, str]]:
         return spelling["outer"].format(left, right)
 
     clip, infinity = spelling["clip"], spelling["infinity"]
-    clipped = "for gradient in (dWhx_x, dWha, dWya, dbh, dby):"
+    clipped = "for gradient in (*dWhx_xs, dWha, dWya, dbh, dby):"
     clipping = f"{clip}(gradient, -clip, clip, out=gradient)"
-    step = "da_next = backward_step(parameters, gradients, trace, t, da_next, clip)"
+    acts = "if clip is not None:\n            clip_sums"
+    loop = "reversed(range(len(traces[0].inputs)))"
+    step = "backward_step(parameters, gradients, trace, t, da_next)\n"
+    lane = "for trace, da_next in zip(traces, signals, strict=True)"
+    symbols = "[int(trace.inputs[t]) for trace in traces]"
+    clipping_sums = f"if clip is not None:\n            clip_sums(gradients, {symbols}, clip)\n"
+    whole_step = (
+        f"signals = [\n            {step}            {lane}\n        ]\n        {clipping_sums}"
+    )
+    step_alone = (
+        "own = gradients.zeros_like()\n        "
+        + whole_step.replace("parameters, gradients", "parameters, own")
+        .replace("clip_sums(gradients", "clip_sums(own")
+        .replace(symbols, "range(len(parameters.by))")
+        + "        for total, value in zip(gradients, own):\n            total += value\n"
+    )
+    lane_by_lane = (
+        "signals = list(signals)\n        for b, trace in enumerate(traces):\n"
+        "            signals[b] = backward_step(parameters, gradients, trace, t, signals[b])\n"
+        "            if clip is not None:\n"
+        "                clip_sums(gradients, [int(trace.inputs[t])], clip)\n"
+    )
+    windows = "backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)"
+    window_by_window = (
+        "for trace in traces:\n"
+        "        backward_windows(parameters, gradients, [trace], [nothing], clip)"
+    )
+    apart = (
+        "for trace in traces:\n        own = parameters.zeros_like()\n"
+        "        backward_windows(parameters, own, [trace], [nothing], clip)\n"
+        "        for total, value in zip(gradients, own):\n            total += value"
+    )
     return [
         ("the input's entry lowered, not the target's", "dz[y] -= 1.0", "dz[x] -= 1.0"),
         ("one-hot target added", "dz[y] -= 1.0", "dz[y] += 1.0"),
@@ -85,7 +117,7 @@ def twin_edits(engine: str) -> list[tuple[str, str, str]]:
         ("slope of the state before", "1.0 - a**2", "1.0 - state**2"),
         ("slope of tanh forgotten", "(1.0 - a**2) * da", "1.0 * da"),
         ("slope of tanh × 1.001", "(1.0 - a**2)", "1.001 * (1.0 - a**2)"),
-        ("Whx: the target's column", "dWhx[:, x : x + 1]", "dWhx[:, y : y + 1]"),
+        ("Whx: the target's column", "dWhx_x = dWhx[:, x : x + 1]", "dWhx_x = dWhx[:, y : y + 1]"),
         ("Whx: = for +=", "dWhx_x += dh", "dWhx_x[:] = dh"),
         ("Whx: before the slope", "dWhx_x += dh", "dWhx_x += da"),
         ("Whx: factor 1.001", "dWhx_x += dh", "dWhx_x += 1.001 * dh"),
@@ -97,25 +129,33 @@ def twin_edits(engine: str) -> list[tuple[str, str, str]]:
         ("bh forgotten", "    dbh += dh", "    pass"),
         ("bh: = for +=", "dbh += dh", "dbh[:] = dh"),
         ("initial state ignored", "trace.states[t], trace.states[t + 1]", "trace.states[t] * (t > 0), trace.states[t + 1]"),
-        ("clip once, at the end", "if clip is not None:\n        for", "if clip is not None and t == 0:\n        for"),
-        ("clip at every step but the last", "if clip is not None:\n        for", "if clip is not None and t > 0:\n        for"),
-        ("clip forgotten for Whx", clipped, clipped.replace("dWhx_x, ", "")),
+        ("clip once, at the end", acts, acts.replace(":", " and t == 0:", 1)),
+        ("clip at every step but the last", acts, acts.replace(":", " and t > 0:", 1)),
+        ("clip forgotten for Whx", clipped, clipped.replace("*dWhx_xs, ", "")),
         ("clip forgotten for Wha", clipped, clipped.replace("dWha, ", "")),
         ("clip forgotten for Wya", clipped, clipped.replace("dWya, ", "")),
         ("clip forgotten for bh", clipped, clipped.replace("dbh, ", "")),
         ("clip forgotten for by", clipped, clipped.replace(", dby", "")),
         ("clip from below only", clipping, clipping.replace("clip, out", f"{infinity}, out")),
         ("clip at twice the bound", clipping, clipping.replace("-clip, clip", "-2 * clip, 2 * clip")),
-        ("clip of the recurrent signal", "return Wha.T @ dh", f"return Wha.T @ dh if clip is None else {clip}(Wha.T @ dh, -clip, clip)"),
-        ("clip of the step, not of the sum", "    dh = (1.0 - a**2) * da", f"    dh = (1.0 - a**2) * da\n    dh = dh if clip is None else {clip}(dh, -clip, clip)"),
+        ("clip of the recurrent signal", step, step.replace("da_next)", f"da_next if clip is None else {clip}(da_next, -clip, clip))")),
+        ("clip of the step, not of the sum", whole_step, step_alone),
         ("recurrent transpose dropped", "return Wha.T @ dh", "return Wha @ dh"),
         ("recurrent signal before the slope", "return Wha.T @ dh", "return Wha.T @ da"),
         ("recurrent signal × 1.001", "return Wha.T @ dh", "return 1.001 * (Wha.T @ dh)"),
         ("recurrent signal cut", "return Wha.T @ dh", "return 0.0 * dh"),
-        ("last step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(len(trace.inputs) - 1))"),
-        ("first step's contribution lost", "reversed(range(len(trace.inputs)))", "reversed(range(1, len(trace.inputs)))"),
-        ("steps from first to last", "reversed(range(len(trace.inputs)))", "range(len(trace.inputs))"),
-        ("final state's cotangent ignored", step, f"{step.replace('da_next, clip', 'da_next * (t < len(trace.inputs) - 1), clip')}"),
+        ("last step's contribution lost", loop, loop.replace("inputs)", "inputs) - 1")),
+        ("first step's contribution lost", loop, loop.replace("range(", "range(1, ")),
+        ("steps from first to last", loop, "range(len(traces[0].inputs))"),
+        ("final state's cotangent ignored", step, step.replace("da_next)", "da_next * (t < len(trace.inputs) - 1))")),
+        ("lanes: clip after each lane", whole_step, lane_by_lane),
+        ("lanes: each clipped alone", windows, apart),
+        ("lanes: one after another", windows, window_by_window),
+        ("lanes: last one left out", step, step.replace("\n", " if trace is not traces[-1] or len(traces) == 1 else da_next\n")),
+        ("lanes: signals swapped", lane, lane.replace("signals", "signals[::-1]")),
+        ("lanes: the first one's signal for all", step, step.replace("da_next", "signals[0]")),
+        ("lanes: Whx clipped for the first one's symbol only", symbols, f"{symbols}[:1]"),
+        ("lanes: mean for sum", "    return gradients\n", "    return Gradients(*(value / len(traces) for value in gradients))\n"),
     ]  # fmt: skip
 
 
@@ -156,10 +196,16 @@ def kernel_edits() -> list[Edit]:
         Edit("Whx: = for +=", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dh, n, i))", clip),
         Edit("Whx: one step off", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dWxh, inputs[n], i) + load(dh, max(n - 1, 0), i))", clip),
         Edit("Whx: clip forgotten", "bounded(load(dWxh, inputs[n], i), clip)", "load(dWxh, inputs[n], i)", clip),
+        Edit("lanes: the first one's signal for all", "da = da + load(work.carried, b, i)", "da = da + load(work.carried, 0, i)", backward),
+        Edit("lanes: fold of the first one only", "for n in range(t * B, (t + 1) * B):\n                step", "for n in range(t * B, t * B + 1):\n                step", clip),
+        Edit("lanes: fold clipped after each", "step = fma(splat(out, signal[n, column]), load(factors, n, j), step)", "step = bounded(fma(splat(out, signal[n, column]), load(factors, n, j), step), clip)", clip),
+        Edit("lanes: bh clipped after each", "sums = sums + load(dh, n, i)", "sums = bounded(sums + load(dh, n, i), clip)", clip),
+        Edit("lanes: by clipped after each", "lone += dz[v, n]", "lone = max(min(lone + dz[v, n], clip), -clip)", clip),
+        Edit("lanes: Whx clipped after each", "load(dWxh, inputs[n], i) + load(dh, n, i))", "bounded(load(dWxh, inputs[n], i) + load(dh, n, i), clip))", clip),
     ]  # fmt: skip
 
 
-def plant(engine: str, edit: Edit | None, tests: str = "tests/test_gradients.py") -> str | None:
+def plant(engine: str, edit: Edit | None) -> str | None:
     """Run the property tests on a copy with the edit; return the first that fails, if one does.
 
     Raises ValueError when what should be replaced doesn't stand in the source exactly once.
@@ -170,16 +216,26 @@ def plant(engine: str, edit: Edit | None, tests: str = "tests/test_gradients.py"
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)
         if edit is not None:
-            file = copy / FILES[engine]
+            file = copy / edit.file
             source = file.read_text()
-            backward = source.index("def backward_step(")
-            if source.count(edit.old, backward) != 1:
-                raise ValueError(
-                    f"{edit.old!r} stands {source.count(edit.old)} times in {file.name}"
-                )
-            file.write_text(source[:backward] + source[backward:].replace(edit.old, edit.new))
+            begin = source.index(edit.behind)
+            count = source.count(edit.old, begin)
+            if count != 1:
+                raise ValueError(f"{edit.old!r} stands {count} times in {file.name}")
+            file.write_text(source[:begin] + source[begin:].replace(edit.old, edit.new))
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-k",
+                engine,
+                *TESTS,
+            ],
             cwd=copy,
             env=os.environ | {"BPTT_TEST_ENGINE": engine, "HYPOTHESIS_PROFILE": "planted"},
             capture_output=True,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bptt.verify import Report, verify
@@ -215,7 +216,7 @@ def main() -> None:
             pattern = result.patterns.get(bug.wrong.split()[0], "").partition(":")[0]
             table.add_row(
                 bug.cell,
-                " ".join(bug.new.split()),
+                escape(" ".join(bug.new.split())),
                 "yes" if result.found else "NO",
                 "right" if result.parameter_right else f"NO: {' '.join(sorted(result.named))}",
                 str(bug.T) if result.lag_right else f"NO, not {bug.T}",

@@ -4,7 +4,7 @@ A case is drawn as sizes, a seed and a few choices, so that it shrinks to someth
 its arrays are full of different numbers.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -109,3 +109,24 @@ def cases(max_size: int = 6, max_scale: float = 30.0) -> st.SearchStrategy[Case]
         input_pattern=st.sampled_from(["random", "one symbol", "all different"]),
         state_pattern=st.sampled_from(["zero", "random", "saturated"]),
     )
+
+
+def lanes(
+    max_lanes: int = 4, max_size: int = 6, max_scale: float = 30.0
+) -> st.SearchStrategy[list[Case]]:
+    """Draw a network and windows of one length for it, each with symbols and a state of its own."""
+    patterns = st.tuples(
+        st.sampled_from(["random", "one symbol", "all different"]),
+        st.sampled_from(["zero", "random", "saturated"]),
+    )
+    others = st.lists(patterns, max_size=max_lanes - 1)
+    return st.builds(_side_by_side, cases(max_size, max_scale), others)
+
+
+def _side_by_side(first: Case, others: list[tuple[str, str]]) -> list[Case]:
+    made = [first]
+    for lane, (input_pattern, state_pattern) in enumerate(others, start=1):
+        seed = first.seed + lane
+        own = replace(first, seed=seed, input_pattern=input_pattern, state_pattern=state_pattern)
+        made.append(own.with_numbers(first.parameters, own.inputs, own.targets, own.state))
+    return made

@@ -128,7 +128,10 @@ def weights(V: int, H: int, seed: int, scale: float) -> Parameters:
     shapes = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
     # Numbers that both formats hold, so that all engines begin with the same.
     return Parameters(
-        *((scale * rng.standard_normal(shape)).astype(np.float32).astype(np.float64) for shape in shapes)
+        *(
+            (scale * rng.standard_normal(shape)).astype(np.float32).astype(np.float64)
+            for shape in shapes
+        )
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reference import Parameters, backward, forward
 from torch_impl.fast import differentiate_window
-from torch_impl.fast.iterations import differentiate
+from torch_impl.fast.gradients import find_signals, sum_up
 from torch_impl.fast.layout import Storage, workspace
 from torch_impl.fast.running_clip import limit
 
@@ -75,7 +75,8 @@ def test_reach_bounds_every_running_sum_and_is_not_far_above(dtype: torch.dtype)
     work.targets.reshape(T, rows)[:, :B] = rng.integers(V, size=(T, B))
     number = work.dh.dtype.type
     inf = number(np.inf)
-    differentiate(weights.arrays(), gradients.arrays(), work, T, B, H, V, inf, inf)
+    find_signals(weights.arrays(), work, T, B, H, V)
+    sum_up(gradients.arrays(), work, T, (0, H), (0, V), inf, inf)
 
     dh = work.dh[: T * rows, :H].reshape(T, rows, H)[:, :B].astype(np.float64)
     dz = work.dz[:V, : T * rows].reshape(V, T, rows)[:, :, :B].astype(np.float64)

@@ -124,7 +124,7 @@ def test_text_changed_behind_the_engine_is_caught_by_the_kernel() -> None:
     training.text[20] = len(VOCABULARY)
     steps = training.advance(10)
     assert len(steps) == 2  # the third window reads 14..21
-    with pytest.raises(ValueError, match=r"the text must lie in 0\.\."):
+    with pytest.raises(ValueError, match=r"text must lie in .* at position 20$"):
         training.step()
 
 
@@ -150,7 +150,7 @@ def test_bad_options_are_named(options: dict, error: type[Exception], words: str
         (np.array([0, 1, 999] * 9), ValueError, "text must lie in .* got 999 at position 2"),
         (np.array([0.5] * 9), TypeError, "text must be whole numbers, got float64"),
         (np.array([0] * 7), ValueError, "at least 8 characters"),
-        (np.zeros((8, 8), int), ValueError, "at least 8 characters"),
+        (np.zeros((8, 8), int), ValueError, r"one dimension, got shape \(8, 8\)"),
     ],
 )
 def test_bad_texts_are_named(text: np.ndarray, error: type[Exception], words: str) -> None:

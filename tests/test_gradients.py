@@ -3,10 +3,7 @@
 Every test here runs on every engine: the reference, and the twin in both dtypes.
 """
 
-import os
-
 import numpy as np
-import pytest
 import torch
 from hypothesis import assume, given
 
@@ -15,13 +12,8 @@ from bptt.verify.tolerances import FLOAT32, FLOAT64, error_bounds, largest_share
 from reference import Gradients, Parameters, forward
 from torch_impl import convert
 
-from .engines import ENGINES, Engine, arrays, tensors
+from .engines import Engine, arrays, every_engine, tensors
 from .strategies import Case, cases
-
-CHOSEN = os.environ.get("BPTT_TEST_ENGINE")
-every_engine = pytest.mark.parametrize(
-    "engine", [engine for engine in ENGINES if CHOSEN in (None, engine.name)], ids=str
-)
 
 
 def assert_within_bounds(

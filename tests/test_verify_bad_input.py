@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bptt.cli import main
 from bptt.errors import InputError
 from bptt.verify import Settings, verify
 from bptt.verify.command import size_range
@@ -104,6 +105,54 @@ def test_file_that_cannot_be_imported(content: str | None, said: list[str], tmp_
     for words in said:
         assert words in done.stderr
     assert "bptt/verify" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("crashes", "gradient raised ValueError"),
+        ("misses_a_name", "gradient misses w"),
+        ("has_an_extra_name", "gradient has the unknown v"),
+        ("has_a_wrong_shape", "expected w of shape (1,), got (1, 1)"),
+        ("loss_is_a_vector", "loss must be a scalar"),
+        ("integers", "parameter w must be float64 or float32"),
+        ("no_rng", "takes no rng"),
+        ("hangs", "gradient took longer than 0.2 s"),
+    ],
+)
+def test_command_says_what_it_could_not_run_with_status_2(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["bptt", "verify", f"{FILE}:{name}", "--cases", "8", "--time-limit", "0.2"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    written = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said in written.err
+    assert written.out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("loss_is_nan", 2, "the loss is nan"),
+        ("gives_nan", 1, "not finite"),
+        ("crashes_at_2", 2, "crashed in"),
+    ],
+)
+def test_command_reports_what_it_could_not_check(
+    name: str,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bptt", "verify", f"{FILE}:{name}", "--cases", "12"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    assert said in capsys.readouterr().out
 
 
 def test_page_that_cannot_be_written(tmp_path: Path) -> None:

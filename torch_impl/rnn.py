@@ -42,7 +42,7 @@ class Parameters:
             check_kind(field.name, value, self.Whx)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (getattr(self, field.name) for field in fields(self))
+        return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
 
     def copy(self) -> "Parameters":
         return Parameters(*(value.detach().clone() for value in self))

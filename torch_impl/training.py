@@ -115,7 +115,7 @@ class Training:
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
 
-    def _read(self, start: int, end: int) -> Int[Tensor, " M"]:
+    def _read(self, start: int, end: int) -> Int[Tensor, " S"]:
         indices = self.text[start:end].astype(np.int64, casting="same_kind")
         return torch.from_numpy(indices).to(self.parameters.bh.device)
 

@@ -35,12 +35,20 @@ def search(
     hidden_size: Annotated[int, typer.Option("--hidden", min=1, metavar="N")] = 256,
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="N")] = 24,
     characters: Annotated[int, typer.Option("--characters", min=10_000, metavar="N")] = 2_000_000,
+    space: Annotated[
+        str, typer.Option("--space", metavar="|".join(trials_of.SPACES), help="To draw from.")
+    ] = "wide",
     jobs: Jobs = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the draws.")] = 1,
 ) -> None:
     """Draw protocols and train each on as many characters; the best by validation comes first."""
     found = []
-    for trial in trials_of.search(corpus, hidden_size, trials, characters, out, jobs, seed):
+    if space not in trials_of.SPACES:
+        raise InputError(f"no space is called {space}; there are {', '.join(trials_of.SPACES)}")
+    drawn_from = trials_of.SPACES[space]
+    for trial in trials_of.search(
+        drawn_from, corpus, hidden_size, trials, characters, out, jobs, seed
+    ):
         found.append(trial)
         print(_told(trial), flush=True)
     found.sort(key=lambda trial: trial.validation or float("inf"))

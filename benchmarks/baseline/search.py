@@ -14,10 +14,41 @@ import numpy as np
 
 from .runs import Finished, Planned, carry_out
 
-# Of a batch of so many characters: T times B. The norm of a summed gradient grows with it.
-CLIPS_PER_CHARACTER = (None, 0.05, 0.2, 1.0)
 FIXED = {"engine": "fast", "dtype": "float32", "schedule": "cosine", "split": "90/5/5"}
 VALIDATIONS = 4
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is drawn from; rates are drawn evenly in their logarithms.
+
+    `clips` are norms for each of the T times B characters that a gradient is summed over.
+    """
+
+    windows: tuple[int, ...]
+    lanes: tuple[int, ...]
+    rates: dict[str, tuple[float, float]]
+    clips: tuple[float | None, ...]
+    initializations: tuple[str, ...]
+
+
+SPACES = {
+    "wide": Space(
+        windows=(32, 64, 128),
+        lanes=(16, 32, 64),
+        rates={"adam": (5e-4, 8e-3), "rmsprop": (2e-4, 4e-3), "adagrad": (0.01, 0.1)},
+        clips=(None, 0.05, 0.2, 1.0),
+        initializations=("orthogonal", "glorot", "identity", "notebook"),
+    ),
+    # Around what the wide one found: few lanes, that is many updates, and random rotations.
+    "near": Space(
+        windows=(32, 64),
+        lanes=(4, 8, 16),
+        rates={"adam": (1e-3, 8e-3), "rmsprop": (1e-3, 8e-3)},
+        clips=(0.05, 0.2, 1.0),
+        initializations=("orthogonal", "identity"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -29,15 +60,13 @@ class Trial:
     seconds: float | None
 
 
-def draw(rng: np.random.Generator, characters: int) -> dict[str, Any]:
+def draw(space: Space, rng: np.random.Generator, characters: int) -> dict[str, Any]:
     """Draw the settings of a trial that learns from so many characters."""
-    T, B = int(rng.choice([32, 64, 128])), int(rng.choice([16, 32, 64]))
-    optimizer = str(rng.choice(["adam", "rmsprop", "adagrad"]))
-    lowest, highest = {"adam": (5e-4, 8e-3), "rmsprop": (2e-4, 4e-3), "adagrad": (0.01, 0.1)}[
-        optimizer
-    ]
+    T, B = int(rng.choice(space.windows)), int(rng.choice(space.lanes))
+    optimizer = str(rng.choice(list(space.rates)))
+    lowest, highest = space.rates[optimizer]
     rate = float(f"{np.exp(rng.uniform(np.log(lowest), np.log(highest))):.2g}")
-    clip = CLIPS_PER_CHARACTER[rng.integers(len(CLIPS_PER_CHARACTER))]
+    clip = space.clips[rng.integers(len(space.clips))]
     iterations = round(characters / (T * B))
     clipping: dict[str, Any] = {"clip_kind": "none"}
     if clip is not None:
@@ -50,21 +79,28 @@ def draw(rng: np.random.Generator, characters: int) -> dict[str, Any]:
         "optimizer": optimizer,
         "learning_rate": rate,
         "warmup": max(1, iterations // 20),
-        "initialization": str(rng.choice(["orthogonal", "glorot", "identity", "notebook"])),
+        "initialization": str(rng.choice(space.initializations)),
         "validate_every": max(1, iterations // VALIDATIONS),
         **clipping,
     }
 
 
 def search(
-    corpus: str, hidden_size: int, trials: int, characters: int, out: Path, jobs: int, seed: int
+    space: Space,
+    corpus: str,
+    hidden_size: int,
+    trials: int,
+    characters: int,
+    out: Path,
+    jobs: int,
+    seed: int,
 ) -> Iterator[Trial]:
     """Carry out the trials, in their order; those already in `out` are not run again."""
     rng = np.random.default_rng(seed)
     planned, settings_of = [], {}
     out.mkdir(parents=True, exist_ok=True)
     for number in range(1, trials + 1):
-        settings = draw(rng, characters) | {"hidden_size": hidden_size}
+        settings = draw(space, rng, characters) | {"hidden_size": hidden_size}
         path = out / f"trial-{number}.toml"
         path.write_text(to_toml(settings))
         folder = out / f"trial-{number}"

@@ -13,10 +13,13 @@ from ..settings import DEFAULTS, RATES, Settings
 NO_CLIP = math.inf
 
 
-def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
+Text = str | int | float  # typer asks a parser for the default's value too, as it stands
+
+
+def whole(lowest: int, highest: int | None = None) -> Callable[[Text], int]:
     """Make a parser of whole numbers in a range."""
 
-    def parse(text: str) -> int:
+    def parse(text: Text) -> int:
         try:
             value = int(text)
         except ValueError:
@@ -40,39 +43,39 @@ def one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
-def number(text: str) -> float:
+def number(text: Text) -> float:
     try:
         return float(text)
     except ValueError:
         return math.nan
 
 
-def positive(text: str) -> float:
+def positive(text: Text) -> float:
     value = number(text)
     if not 0.0 < value < math.inf:
         raise typer.BadParameter(f"expected a positive finite number, got {text}")
     return value
 
 
-def zero_or_positive(text: str) -> float:
+def zero_or_positive(text: Text) -> float:
     return 0.0 if number(text) == 0.0 else positive(text)
 
 
-def share(text: str) -> float:
+def share(text: Text) -> float:
     value = positive(text)
     if value > 1.0:
         raise typer.BadParameter(f"expected a share above 0 and at most 1, got {text}")
     return value
 
 
-def proportion(text: str) -> float:
+def proportion(text: Text) -> float:
     value = number(text)
     if not 0.0 <= value <= 1.0:
         raise typer.BadParameter(f"expected a share from 0 to 1, got {text}")
     return value
 
 
-def positive_or_none(text: str) -> float:
+def positive_or_none(text: Text) -> float:
     return NO_CLIP if text == "none" else positive(text)
 
 

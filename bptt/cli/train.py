@@ -1,12 +1,13 @@
 """bptt train: begin a run, or go on with one."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from .. import running
 from ..errors import InputError
+from ..group import Group, joined
 from ..settings import over, read_file
 from .grouped import Grouped
 from .options import (
@@ -260,6 +261,8 @@ def train(
     """Train a network on a text.
 
     Ctrl-C saves and stops; --resume then goes on as if nothing had happened, bit for bit.
+
+    torchrun --nproc-per-node N -m bptt train … splits the lanes of --engine fast over N processes.
     """
     options = {**locals()}
     for key in ("corpus", "settings_file", "out", "resume"):
@@ -267,12 +270,29 @@ def train(
     given = {key: value for key, value in options.items() if value is not None}
     if given.get("clip") == NO_CLIP:
         given["clip"] = None
+    with joined() as group:
+        if group.leads:
+            _lead(corpus, given, settings_file, out, resume, group)
+        else:
+            from ..following import follow  # only here: it imports torch, which takes long
+
+            follow(group)
+
+
+def _lead(
+    corpus: str | None,
+    given: dict[str, Any],
+    settings_file: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    group: Group,
+) -> None:
     if resume is None:
         from_file = {} if settings_file is None else read_file(settings_file)
         source = from_file.pop("corpus", None)
-        running.begin(corpus or source, over(from_file, given), out)
+        running.begin(corpus or source, over(from_file, given), out, group)
     elif settings_file is None and out is None:
-        running.go_on(resume, corpus, given)
+        running.go_on(resume, corpus, given, group)
     else:
         name = "--out" if settings_file is None else "--config"
         raise InputError(f"a resumed run keeps its folder and its settings, got {name}")

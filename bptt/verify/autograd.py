@@ -1,7 +1,7 @@
 """What PyTorch's autograd says of the same window.
 
-V symbols, H hidden units, T characters in a window. Everything is computed in the dtype of the
-parameters. The formulas are written once more, from the logits up, so that nothing of the
+V symbols, H hidden units, T characters in a window, B lanes. Everything is computed in the dtype of
+the parameters. The formulas are written once more, from the logits up, so that nothing of the
 hand-written passes is used.
 """
 
@@ -94,6 +94,23 @@ def clipped_gradient(
 ) -> Gradients:
     """Return what the running clip makes of autograd's shares: the reference where it acts."""
     return fold(contributions(parameters, inputs, targets, initial_state), clip)
+
+
+def clipped_lanes_gradient(
+    parameters: Parameters,
+    windows: Sequence[tuple[Tensor, Tensor, Tensor]],
+    clip: float | None,
+) -> Gradients:
+    """Return the same for windows side by side: a step's shares are summed over the lanes first.
+
+    `windows` has inputs, targets and initial state of each lane.
+    """
+    lanes = [contributions(parameters, *window) for window in windows]
+    return fold([_summed(shares) for shares in zip(*lanes, strict=True)], clip)
+
+
+def _summed(shares: Sequence[Gradients]) -> Gradients:
+    return Gradients(*(torch.stack(values).sum(0) for values in zip(*shares, strict=True)))
 
 
 def module_gradient(

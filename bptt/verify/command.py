@@ -60,10 +60,14 @@ def verify(
         raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
 
     settings = Settings(cases, seed, time_limit, dict(map(size_range, sizes or [])))
-    from .own import own_engines  # only here: it imports torch, which takes seconds
-
-    makers = own_engines() if target is None else [load(target, time_limit)]
     console = Console(highlight=False)
+    if target is None:
+        from .own import compile_kernels, own_engines  # only here: it imports torch, seconds
+
+        compile_kernels()
+        makers = own_engines()
+    else:
+        makers = [load(target, time_limit)]
     reports = []
     for maker in makers:
         reports.append(_verified(maker, settings, console))

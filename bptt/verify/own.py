@@ -6,7 +6,8 @@ step's true share. It is set low enough to act in most of the drawn cases.
 V symbols, H hidden units, T characters in a window.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 import reference
 import torch_impl
+from bptt.errors import InputError
 
 from . import autograd, complex_step
 from .checker.loading import Maker, load
@@ -27,13 +29,30 @@ CLIP = 0.5
 def own_engines() -> list[Maker]:
     """List every engine, with and without the clip, in each precision."""
     return [
-        _called("the reference", _reference(None)),
-        _called(f"the reference, clip {CLIP}", _reference(CLIP)),
-        _called("the torch twin", _twin(None, torch.float64)),
-        _called(f"the torch twin, clip {CLIP}", _twin(CLIP, torch.float64)),
-        _called("the torch twin in float32", _twin(None, torch.float32)),
-        _called(f"the torch twin in float32, clip {CLIP}", _twin(CLIP, torch.float32)),
+        _called(f"{name}{', clip ' * bool(clip)}{clip or ''}", make(clip))
+        for name, make in (
+            ("the reference", _reference),
+            ("the torch twin", partial(_over_tensors, _in_torch, torch.float64)),
+            ("the torch twin in float32", partial(_over_tensors, _in_torch, torch.float32)),
+            ("the fast engine", partial(_over_tensors, _in_kernels, torch.float64)),
+            ("the fast engine in float32", partial(_over_tensors, _in_kernels, torch.float32)),
+        )
+        for clip in (None, CLIP)
     ]
+
+
+def compile_kernels() -> None:
+    """Let the fast engine compile what it will need, which would overrun a call's time limit.
+
+    Raises InputError where numba is missing.
+    """
+    state, window = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
+    for dtype in (torch.float64, torch.float32):
+        given = torch_impl.Parameters(*(torch.zeros(1, 1, dtype=dtype) for _ in NAMES))
+        try:
+            _in_kernels(given, window, window, state.to(dtype), CLIP)
+        except ImportError as error:
+            raise InputError(str(error)) from error
 
 
 def _called(name: str, problem: Callable[..., GradientProblem]) -> Maker:
@@ -77,7 +96,23 @@ def _reference(clip: float | None) -> Callable[..., GradientProblem]:
     return problem
 
 
-def _twin(clip: float | None, dtype: torch.dtype) -> Callable[..., GradientProblem]:
+def _in_torch(
+    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
+) -> torch_impl.Gradients:
+    return torch_impl.backward(given, torch_impl.forward(given, inputs, targets, state), clip)
+
+
+def _in_kernels(
+    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
+) -> Iterable[Tensor]:
+    from torch_impl import fast  # only here: numba takes a second to import
+
+    return fast.differentiate_window(given, inputs, targets, state, clip).gradients
+
+
+def _over_tensors(
+    differentiate: Callable[..., Iterable[Tensor]], dtype: torch.dtype, clip: float | None
+) -> Callable[..., GradientProblem]:
     def problem(T: int, H: int, V: int, rng: np.random.Generator) -> GradientProblem:
         drawn, window = _drawn(T, H, V, rng)
         parameters = {name: torch.tensor(value, dtype=dtype) for name, value in drawn.items()}
@@ -90,8 +125,8 @@ def _twin(clip: float | None, dtype: torch.dtype) -> Callable[..., GradientProbl
 
         def gradient(values: dict[str, Tensor]) -> dict[str, Tensor]:
             given = torch_impl.Parameters(*(values[name] for name in NAMES))
-            trace = torch_impl.forward(given, inputs, targets, state.to(given.by))
-            return dict(zip(NAMES, torch_impl.backward(given, trace, clip), strict=True))
+            computed = differentiate(given, inputs, targets, state.to(given.by), clip)
+            return dict(zip(NAMES, computed, strict=True))
 
         def fold(shares: list[dict[str, Tensor]]) -> dict[str, Tensor]:
             made = [torch_impl.Gradients(*(share[name] for name in NAMES)) for share in shares]

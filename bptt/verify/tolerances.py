@@ -4,11 +4,12 @@ A running error analysis (docs/tolerances.md has the derivation): beside each nu
 and the backward pass goes a bound on how far any computation of it in floating point can be from
 the exact one. The clip never widens a bound, since it never moves two numbers apart.
 
-V symbols, H hidden units, T characters in a window.
+V symbols, H hidden units, T characters in a window, B lanes.
 
 Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, chapter 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,18 +67,51 @@ def error_bounds(
     if final_cotangent is None:
         final_cotangent = np.zeros_like(parameters.bh)
     with np.errstate(over="ignore"):
-        state_errors, output_errors = _forward_errors(
-            parameters, trace, precision, int(rounded_first)
-        )
-        return _backward_errors(
-            parameters,
-            trace,
-            state_errors,
-            output_errors,
-            precision,
-            final_cotangent,
-            int(rounded_first),
-        )
+        window = _window_errors(parameters, trace, precision, final_cotangent, int(rounded_first))
+        return Bounds(_of_sums([window], len(inputs), precision), window.initial_state * SLACK)
+
+
+def lanes_error_bounds(
+    parameters: Parameters,
+    windows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    precision: Precision,
+    *,
+    rounded_first: bool = False,
+) -> Gradients:
+    """Bound |computed − exact| for the gradient of B windows side by side, as error_bounds does.
+
+    `windows` has inputs, targets and initial state of each lane. The bound holds for any order of
+    the additions over lanes and steps, and with the running clip after each step's.
+    """
+    traces = [forward(parameters, *window) for window in windows]
+    nothing = np.zeros_like(parameters.bh)
+    with np.errstate(over="ignore"):
+        lanes = [
+            _window_errors(parameters, trace, precision, nothing, int(rounded_first))
+            for trace in traces
+        ]
+        return _of_sums(lanes, sum(len(trace.inputs) for trace in traces), precision)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Of one window: Σ over its steps of the contributions' errors, and of how large they may be.
+
+    `initial_state` is the error of the slope in it.
+    """
+
+    contributions: Gradients
+    sizes: Gradients
+    initial_state: np.ndarray
+
+
+def _of_sums(windows: Sequence[_Errors], terms: int, precision: Precision) -> Gradients:
+    """Bound the errors of the contributions' sums, which have so many terms."""
+    gradients = windows[0].sizes.zeros_like()
+    for window in windows:
+        for total, error, size in zip(gradients, window.contributions, window.sizes, strict=True):
+            total += (error + precision.gamma(terms) * size) * SLACK
+    return gradients
 
 
 def _forward_errors(
@@ -143,15 +177,14 @@ def _output_errors(
     return np.minimum(in_p, 1.0) + smallest + unit * np.abs(dz)
 
 
-def _backward_errors(
+def _window_errors(
     parameters: Parameters,
     trace: Trace,
-    state_errors: list[np.ndarray],
-    output_errors: list[np.ndarray],
     precision: Precision,
     final_cotangent: np.ndarray,
     more: int,
-) -> Bounds:
+) -> _Errors:
+    state_errors, output_errors = _forward_errors(parameters, trace, precision, more)
     Wha, Wya = np.abs(parameters.Wha), np.abs(parameters.Wya)
     (H, _), V, T = parameters.Wha.shape, len(parameters.by), len(trace.inputs)
     unit, smallest = precision.unit, precision.smallest
@@ -194,10 +227,7 @@ def _backward_errors(
             + precision.gamma(H + more) * (Wha.T @ (np.abs(dh) + 2 * in_dh))
             + H * smallest
         )
-    for error, size in zip(errors, sizes, strict=True):
-        error += precision.gamma(T) * size
-        error *= SLACK
-    return Bounds(errors, in_signal * SLACK)
+    return _Errors(errors, sizes, in_signal)
 
 
 def _add(

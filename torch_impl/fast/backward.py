@@ -20,9 +20,24 @@ def run_backward(weights, work, T, H, V, clip, safe):
 
     Expects what run_forward leaves. `safe` is running_clip.limit of the clip.
     """
-    B = work.carried.shape[0]
+    run_signals(weights, work, T, H, V)
+    return begin_sums(work, T, clip, safe)
+
+
+@part
+def run_signals(weights, work, T, H, V):
+    """Fill dh: nothing that is summed over steps or lanes yet."""
     multiply(work.from_logits, loose(work.dz.T), weights.Wya, V)
     propagate(weights, work, T, H)
+
+
+@part
+def begin_sums(work, T, clip, safe):
+    """Fill the reaches and the gradients of the biases and of Whx; return the symbols used.
+
+    Expects states, inputs, dz and dh of all lanes, wherever they were computed.
+    """
+    B = work.carried.shape[0]
     measure_reach(work, B)
     gradients = work.gradients
     fold_hidden_bias(gradients.bh, work.dh, T, B, clip)

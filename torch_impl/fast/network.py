@@ -8,9 +8,11 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from .iterations import differentiate
-from .layout import Storage, workspace
+from .gradients import find_signals, sum_up
+from .layout import Storage, Workspace, workspace
 from .running_clip import limit
+
+Rows = tuple[int, int]  # the first and the end
 
 
 class Network:
@@ -30,12 +32,22 @@ class Network:
         dtype: torch.dtype,
     ) -> None:
         """Copy the parameters. Raises as Storage.fill does."""
-        self.weights = Storage.zeros(hidden_size, vocab_size, dtype)
-        self.weights.fill(parameters, "parameters")
-        self.gradients = Storage.zeros(hidden_size, vocab_size, dtype)
+        weights = Storage.zeros(hidden_size, vocab_size, dtype)
+        weights.fill(parameters, "parameters")
+        self._begin(weights, seq_length, lanes)
+
+    def _begin(self, weights: Storage, seq_length: int, lanes: int) -> None:
+        self.weights = weights
+        self.gradients = Storage.zeros(weights.H, weights.V, weights.dtype)
         self.seq_length, self.lanes = seq_length, lanes
-        self._work = workspace(hidden_size, vocab_size, seq_length, lanes, dtype)
-        self._arrays = (self.weights.arrays(), self.gradients.arrays())
+        self.work: Workspace = workspace(weights.H, weights.V, seq_length, lanes, weights.dtype)
+        self._arrays = (weights.arrays(), self.gradients.arrays())
+
+    def with_lanes(self, lanes: int) -> "Network":
+        """Return one on the very same weights, with room and gradients of its own."""
+        other = object.__new__(Network)
+        other._begin(self.weights, self.seq_length, lanes)
+        return other
 
     def differentiate(
         self,
@@ -49,25 +61,51 @@ class Network:
         `inputs` and `targets` are (T, B) and must lie in 0..V-1, `state` is (H, B); `clip` is the
         running clip's bound, infinite for none.
         """
+        loss = self.find_signals(inputs, targets, state)
+        self.sum_up(clip, (0, self.weights.H), (0, self.weights.V))
+        return loss
+
+    def find_signals(
+        self, inputs: np.ndarray, targets: np.ndarray, state: torch.Tensor | np.ndarray
+    ) -> float:
+        """Fill `work` with the states, dz and dh of a window; return its loss in nats."""
         H, V, T, B = self.weights.H, self.weights.V, self.seq_length, self.lanes
-        work = self._work
-        work.states[:B, :H] = np.asarray(state).T
-        work.inputs.reshape(T, -1)[:, :B] = inputs
-        work.targets.reshape(T, -1)[:, :B] = targets
-        number = work.dh.dtype.type
-        safe = limit(clip, T * B, work.dh.dtype)
-        return differentiate(*self._arrays, work, T, B, H, V, number(clip), number(safe))
+        self.read(inputs, state)
+        self.work.targets.reshape(T, -1)[:, :B] = targets
+        return find_signals(self._arrays[0], self.work, T, B, H, V)
+
+    def read(self, inputs: np.ndarray, state: torch.Tensor | np.ndarray) -> None:
+        """Put into `work` what the sums need of the window itself."""
+        self.work.states[: self.lanes, : self.weights.H] = np.asarray(state).T
+        self.work.inputs.reshape(self.seq_length, -1)[:, : self.lanes] = inputs
+
+    def sum_up(self, clip: float, of_Wha: Rows, of_Wya: Rows) -> None:
+        """Fill `gradients` from `work`; of those of Wha and Wya only the given rows.
+
+        Rows begin at a multiple of products.ROWS, and those up to the next one are filled too.
+        """
+        number = self.work.dh.dtype.type
+        safe = limit(clip, self.seq_length * self.lanes, self.work.dh.dtype)
+        sum_up(
+            self._arrays[1],
+            self.work,
+            self.seq_length,
+            of_Wha,
+            of_Wya,
+            number(clip),
+            number(safe),
+        )
 
     @property
     def final_state(self) -> torch.Tensor:
         """What the last window ended with, (H, B): a copy."""
-        first = self.seq_length * len(self._work.carried)
-        return self._states(self._work.states[first:])
+        first = self.seq_length * len(self.work.carried)
+        return self._states(self.work.states[first:])
 
     @property
     def initial_signal(self) -> torch.Tensor:
         """What the last window's loss says of the states it began with, (H, B): a copy."""
-        dh = self._states(self._work.dh)
+        dh = self._states(self.work.dh)
         return self.weights.Wha.T @ dh
 
     def _states(self, rows: np.ndarray) -> torch.Tensor:

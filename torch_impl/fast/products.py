@@ -10,7 +10,7 @@ from llvmlite import binding
 
 from .compiled import inlined, part
 from .tiles import multiply_rows, multiply_tile
-from .vectors import lanes_of, load, store
+from .vectors import lanes_of, load, splat, store
 
 ROWS = 4
 # A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
@@ -99,3 +99,10 @@ def copy_rows(out, first, rows):
     for row in range(rows.shape[0]):
         for j in range(0, rows.shape[1], lanes_of(rows)):
             store(out, first + row, j, load(rows, row, j))
+
+
+@part
+def zero_rows(matrix, count):
+    for row in range(count):
+        for j in range(0, matrix.shape[1], lanes_of(matrix)):
+            store(matrix, row, j, splat(matrix, 0.0))

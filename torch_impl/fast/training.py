@@ -14,7 +14,8 @@ from .iterations import NOT_FINITE, OUTSIDE, train
 from .layout import Storage, padded, padded_lanes, workspace
 from .running_clip import limit
 from .sampling import write
-from .window import checked_clip, checked_indices, common_dtype
+from .text import as_bytes, kept, misfit
+from .window import checked_clip, common_dtype
 
 LONGEST_CALL = 500  # iterations; a kernel doesn't hear Ctrl-C
 
@@ -27,7 +28,8 @@ class Training:
     engine's own storage: they show what training did last, and assigning to them copies.
 
     With B lanes the text is cut into B sections of equal length (what doesn't divide is dropped)
-    and each lane reads its own; losses are summed over the lanes.
+    and each lane reads its own, from the same position in it; `hidden_state` has a column a lane.
+    Losses are summed over the lanes, and lane 0 writes the samples.
     """
 
     def __init__(
@@ -44,6 +46,10 @@ class Training:
     ) -> None:
         """Start from a copy of `parameters` where given, else from the seed's.
 
+        A contiguous text of an unsigned type up to uint32, or of int64, is kept as it is. A
+        memory-mapped one isn't looked through: an index outside the vocabulary is then found when
+        a window has it, and the iteration raises ValueError.
+
         Raises ValueError for sections shorter than one window and its last target, an index
         outside the vocabulary, lanes below 1, a negative clip or parameters of another shape;
         TypeError for a text that is no whole numbers or a dtype other than float32 and float64.
@@ -52,11 +58,13 @@ class Training:
         common_dtype([torch.empty(0, dtype=dtype)])
         if lanes < 1:
             raise ValueError(f"lanes must be at least 1, got {lanes}")
-        self.text = checked_indices(text, "text", V)
-        if self.text.ndim != 1 or len(self.text) // lanes < T + 1:
+        self.text = kept(text, V)
+        if self.text.ndim != 1:
+            raise ValueError(f"the text must have one dimension, got shape {self.text.shape}")
+        if len(self.text) // lanes < T + 1:
             raise ValueError(
                 f"the text must have at least {T + 1} characters for each of {lanes} lanes "
-                f"(a window of {T} and its last target), got {self.text.shape}"
+                f"(a window of {T} and its last target), got {len(self.text)}"
             )
         self.hyperparameters = hyperparameters
         self.vocabulary = vocabulary
@@ -160,7 +168,8 @@ class Training:
         done, reason, self.position, self.smooth_loss = train(
             *self._arrays,
             self._work,
-            self.text,
+            as_bytes(self.text),
+            self.text.itemsize,
             self.position,
             float(self.smooth_loss),
             T,
@@ -179,8 +188,18 @@ class Training:
                 f"{self.iteration + done + 1}"
             )
         elif reason == OUTSIDE:
-            error = ValueError(f"the text must lie in 0..{V - 1} (vocabulary of {V})")
+            error = self._misfit()
         return list(zip(*out[:, :done].tolist(), strict=True)), error
+
+    def _misfit(self) -> ValueError:
+        """Return which index of the next windows is outside the vocabulary."""
+        T, section = self.hyperparameters.seq_length, len(self.text) // self.lanes
+        begin = self.position if self.position + T + 1 <= section else 0
+        found = (
+            misfit(self.text[start : start + T + 1], self._weights.V, start)
+            for start in range(begin, self.lanes * section, section)
+        )
+        return next(filter(None, found), ValueError("the text changed while it was read"))
 
     def _iterations_to_next_sample(self) -> int:
         every = self.hyperparameters.sample_every

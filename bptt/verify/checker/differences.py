@@ -11,10 +11,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .calls import CaseError
 from .subject import Arrays, Loss
 
 START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14
+WIDEST_SPACING = 1e-2
+STAIR_AT_MOST = 64.0
+FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # where a function has its usual size again
 
 
 def line(loss: Loss, direction: Arrays, dtype: str | None = None) -> Callable[[float], float]:
@@ -41,15 +45,74 @@ def signs(loss: Loss, name: str, rng: np.random.Generator) -> Arrays:
     return {name: rng.choice([-1.0, 1.0], loss.point[name].shape)}
 
 
-def noise_of(along: Callable[[float], float], unit: float) -> float:
+def astray(loss: Loss, rng: np.random.Generator) -> Arrays:
+    """Draw a direction in all parameters, of magnitudes that don't cancel."""
+    return {
+        name: part * rng.uniform(0.5, 1.0, part.shape)
+        for key in loss.point
+        for name, part in signs(loss, key, rng).items()
+    }
+
+
+def noise_of(along: Callable[[float], float], unit: float, elsewhere: float) -> float:
     """Estimate how far the loss is from a smooth function of the position, as a standard deviation.
 
-    Fourth differences over tiny steps kill whatever is smooth; what they leave is noise.
+    Fourth differences over tiny steps kill whatever is smooth; what they leave is noise. Where the
+    loss doesn't move at all, it may be on one stair of many (log(1 + x) has them, for a tiny x):
+    then a stair's height is noise, and if no other stair is near, the rounding of its usual size,
+    which it has at some distance or `elsewhere`.
+    """
+    heights, stair = map(float, jags(along, unit))
+    noise = max(heights, 2.0 * unit * abs(along(0.0)))
+    if heights > 0.0:
+        return noise
+    usual = unit * max(elsewhere, *(size(lambda x=x: along(x)) for x in FAR))
+    # More than so many units were a kink, and no stair.
+    return max(noise, min(stair, STAIR_AT_MOST * usual) if stair > 0.0 else 2.0 * usual)
+
+
+def size(evaluate: Callable[[], float | np.ndarray]) -> float:
+    """Return the largest absolute value, 0 where there is no finite one or the call fails."""
+    try:
+        values = np.abs(evaluate())
+    except CaseError:
+        return 0.0
+    return float(np.max(values, initial=0.0, where=np.isfinite(values)))
+
+
+def jags(
+    along: Callable[[float], float | np.ndarray], unit: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the noise of a function of the position, entry by entry, and its stairs' height.
+
+    The latter is 0 where an entry moves within tiny steps, or within none.
     """
     spacing = 1e-9 * max(1.0, unit / 2.0**-53) ** 0.5
-    heights = np.array([along(j * spacing) for j in range(-4, 5)])
-    rest = np.diff(heights, 4) / np.sqrt(70.0)
-    return float(max(3.0 * np.sqrt(np.mean(rest**2)), 2.0 * unit * np.abs(heights).max()))
+    seen = _row(along, spacing)
+    rest = np.diff(seen, 4, axis=0) / np.sqrt(70.0)
+    noise = np.asarray(3.0 * np.sqrt(np.mean(rest**2, axis=0)))
+    jumps, least = _jumps(seen)
+    on_stairs = (jumps == 0.0).any(axis=0) & np.isfinite(least)
+    noise = np.where(on_stairs, np.fmax(noise, least), noise)
+    still = np.isinf(least)
+    stairs = np.zeros(noise.shape)
+    while still.any() and spacing < WIDEST_SPACING:
+        spacing *= 8.0
+        _, least = _jumps(_row(along, spacing))
+        moves = still & np.isfinite(least)
+        stairs = np.where(moves, least, stairs)
+        still = still & ~moves
+    return noise, stairs
+
+
+def _row(along: Callable[[float], float | np.ndarray], spacing: float) -> np.ndarray:
+    return np.array([along(j * spacing) for j in range(-4, 5)])
+
+
+def _jumps(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the jumps from each to the next, and the least that is none; infinite without."""
+    jumps = np.abs(np.diff(row, axis=0))
+    return jumps, np.asarray(np.min(jumps, axis=0, where=jumps > 0.0, initial=np.inf))
 
 
 def slope(

@@ -33,11 +33,12 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6p
 .maps { display: flex; flex-wrap: wrap; gap: 14px 22px; align-items: flex-start; }
 figure { margin: 0; } .map svg { max-width: 100%; height: auto; display: block; }
 figcaption { font-weight: 600; font-size: .9rem; }
-.chart { width: 100%; max-width: 460px; height: auto; display: block; }
+.chart { width: 100%; max-width: 460px; height: auto; display: block; margin-bottom: 12px; }
 .chart text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 @media (max-width: 600px) { .cards tr:first-child { display: none; }
   .cards tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--line); }
   .cards td { display: inline-block; border: 0; padding: 0 14px 0 0; }
+  .cards td:empty { display: none; }
   .cards td:first-child { font-weight: 600; display: block; }
   .cards td[title]::before { content: attr(title) " "; color: var(--soft); font-size: .85rem; } }
 .heat, .bad { fill: var(--heat); } .good { fill: var(--good); } .grid { stroke: var(--line); }
@@ -101,17 +102,19 @@ def _failure(report: Report) -> str:
         f"<pre>{escape(report.snippet)}</pre>",
     ]
     if report.diagnosis is not None:
-        rows = "".join(map(_row, (*report.diagnosis.suspects, *report.diagnosis.also)))
+        suspects = (*report.diagnosis.suspects, *report.diagnosis.also)
+        named = any(suspect.pattern for suspect in suspects)
+        rows = "".join(_row(suspect, named) for suspect in suspects)
         timed = report.diagnosis.first_T is not None
         parts.append(
             '<h2>What is wrong</h2><div class="wide"><table class="cards"><tr><th>worst entry</th>'
             f"<th>mine</th><th>true</th><th>relative error</th>{'<th>from T</th>' if timed else ''}"
-            f"<th>pattern</th></tr>{rows}</table></div>"
+            f"{'<th>pattern</th>' if named else ''}</tr>{rows}</table></div>"
         )
     return "\n".join(parts)
 
 
-def _row(suspect: Suspect) -> str:
+def _row(suspect: Suspect, named: bool) -> str:
     place = ", ".join(map(str, suspect.place))
     numbers = {
         "mine": f"{suspect.mine:.9g}",
@@ -125,7 +128,7 @@ def _row(suspect: Suspect) -> str:
         + "".join(
             f'<td class="number" title="{what}">{number}</td>' for what, number in numbers.items()
         )
-        + f'<td class="pattern">{escape(suspect.pattern)}</td></tr>'
+        + (f'<td class="pattern">{escape(suspect.pattern)}</td></tr>' if named else "</tr>")
     )
 
 

@@ -86,7 +86,9 @@ class Report:
         if "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
         passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
-        said += [f"Passed over in {n} cases: {reason}." for reason, n in passed_over.most_common(3)]
+        said += [
+            f"Passed over in {_cases(n)}: {reason}." for reason, n in passed_over.most_common(3)
+        ]
         for verdict, meaning in (
             (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
             (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
@@ -94,7 +96,7 @@ class Report:
         ):
             count = self.tally("verdict").get(verdict, 0)
             if count:
-                said.append(f"{count} cases {verdict}: {meaning}.")
+                said.append(f"{_cases(count)} {verdict}: {meaning}.")
         return said
 
     @property
@@ -155,6 +157,10 @@ class Report:
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'s'[: count != 1]}"
 
 
 def _number(value: float) -> float | str:

@@ -1,0 +1,37 @@
+"""The kernels of one window's gradients: first each lane's signals, then the sums over all lanes.
+
+Lanes meet only in the sums, so the signals may be computed in several processes.
+"""
+
+from .backward import begin_sums, output_rows, recurrent_rows, run_signals
+from .compiled import kernel
+from .forward import run_forward
+from .products import ROWS, copy_rows, zero_rows
+
+
+@kernel
+def find_signals(weights, work, T, lanes, H, V):
+    """Fill states, dz and dh from the window in `work`; return its loss in nats."""
+    loss = run_forward(weights, work, T, lanes, H, V)
+    run_signals(weights, work, T, H, V)
+    return loss
+
+
+@kernel
+def sum_up(gradients, work, T, of_Wha, of_Wya, clip, safe):
+    """Write the gradients of the biases and of Whx, and those rows of dWha and dWya.
+
+    `of_Wha` and `of_Wya` are their first row, a multiple of ROWS, and their end.
+    """
+    used = begin_sums(work, T, clip, safe)
+    copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
+    for u in range(used):
+        zero_rows(work.gradients.Wxh[work.used[u] :], 1)
+    for row in range(of_Wha[0], of_Wha[1], ROWS):
+        recurrent_rows(work, row, T, clip, safe)
+        copy_rows(gradients.Wha, row, work.rows)
+    for row in range(of_Wya[0], of_Wya[1], ROWS):
+        output_rows(work, row, T, clip, safe)
+        copy_rows(gradients.Wya, row, work.rows)
+    copy_rows(gradients.bh, 0, work.gradients.bh)
+    copy_rows(gradients.by, 0, work.gradients.by)

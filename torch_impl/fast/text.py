@@ -1,0 +1,70 @@
+"""The text that training reads: kept in the integer type it came in, never copied as a whole.
+
+Kernels see its bytes and an index's width, so that they are compiled once for all types.
+"""
+
+import mmap
+
+import numpy as np
+import torch
+
+from .compiled import inlined
+
+KINDS = tuple(np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.int64))
+CHUNK = 1 << 20  # indices
+
+
+def kept(text: np.ndarray | torch.Tensor, V: int) -> np.ndarray:
+    """Return the text itself where kernels can read it, else a copy in int64.
+
+    A memory-mapped text isn't read here, so that a large one costs neither time nor memory;
+    kernels look at each index in any case.
+
+    Raises TypeError unless it is whole numbers, ValueError where one lies outside 0..V-1.
+    """
+    array = np.asarray(text)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"text must be whole numbers, got {array.dtype}")
+    if not _is_mapped(array):
+        for start in range(0, array.size, CHUNK):
+            error = misfit(array.reshape(-1)[start : start + CHUNK], V, start)
+            if error is not None:
+                raise error
+    return np.ascontiguousarray(array, None if array.dtype in KINDS else np.int64)
+
+
+def misfit(indices: np.ndarray, V: int, start: int) -> ValueError | None:
+    """Return what is wrong with a stretch of the text, which begins at `start`, if anything is."""
+    if indices.min() >= 0 and indices.max() < V:
+        return None
+    position = int(np.argmax((indices < 0) | (indices >= V)))
+    return ValueError(
+        f"text must lie in 0..{V - 1} (vocabulary of {V}), got {indices[position]} "
+        f"at position {start + position}"
+    )
+
+
+def as_bytes(text: np.ndarray) -> np.ndarray:
+    """Return a view that has one type for all kinds of text, writable or not."""
+    view = text.view(np.uint8)
+    view.flags.writeable = False
+    return view
+
+
+@inlined
+def index_at(text, width, place):
+    """Read the index at a place of the text, given its bytes and those of one index."""
+    if width == 1:
+        return np.int64(text[place])
+    if width == 2:
+        return np.int64(text.view(np.uint16)[place])
+    if width == 4:
+        return np.int64(text.view(np.uint32)[place])
+    return text.view(np.int64)[place]
+
+
+def _is_mapped(array: np.ndarray) -> bool:
+    base = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(base, mmap.mmap)
