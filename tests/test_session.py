@@ -45,7 +45,7 @@ def said(folder: RunFolder) -> list[tuple[float, float, str | None]]:
     return [(entry["loss"], entry["smooth_loss"], entry.get("sample")) for entry in entries]
 
 
-@settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     kind=st.sampled_from([kind for kind in KINDS if "split" not in kind]),
     lanes=st.integers(1, 3),
