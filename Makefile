@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign planted false-alarms bench clean
+.PHONY: demo test lint format campaign kills fuzz planted false-alarms bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -27,6 +27,12 @@ format: .venv/.dev
 
 campaign: .venv/.dev
 	$(BIN)/python -m pytest -m campaign
+
+kills: .venv/.dev
+	$(BIN)/python -m tests.kills
+
+fuzz: .venv/.dev
+	$(BIN)/python -m tests.fuzz
 
 planted: .venv/.dev
 	$(BIN)/python -m tests.planted

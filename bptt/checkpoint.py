@@ -17,7 +17,7 @@ from .config import Config
 from .engines import Training
 from .errors import InputError, explained
 from .progress import Progress
-from .settings import Strict, explain
+from .settings import Strict, explain, shown
 
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
 
@@ -68,10 +68,11 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         standing = Standing.model_validate_json(metadata[METADATA_KEY])
-    except (safetensors.SafetensorError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged or no checkpoint of this program: {error}") from error
     except ValidationError as error:
         raise InputError(f"{path} has a damaged header: {explain(error)}") from error
+    except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
+        # NumPy's too, for a shape or a type in the header that it doesn't know.
+        raise InputError(f"{path} is damaged or no checkpoint of this program: {error}") from error
     _check_shapes(path, tensors, config)
     digest = _digest(standing, tensors)
     if standing.sha256 != digest:
@@ -84,6 +85,7 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
             f"{path} belongs to another corpus: expected SHA-256 {config.corpus.sha256}, "
             f"got {standing.corpus_sha256}"
         )
+    _check_numbers(path, standing, tensors, config)
     return standing, tensors
 
 
@@ -124,6 +126,21 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
+
+
+def _check_numbers(
+    path: Path, standing: Standing, tensors: dict[str, np.ndarray], config: Config
+) -> None:
+    """Raises InputError for what no run writes, even with the right checksum."""
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise InputError(f"{path} must hold finite numbers, but {name} has others")
+    length = config.parts.train.length
+    if standing.position > length:
+        raise InputError(
+            f"{path} must stand in the run's {length} {config.corpus.units}, "
+            f"got position {shown(standing.position)}"
+        )
 
 
 def _check_shapes(path: Path, tensors: dict[str, np.ndarray], config: Config) -> None:

@@ -97,7 +97,7 @@ def _read(path: Path, name: str) -> Contender:
         name,
         [folder.read_config() for folder in folders],
         [log.read(folder.log, log.Entry) for folder in folders],
-        [results.read(folder.results) for folder in folders],
+        [results.find(folder.results) for folder in folders],
     )
 
 

@@ -110,6 +110,17 @@ class Config(Settings):
         Vocabulary(self.vocabulary)
         return self
 
+    @model_validator(mode="after")
+    def _parts_are_of_their_texts(self) -> "Config":
+        for name, part in self.parts:
+            length = (part.corpus or self.corpus).length if part else 0
+            if part and part.start + part.length > length:
+                raise ValueError(
+                    f"{name} must lie in the text's {length} {self.corpus.units}, "
+                    f"got {part.length} from {part.start}"
+                )
+        return self
+
     @property
     def hyperparameters(self) -> Hyperparameters:
         return Hyperparameters(

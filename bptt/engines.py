@@ -64,10 +64,6 @@ def start(
 
     Raises InputError where a library is missing, ValueError as the engine's Training does.
     """
-    if config.engine != "numpy":
-        import torch  # only here: it takes longer to import than everything else
-
-        torch.set_num_threads(1)  # the same bits whatever the number of cores
     parameters = initialize(
         config.initialization,
         vocab_size=len(vocabulary),
@@ -108,11 +104,12 @@ def _own_loop(
     }
     if config.engine == "numpy":
         return reference.Training(text, parameters=parameters, **settings)
-    import torch
+    import torch  # only where it computes: it takes longer to import than everything else
 
     import torch_impl
     from torch_impl import convert
 
+    torch.set_num_threads(1)  # the same bits whatever the number of cores
     dtype = getattr(torch, config.dtype)
     if config.engine == "torch":
         weights = convert.from_reference(parameters, dtype=dtype)
@@ -132,6 +129,7 @@ def _composed(
     from . import gradients
     from .composed import ComposedTraining
 
+    torch.set_num_threads(1)
     dtype = getattr(torch, config.dtype)
     match config.engine:
         case "numpy":

@@ -50,18 +50,19 @@ def evaluate(
         stretch = np.asarray(indices[start : start + STRETCH + 1])
         from_input = from_symbol[stretch[:-1]]
         states = np.empty_like(from_input)
-        for t, step in enumerate(from_input):
-            np.matmul(Wha, state, out=states[t])
-            states[t] += step
-            state = np.tanh(states[t], out=states[t])
         seen = np.flatnonzero(stretch[1:] < V)
         scored += len(seen)
-        nats.append(_loss(states[seen] @ Wya.T + by.T, stretch[1:][seen]))
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked for below
+            for t, step in enumerate(from_input):
+                np.matmul(Wha, state, out=states[t])
+                states[t] += step
+                state = np.tanh(states[t], out=states[t])
+            nats.append(_loss(states[seen] @ Wya.T + by.T, stretch[1:][seen]))
     if scored == 0:
         raise ValueError(
             f"nothing to score: of {len(indices)} characters, none but the first is known"
         )
-    total = math.fsum(nats)
+    total = sum(nats)  # math.fsum would raise for infinities of both signs
     if not math.isfinite(total):
         raise FloatingPointError(f"the loss of the text must be a finite number, got {total}")
     unseen = int(np.count_nonzero(indices == V))
@@ -70,6 +71,6 @@ def evaluate(
 
 def _loss(logits: Float[np.ndarray, "n V"], targets: Integer[np.ndarray, " n"]) -> float:
     """Return the sum in nats, the largest logit of each row subtracted first."""
-    shifted = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
+    shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]
     return float(losses.sum(dtype=np.float64))

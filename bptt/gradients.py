@@ -47,7 +47,7 @@ class Differentiator(Protocol):
         ...
 
 
-class _Kept:
+class _Kept(Differentiator):
     """Holds what the last window ended with and said."""
 
     _final_state: Float[Tensor, "H B"]
@@ -108,7 +108,7 @@ class InTorch(_Kept):
         return float(sum(float(trace.loss) for trace in traces))
 
 
-class Compiled:
+class Compiled(Differentiator):
     """The fast engine's."""
 
     def __init__(

@@ -158,12 +158,13 @@ def joined() -> Iterator[Group]:
         yield ALONE
         return
     import torch.distributed as dist
+    from torch.distributed.distributed_c10d import PrefixStore, rendezvous
 
     group = Group(_number("RANK", 0), size)
     with group._kept_together():
-        store, _, _ = next(dist.rendezvous("env://"))
+        store, _, _ = next(rendezvous("env://"))
         # torchrun may keep its store over a restart, with the addresses of the dead in it.
-        own = dist.PrefixStore(f"restart {_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        own = PrefixStore(f"restart {_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
             "gloo", store=own, rank=group.rank, world_size=size, timeout=PATIENCE
         )

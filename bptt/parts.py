@@ -3,6 +3,7 @@
 N characters of text, V symbols.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +37,8 @@ def divide(text: Encoded, settings: Settings) -> Parts:
         whole = Part(start=0, length=len(text.indices))
         return Parts(
             train=whole,
-            validation=_whole(settings.validation_file, settings),
-            test=None if settings.test_file is None else _whole(settings.test_file, settings),
+            validation=_whole(settings.validation_file, text, settings),
+            test=None if settings.test_file is None else _whole(settings.test_file, text, settings),
         )
     N, start, parts = len(text.indices), 0, []
     wanted = shares(settings.split)
@@ -54,38 +55,67 @@ def divide(text: Encoded, settings: Settings) -> Parts:
     return Parts(train=train, validation=validation, test=test)
 
 
-def _whole(source: str, settings: Settings) -> Part:
-    other = open_corpus(source, settings.encoding, settings.units)
+def _whole(source: str, text: Encoded, settings: Settings) -> Part:
+    other = open_corpus(source, settings.encoding, text.units)
     return Part(start=0, length=len(other.indices), corpus=CorpusRecord.of(other))
 
 
+def sources(parts: Parts) -> dict[str, str]:
+    """Return the settings that name other texts, so that they load from any working folder."""
+    named = {"validation_file": parts.validation, "test_file": parts.test}
+    return {key: part.corpus.source for key, part in named.items() if part and part.corpus}
+
+
 def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
-    """Every symbol that occurs in the part, in the text's order."""
+    """Every symbol that occurs in the part, in the text's order.
+
+    Raises InputError for half of a surrogate pair, which no file of a run could hold.
+    """
     used = np.zeros(len(text.vocabulary), bool)
-    end = part.start + part.length
-    for start in range(part.start, end, STEP):
-        stretch = text.indices[start : min(start + STEP, end)]
+    for stretch in _stretches(text.indices[part.start : part.start + part.length]):
         used |= np.bincount(stretch, minlength=len(used)) > 0
-        release(text.indices)
-    return Vocabulary([text.vocabulary.symbols[index] for index in np.flatnonzero(used)])
+    symbols = [text.vocabulary.symbols[index] for index in np.flatnonzero(used)]
+    for symbol in symbols:
+        if 0xD800 <= ord(symbol) < 0xE000:
+            raise InputError(
+                f"{text.name} has U+{ord(symbol):04X} in it, half of a surrogate pair and no "
+                f"character; read as {text.encoding}"
+            )
+    return Vocabulary(symbols)
 
 
 def texts(config: Config, text: Encoded) -> Texts:
     """Return what a run reads, in its vocabulary.
 
-    Raises InputError where a text that the config names is another one now.
+    Raises InputError where a text that the config names is another one now, has a character to
+    learn from that the vocabulary lacks, or is for validation or test and has nothing to score.
     """
     vocabulary = Vocabulary(config.vocabulary)
+    train = _indices(config.parts.train, text, vocabulary)
+    V = len(vocabulary)
+    if any((stretch >= V).any() for stretch in _stretches(train)):
+        raise InputError(f"the run's vocabulary lacks symbols of {text.name} that it learns from")
     return Texts(
         vocabulary,
-        _indices(config.parts.train, text, vocabulary),
-        _other(config.parts.validation, text, vocabulary),
-        _other(config.parts.test, text, vocabulary),
+        train,
+        _scored(config.parts.validation, text, vocabulary, "validation"),
+        _scored(config.parts.test, text, vocabulary, "test"),
     )
 
 
-def _other(part: Part | None, text: Encoded, vocabulary: Vocabulary) -> np.ndarray | None:
-    return None if part is None else _indices(part, text, vocabulary)
+def _scored(
+    part: Part | None, text: Encoded, vocabulary: Vocabulary, name: str
+) -> np.ndarray | None:
+    if part is None:
+        return None
+    indices = _indices(part, text, vocabulary)
+    if not any((stretch < len(vocabulary)).any() for stretch in _stretches(indices[1:])):
+        of = text.name if part.corpus is None else part.corpus.name
+        raise InputError(
+            f"there is nothing to score in the {part.length} {text.units} of {of} for {name}: "
+            f"it takes one after the first that the training text has too"
+        )
+    return indices
 
 
 def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
@@ -94,3 +124,9 @@ def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
         part.corpus.check(text)
     stretch = text.indices[part.start : part.start + part.length]
     return translated(stretch, text.vocabulary, vocabulary)
+
+
+def _stretches(indices: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(indices), STEP):
+        yield indices[start : start + STEP]
+        release(indices)

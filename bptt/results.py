@@ -6,12 +6,11 @@ import numpy as np
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from . import durable
+from . import durable, log
 from .checkpoint import Model
 from .config import Config
 from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
-from .log import Entry
 from .parts import Texts
 from .run_folder import RunFolder
 from .settings import Strict, explain
@@ -44,15 +43,16 @@ def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation
 
 
 def finish(
-    folder: RunFolder, config: Config, texts: Texts, last: Entry | None, ended: str | None
+    folder: RunFolder, config: Config, texts: Texts, iterations: int, ended: str | None
 ) -> Results:
     """Evaluate the best weights and write results.json. Raises InputError as evaluated does."""
     model = folder.load_model()
+    entries = log.read(folder.log, log.Entry)
     results = Results(
         iteration=model.iteration,
-        iterations=0 if last is None else last.iteration,
-        characters=0 if last is None else last.characters,
-        seconds=0.0 if last is None else last.seconds,
+        iterations=iterations,
+        characters=iterations * config.window_size,
+        seconds=entries[-1].seconds if entries else 0.0,
         ended=ended,
         validation=evaluated(model, texts.validation, "the validation text"),
         test=evaluated(model, texts.test, "the test text"),
@@ -61,18 +61,21 @@ def finish(
     return results
 
 
-def read(path: Path) -> Results | None:
+def find(path: Path) -> Results | None:
     """Return None for a run that isn't finished. Raises InputError for a damaged file."""
-    if not path.exists():
-        return None
+    return read(path) if path.exists() else None
+
+
+def write(path: Path, results: Results) -> None:
+    with explained("write", path):
+        durable.write(path, (results.model_dump_json(indent=2) + "\n").encode())
+
+
+def read(path: Path) -> Results:
+    """Raises InputError for a file that is missing or damaged."""
     with explained("read", path):
         content = path.read_bytes()
     try:
         return Results.model_validate_json(content)
     except ValidationError as error:
         raise InputError(f"{path} is damaged: {explain(error)}") from error
-
-
-def write(path: Path, results: Results) -> None:
-    with explained("write", path):
-        durable.write(path, (results.model_dump_json(indent=2) + "\n").encode())

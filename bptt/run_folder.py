@@ -160,6 +160,8 @@ def _locked(file: TextIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a file system that knows no locks
+        raise InputError(f"can't lock {file.name}: {error.strerror}") from error
     return True
 
 

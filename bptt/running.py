@@ -17,7 +17,6 @@ from . import (
     display,
     engines,
     group,
-    log,
     parts,
     results,
     run_folder,
@@ -77,8 +76,9 @@ def make(
     group.refuse(settings, together)
     text = open_corpus(source or corpora.DEFAULT, settings.encoding, settings.units)
     divided = parts.divide(text, settings)
+    chosen: dict[str, Any] = settings.model_dump() | parts.sources(divided)
     config = Config(
-        **settings.model_dump(),
+        **chosen,
         corpus=CorpusRecord.of(text),
         parts=divided,
         vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),
@@ -220,9 +220,7 @@ def carry_out(run: Run) -> None:
             markup=False,
         )
         sys.exit(128 + stopped)
-    entries = log.read(folder.log, log.Entry)
-    last = entries[-1] if entries else None
-    came_to = results.finish(folder, config, run.texts, last, session.ended)
+    came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
     card.write(folder, config, came_to, training.smooth_loss)
     console.print(_summary(run, came_to), markup=False)
 

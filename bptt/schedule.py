@@ -18,7 +18,7 @@ def rate(settings: Settings, iteration: int, progress: Progress) -> float:
     if settings.schedule == "constant":
         return settings.learning_rate
     if iteration <= settings.warmup:
-        return settings.learning_rate * iteration / settings.warmup
+        return settings.learning_rate * (iteration / settings.warmup)
     done = (iteration - settings.warmup) / (settings.iterations - settings.warmup)
     share = settings.final_share
     return settings.learning_rate * (share + (1 - share) * (1 + math.cos(math.pi * done)) / 2)

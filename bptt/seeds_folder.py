@@ -98,7 +98,7 @@ class SeedsFolder:
         """Raises InputError unless every run is finished."""
         seeds, found, smoothed = self.read().seeds, [], []
         for run in self.runs():
-            came_to = results.read(run.results)
+            came_to = results.find(run.results)
             if came_to is None:
                 raise InputError(f"{run.path} is not finished: it has no {run.results.name}")
             found.append(came_to)

@@ -22,7 +22,8 @@ from .evaluation import Evaluation, evaluate
 from .progress import Progress
 from .run_folder import RunFolder
 
-LONGEST_TURN = 500  # iterations between two looks for a signal
+LONGEST_TURN = 500  # iterations between two looks for a signal and at the clock
+LONG = 0.5  # seconds, after which a turn was too long
 
 
 class StopRequest:
@@ -52,8 +53,9 @@ class StopRequest:
 class Session:
     """One run, from where its training stands to its end or to a signal.
 
-    After an iteration that is due for it come, in this order: validation, the log, the best
-    checkpoint, the checkpoint. `ended` says why it was over before the last iteration.
+    After an iteration that is due for it come, in this order: validation, the log, the checkpoint,
+    the best checkpoint. The best is of the same bytes; a process that dies between the two writes
+    it when it goes on. `ended` says why the run was over before the last iteration.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Session:
         self.progress = progress
         self.validation = validation
         self.ended: str | None = None
+        self._turn = 1
 
     def run(self, display: Display) -> signal.Signals | None:
         """Train; return the signal that stopped it, if one did.
@@ -83,6 +86,7 @@ class Session:
             seconds = _rewind_log(folder, training.iteration)
             self._flow = _Flow(folder, self.config, training)
         self._tell_progress()
+        self._save_best()
         try:
             with (
                 explained("write", folder.log),
@@ -93,8 +97,9 @@ class Session:
                 np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
             ):
                 self._begun = time.perf_counter() - seconds
-                while not self._is_over() and stop.signal is None:
-                    self._take_turn(lines, display, stop)
+                over = self._is_over()
+                while not over:
+                    over = self._take_turn(lines, display, stop)
         except FloatingPointError as error:
             folder.draw(self.config)
             raise InputError(
@@ -123,27 +128,45 @@ class Session:
             self.ended = f"the time budget of {config.time_budget:g} s is used up"
         return self.ended is not None
 
-    def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> None:
-        """Take iterations up to the next thing to do, and do it."""
+    def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> bool:
+        """Take iterations up to the next thing to do, and do it; say whether that was the last."""
         config, training, progress = self.config, self.training, self.progress
-        steps = _take(training, config)
+        steps = self._take()
         evaluation = self._validate() if self._is_validation_due() else None
+        # Asked once: a signal or a second that comes later must find the next turn, or no
+        # checkpoint would be written before the end.
+        over = self._is_over() or stop.signal is not None
         for step in steps:
-            evaluated = evaluation if step is steps[-1] else None
-            if evaluated is not None or _is_due(step, config):
+            is_last = step is steps[-1]
+            evaluated = evaluation if is_last else None
+            ends = is_last and self.ended is not None
+            if ends or evaluated is not None or _is_due(step, config):
                 rate = schedule.rate(config, step.iteration, progress)
                 entry = _entry(step, config, self._seconds, rate, evaluated)
                 lines.add(entry)
                 display.show(entry)
-        due = self._is_over() or stop.signal is not None
-        due = due or (evaluation is not None and self.progress.is_best_of(training.iteration))
-        if due or training.iteration % config.checkpoint_every == 0:
+        is_best = evaluation is not None and self.progress.is_best_of(training.iteration)
+        if over or is_best or training.iteration % config.checkpoint_every == 0:
             _refuse_broken(training)
             lines.flush()
             self._save(self.folder.checkpoint)
             self._saved = training.iteration
+            self._save_best()
             self._flow.look(training)
             release(training.text)
+        return over
+
+    def _take(self) -> list[Step]:
+        """Take an iteration, or as many as the engine can up to the next thing to do."""
+        training, config = self.training, self.config
+        if not isinstance(training, ManyAtOnce):
+            return [training.step()]
+        done, begun = training.iteration, time.perf_counter()
+        left = [every - done % every for every in (config.checkpoint_every, config.validate_every)]
+        steps = training.advance(min(*left, config.iterations - done, self._turn))
+        took = time.perf_counter() - begun
+        self._turn = max(1, self._turn // 2) if took > LONG else min(2 * self._turn, LONGEST_TURN)
+        return steps
 
     def _is_validation_due(self) -> bool:
         # Not after the last iteration as such: a run that goes on to more must end the same.
@@ -160,32 +183,27 @@ class Session:
         iteration, bits = self.training.iteration, evaluation.bits_per_character
         self.progress = self.progress.after(bits, iteration, self.config)
         self._tell_progress()
-        if self.progress.is_best_of(iteration):
-            self._save(self.folder.best)
         return evaluation
 
     def _tell_progress(self) -> None:
         if isinstance(self.training, Composed):
             self.training.progress = self.progress
 
+    def _save_best(self) -> None:
+        if self.progress.is_best_of(self.training.iteration):
+            self._save(self.folder.best)
+
     def _save(self, path: Path) -> None:
         checkpoint.save(path, self.training, self.progress, self.config.corpus.sha256)
 
 
-def _take(training: Training, config: Config) -> list[Step]:
-    """Take an iteration, or as many as the engine can up to the next thing to do."""
-    if not isinstance(training, ManyAtOnce):
-        return [training.step()]
-    done = training.iteration
-    left = [every - done % every for every in (config.checkpoint_every, config.validate_every)]
-    return training.advance(min(*left, config.iterations - done, LONGEST_TURN))
-
-
 def _is_due(step: Step, config: Config) -> bool:
+    """Whether to log it; at checkpoints for the seconds, which a resumed run counts on from."""
     return (
         step.sample is not None
         or step.iteration in (1, config.iterations)
         or step.iteration % config.log_every == 0
+        or step.iteration % config.checkpoint_every == 0
     )
 
 
@@ -235,6 +253,6 @@ class _Flow:
         if not self._config.diagnostics or iteration in known or not regular:
             return
         window = next_window(training)
-        clip = self._config.clip
+        clip = self._config.running_clip
         self._records.append(diagnostics.measure(iteration, training.parameters, *window, clip))
         log.write(self._path, self._records)

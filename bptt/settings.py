@@ -5,7 +5,6 @@ A file of settings is TOML, one setting a line (`hidden_size = 256`), or the con
 
 import difflib
 import json
-import math
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,8 @@ from .errors import InputError, explained
 
 RATES = {"adagrad": 0.05, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "sgd": 0.01}
 ALL = "all"  # of a text: train on the whole of it
-NO_NUMPY = "--engine torch or fast"
+STANDARD_INPUT = "-"
+LONGEST_SHOWN = 200  # characters of a wrong value
 
 
 class Strict(BaseModel):
@@ -73,55 +73,90 @@ class Settings(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """Give each optimizer its own rate, and make the clip and its kind say the same."""
+        """Give each optimizer its own rate, and fill in what a clip or a file says of others."""
         if not isinstance(given, dict):
             return given
         filled = dict(given)
-        filled.setdefault("learning_rate", RATES.get(filled.get("optimizer", "adagrad"), 0.05))
+        optimizer = filled.get("optimizer")
+        own = RATES.get(optimizer) if isinstance(optimizer, str) else None
+        filled.setdefault("learning_rate", own or RATES["adagrad"])
         if filled.get("clip_kind") == "none":
-            if filled.get("clip") is not None:
-                raise ValueError(f"clip_kind none leaves no clip, got clip {filled['clip']}")
-            filled["clip"] = None
+            filled.setdefault("clip", None)
         elif "clip" in filled and filled["clip"] is None:
-            if "clip_kind" in filled:
-                raise ValueError(f"clip_kind {filled['clip_kind']} needs a clip, got none")
-            filled["clip_kind"] = "none"
-        files = filled.get("validation_file") is not None
-        if files and filled.setdefault("split", ALL) != ALL:
-            raise ValueError(f"validation_file leaves nothing to split, got {filled['split']}")
+            filled.setdefault("clip_kind", "none")
+        if filled.get("validation_file") is not None:
+            filled.setdefault("split", ALL)
         return filled
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
         shares(self.split)
-        conflicts = (
-            (self.momentum and self.optimizer != "sgd", "momentum", "--optimizer sgd"),
-            (
-                self.weight_decay and self.optimizer == "adagrad",
-                "weight_decay",
-                "another optimizer",
-            ),
-            (self.final_share and self.schedule != "cosine", "final_share", "--schedule cosine"),
-            (self.warmup and self.schedule != "cosine", "warmup", "--schedule cosine"),
-            (self.schedule == "plateau" and not self.validates, "schedule plateau", "validation"),
-            (self.patience and not self.validates, "patience", "validation"),
-            (self.test_file and not self.validation_file, "test_file", "--validation-file too"),
-            (self.engine == "numpy" and self.dtype != "float64", "dtype float32", NO_NUMPY),
+        adagrad, cosine = self.optimizer == "adagrad", self.schedule == "cosine"
+        plateau, default = self.schedule == "plateau", type(self).model_fields
+        reduces = (self.plateau_factor, self.plateau_patience) != (
+            default["plateau_factor"].default,
+            default["plateau_patience"].default,
         )
-        for conflicting, name, needed in conflicts:
-            if conflicting:
-                raise ValueError(f"{name} needs {needed}, got {self._beside(needed)}")
-        if self.warmup >= self.iterations:
-            raise ValueError(
+        files = self.validation_file is not None
+        for conflicts, message in (
+            (
+                self.clip_kind == "none" and self.clip is not None,
+                f"clip_kind none leaves no clip, got clip {self.clip}",
+            ),
+            (
+                self.clip_kind != "none" and self.clip is None,
+                f"clip_kind {self.clip_kind} needs a clip, got none",
+            ),
+            (
+                self.momentum > 0 and self.optimizer != "sgd",
+                f"momentum is sgd's, got it with optimizer {self.optimizer}",
+            ),
+            (
+                self.weight_decay > 0 and adagrad,
+                "weight_decay needs another optimizer than adagrad",
+            ),
+            (
+                (self.final_share > 0 or self.warmup > 0) and not cosine,
+                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}",
+            ),
+            (
+                reduces and not plateau,
+                "plateau_factor and plateau_patience are the plateau's, got them with schedule "
+                f"{self.schedule}",
+            ),
+            (
+                plateau and not self.validates,
+                f"schedule plateau needs validation, got split {self.split}",
+            ),
+            (
+                self.patience > 0 and not self.validates,
+                f"patience needs validation, got split {self.split}",
+            ),
+            (
+                files and self.split != ALL,
+                f"with a validation_file there is nothing to split, got split {self.split}",
+            ),
+            (
+                self.test_file is not None and not files,
+                "test_file needs a validation_file beside it",
+            ),
+            (
+                STANDARD_INPUT in (self.validation_file, self.test_file),
+                "validation_file and test_file must be files or names: standard input is read once",
+            ),
+            (
+                self.engine == "numpy" and self.dtype == "float32",
+                "dtype float32 needs engine torch or fast, got numpy",
+            ),
+            (
+                self.warmup >= self.iterations,
                 f"warmup must be shorter than the run's {self.iterations} iterations, "
-                f"got {self.warmup}"
-            )
+                f"got {self.warmup}",
+            ),
+        ):
+            if conflicts:
+                raise ValueError(message)
         return self
-
-    def _beside(self, needed: str) -> str:
-        words = {"--optimizer": self.optimizer, "--schedule": self.schedule}
-        words |= {"another": self.optimizer, "validation": f"split {self.split}"}
-        return words.get(needed.split()[0], f"engine {self.engine}")
 
     @property
     def validates(self) -> bool:
@@ -145,9 +180,9 @@ def shares(split: str) -> tuple[float, float, float]:
         parts = [float(part) for part in split.split("/")]
     except ValueError:
         parts = []
-    if len(parts) != 3 or not all(0 <= part < math.inf for part in parts) or parts[0] == 0:
+    if len(parts) != 3 or not all(0 <= part < 1e9 for part in parts) or parts[0] == 0:
         raise ValueError(
-            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {split}"
+            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {shown(split)}"
         )
     whole = sum(parts)
     return parts[0] / whole, parts[1] / whole, parts[2] / whole
@@ -170,16 +205,20 @@ def read_file(path: Path) -> dict[str, Any]:
             found = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:  # both formats' errors and bad UTF-8 are these
         raise InputError(f"{path} can't be read as settings: {error}") from error
-    named = {key.replace("-", "_"): value for key, value in found.items()}
     known = [*Settings.model_fields, "corpus"]
-    for key in named:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            meant = f"; did you mean {near[0]}?" if near else f" (there are: {', '.join(known)})"
-            raise InputError(f"{path}: no setting is called {key}{meant}")
+    named: dict[str, Any] = {}
+    for key, value in found.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+            raise InputError(f"{path}: no setting is called {shown(key)}; {meant}")
+        if name in named:
+            raise InputError(f"{path}: {name} stands there twice, once with - and once with _")
+        named[name] = value
     corpus = named.get("corpus")
     if corpus is not None and not isinstance(corpus, str):
-        raise InputError(f"{path}: corpus must be a file or a name, got {corpus!r}")
+        raise InputError(f"{path}: corpus must be a file or a name, got {shown(corpus)}")
     return named
 
 
@@ -187,7 +226,22 @@ def _of_a_run(config: Any) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("corpus"), dict):
         raise ValueError("expected the config.json of a run")
     kept = {key: value for key, value in config.items() if key in Settings.model_fields}
-    return kept | {"corpus": config["corpus"].get("source")}
+    if "source" not in config["corpus"]:
+        raise ValueError("its corpus has no source")
+    return kept | {"corpus": config["corpus"]["source"]}
+
+
+def over(file: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Let options overrule a file; one that says whether to clip overrules both that say so."""
+    kept = dict(file)
+    if (options.get("clip", 0) is None) or options.get("clip_kind") == "none":
+        kept.pop("clip", None)
+        kept.pop("clip_kind", None)
+    elif "clip" in options and kept.get("clip_kind") == "none":
+        del kept["clip_kind"]
+    elif "clip_kind" in options and kept.get("clip", 0) is None:
+        del kept["clip"]
+    return kept | options
 
 
 def explain(error: ValidationError) -> str:
@@ -196,8 +250,17 @@ def explain(error: ValidationError) -> str:
 
 
 def _explain_one(problem: dict[str, Any]) -> str:
-    place = ".".join(map(str, problem["loc"]))
+    place = ".".join(str(part)[:LONGEST_SHOWN] for part in problem["loc"])
     said = problem["msg"][0].lower() + problem["msg"][1:]
     if problem["type"] in ("missing", "json_invalid", "value_error"):
         return f"{place}: {said}" if place else said.removeprefix("value error, ")
-    return f"{place}: {said}, got {problem['input']!r}"
+    return f"{place}: {said}, got {shown(problem['input'])}"
+
+
+def shown(value: Any) -> str:
+    """Write a wrong value for a person: not all of it where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number too long to be written, deep nesting
+        return f"a {type(value).__name__} too large to be shown"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"

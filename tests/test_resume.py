@@ -22,22 +22,8 @@ from bptt.run_folder import RunFolder
 from bptt.running import Run
 from bptt.session import Session
 
+from .kinds import KINDS
 from .program import COMMAND, TEXT, bptt, interrupted
-
-KILLS = 50
-# Every optimizer, clip, schedule, initialization and engine is among these.
-KINDS = [
-    {"split": "all"},
-    {"clip": None, "initialization": "glorot"},
-    {"clip": 0.01, "engine": "torch", "dtype": "float32"},
-    {"engine": "fast", "clip": 0.5, "initialization": "orthogonal"},
-    {"engine": "fast", "dtype": "float32", "optimizer": "adam", "schedule": "cosine", "warmup": 7},
-    {"optimizer": "adamw", "weight_decay": 0.1, "clip_kind": "norm", "clip": 1.0},
-    {"optimizer": "rmsprop", "schedule": "plateau", "plateau_patience": 0, "engine": "torch"},
-    {"optimizer": "sgd", "momentum": 0.9, "clip_kind": "value", "clip": 0.1},
-    {"optimizer": "sgd", "learn_initial_state": True, "sample_temperature": 0.8},
-    {"learn_initial_state": True, "patience": 3, "initialization": "identity"},
-]
 
 
 class Silent(Display):
@@ -218,15 +204,3 @@ def run_through_kills(tmp_path: Path, kills: int, seed: int) -> int:
 
 def test_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert run_through_kills(tmp_path, kills=3, seed=1) > 0
-
-
-@pytest.mark.campaign
-def test_fifty_kills_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    kills = runs = 0
-    while kills < KILLS:
-        folder = tmp_path / str(runs)
-        folder.mkdir()
-        kills += run_through_kills(folder, kills=10, seed=runs)
-        runs += 1
-    with capsys.disabled():
-        print(f"\n{kills} kills: every checkpoint loaded, all {runs} runs ended bit-identical")

@@ -13,7 +13,7 @@ from .compare import compare
 from .evaluate import evaluate
 from .lockstep import lockstep
 from .texts import list_corpora, sample
-from .train import train
+from .train import Train, train
 
 app = typer.Typer(
     help="A character-level recurrent network with gradients that can be trusted.",
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(train)
+app.command(cls=Train)(train)
 app.command()(sample)
 app.command("eval")(evaluate)
 app.command()(compare)

@@ -35,7 +35,7 @@ def evaluate(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Weights of iteration {model.iteration}.")
     if corpus is not None:
-        text = open_corpus(corpus, encoding or "utf-8", config.units)
+        text = open_corpus(corpus, encoding or "utf-8", config.corpus.units)
         vocabulary = Vocabulary(config.vocabulary)
         indices = translated(text.indices, text.vocabulary, vocabulary)
         _say(console, text.name, evaluated(model, indices, text.name))

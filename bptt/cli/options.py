@@ -154,7 +154,7 @@ LearningRate = Annotated[
         default=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
     ),
 ]
-Seed = Annotated[int | None, setting("--seed", "Of the weights.", "seed", parser=SEED)]
+Seed = Annotated[int | None, setting("--seed", "Of all that is drawn.", "seed", parser=SEED)]
 Clip = Annotated[
     float | None,
     setting(

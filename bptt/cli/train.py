@@ -1,7 +1,7 @@
 """bptt train: begin a run, or go on with one."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -9,7 +9,8 @@ from .. import running, seeds
 from ..errors import InputError
 from ..group import Group, joined
 from ..seeds_folder import SeedsFolder
-from ..settings import read_file
+from ..settings import over, read_file
+from .grouped import Grouped
 from .options import (
     COUNT,
     NO_CLIP,
@@ -31,6 +32,23 @@ from .options import (
 )
 
 
+class Train(Grouped):
+    """Every setting has its place in a group; what is about the run's folder has none."""
+
+    groups: ClassVar = {
+        "Network": ["hidden_size", "initialization", "learn_initial_state", "seed"],
+        "Text": ["seq_length", "lanes", "split", "validation_file", "test_file", "encoding",
+                 "units"],
+        "Optimization": ["iterations", "time_budget", "optimizer", "learning_rate", "momentum",
+                         "weight_decay", "clip", "clip_kind"],
+        "Schedule": ["schedule", "warmup", "final_share", "plateau_factor", "plateau_patience"],
+        "Validation": ["validate_every", "patience"],
+        "Output": ["sample_every", "sample_temperature", "checkpoint_every", "log_every",
+                   "diagnostics"],
+        "Engine": ["engine", "dtype"],
+    }  # fmt: skip
+
+
 def train(
     corpus: CorpusName = None,
     hidden_size: HiddenSize = None,
@@ -48,12 +66,18 @@ def train(
         int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
     ] = None,
     optimizer: Annotated[
-        str | None, choice("--optimizer", "How weights follow gradients.", "optimizer")
+        str | None, choice("--optimizer", "How the weights follow the gradients.", "optimizer")
     ] = None,
     learning_rate: LearningRate = None,
     momentum: Annotated[
         float | None,
-        setting("--momentum", "Of sgd.", "momentum", parser=proportion, metavar="SHARE"),
+        setting(
+            "--momentum",
+            "Of sgd's earlier steps, in the next.",
+            "momentum",
+            parser=proportion,
+            metavar="SHARE",
+        ),
     ] = None,
     weight_decay: Annotated[
         float | None,
@@ -66,7 +90,7 @@ def train(
         ),
     ] = None,
     schedule: Annotated[
-        str | None, choice("--schedule", "Of the learning rate.", "schedule")
+        str | None, choice("--schedule", "How the learning rate changes over the run.", "schedule")
     ] = None,
     warmup: Annotated[
         int | None,
@@ -76,7 +100,7 @@ def train(
         float | None,
         setting(
             "--final-share",
-            "Of the learning rate, left at a cosine's end.",
+            "What a cosine leaves of the rate at its end.",
             "final_share",
             parser=proportion,
             metavar="SHARE",
@@ -112,12 +136,12 @@ def train(
     ] = None,
     clip: Clip = None,
     initialization: Annotated[
-        str | None, choice("--initialization", "Of the weights.", "initialization")
+        str | None, choice("--initialization", "Where the weights begin.", "initialization")
     ] = None,
     learn_initial_state: Annotated[
         bool | None,
         typer.Option(
-            "--learn-initial-state",
+            "--learn-initial-state/--no-learn-initial-state",
             help="Learn the state that a text begins with, which otherwise is zero.",
             show_default=False,
         ),
@@ -148,7 +172,10 @@ def train(
         setting("--test-file", "Another text for the test.", "test_file", metavar="CORPUS"),
     ] = None,
     validate_every: Annotated[
-        int | None, setting("--validate-every", "Iterations.", "validate_every", parser=COUNT)
+        int | None,
+        setting(
+            "--validate-every", "Iterations between validations.", "validate_every", parser=COUNT
+        ),
     ] = None,
     patience: Annotated[
         int | None,
@@ -170,7 +197,8 @@ def train(
         ),
     ] = None,
     sample_every: Annotated[
-        int | None, setting("--sample-every", "Iterations.", "sample_every", parser=COUNT)
+        int | None,
+        setting("--sample-every", "Iterations between samples.", "sample_every", parser=COUNT),
     ] = None,
     sample_temperature: Annotated[
         float | None,
@@ -183,15 +211,22 @@ def train(
         ),
     ] = None,
     checkpoint_every: Annotated[
-        int | None, setting("--checkpoint-every", "Iterations.", "checkpoint_every", parser=COUNT)
+        int | None,
+        setting(
+            "--checkpoint-every",
+            "Iterations between checkpoints.",
+            "checkpoint_every",
+            parser=COUNT,
+        ),
     ] = None,
     log_every: Annotated[
-        int | None, setting("--log-every", "Iterations.", "log_every", parser=COUNT)
+        int | None,
+        setting("--log-every", "Iterations between lines of log.jsonl.", "log_every", parser=COUNT),
     ] = None,
     diagnostics: Annotated[
         bool | None,
         typer.Option(
-            "--diagnostics",
+            "--diagnostics/--no-diagnostics",
             help="At every checkpoint, measure how the gradient flows back in time.",
             show_default=False,
         ),
@@ -269,8 +304,8 @@ def _lead(
 ) -> None:
     if resume is None:
         from_file = {} if settings_file is None else read_file(settings_file)
-        source = corpus or from_file.pop("corpus", None)
-        _begin(source, from_file | given, out, number, jobs, group)
+        source = from_file.pop("corpus", None)
+        _begin(corpus or source, over(from_file, given), out, number, jobs, group)
     elif settings_file is None and out is None:
         _go_on(resume, corpus, given, number, jobs, group)
     else:

@@ -1,0 +1,181 @@
+"""A run in its folder: validation that touches nothing, and every way in which it can end."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bptt import checkpoint, results, running, session
+from bptt.arrays import to_arrays
+from bptt.display import Display
+from bptt.run_folder import RunFolder
+from bptt.running import Run
+from bptt.session import Session
+
+from .kinds import KINDS
+from .program import TEXT
+
+SIZES = {"hidden_size": 5, "seq_length": 4, "iterations": 40, "sample_every": 8}
+
+
+class Silent(Display):
+    def show(self, entry: object) -> None:
+        pass
+
+
+def make(folder: Path, name: str, **given: Any) -> Run:
+    text = folder / "text.txt"
+    text.write_text(TEXT)
+    return running.make(str(text), SIZES | given, folder / name)
+
+
+def train(run: Run) -> Session:
+    made = Session(run.folder, run.config, run.training, run.progress, run.texts.validation)
+    made.run(Silent(Console(quiet=True), run.config, run.training.iteration))
+    return made
+
+
+def said(folder: RunFolder) -> list[tuple[float, float, str | None]]:
+    entries = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    return [(entry["loss"], entry["smooth_loss"], entry.get("sample")) for entry in entries]
+
+
+@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    kind=st.sampled_from([kind for kind in KINDS if "split" not in kind]),
+    lanes=st.integers(1, 3),
+    every=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_training_is_the_same_with_and_without_validation(
+    tmp_path_factory, kind: dict, lanes: int, every: int, seed: int
+) -> None:
+    """Never validated: the first validation would come after the last iteration."""
+    if kind.get("schedule") == "plateau":  # which validation is meant to change
+        kind = kind | {"schedule": "constant"}
+        kind.pop("plateau_patience", None)
+    folder = tmp_path_factory.mktemp("validated")
+    given = kind | {"lanes": lanes, "seed": seed, "log_every": 1, "patience": 0}
+    often = make(folder, "often", validate_every=every, **given)
+    never = make(folder, "never", validate_every=1000, **given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "draw", lambda *_: None)  # takes longer than all the rest
+        train(often)
+        train(never)
+    assert often.folder.best.exists()
+    assert not never.folder.best.exists()
+    ours, theirs = to_arrays(often.training), to_arrays(never.training)
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
+    assert said(often.folder) == said(never.folder)
+
+
+def test_best_is_the_checkpoint_of_the_fewest_bits(tmp_path: Path) -> None:
+    run = make(tmp_path, "run", validate_every=3, learning_rate=0.5)
+    train(run)
+    entries = [json.loads(line) for line in run.folder.log.read_text().splitlines()]
+    bits = {entry["iteration"]: entry["validation_bits"] for entry in entries
+            if "validation_bits" in entry}  # fmt: skip
+    assert list(bits) == list(range(3, 41, 3))
+    best, _ = checkpoint.load(run.folder.best, run.config)
+    assert best.iteration == min(bits, key=lambda iteration: bits[iteration])
+    found = results.evaluated(run.folder.load_model(), run.texts.validation, "the text")
+    assert found is not None
+    assert found.bits_per_character == bits[best.iteration]
+
+
+def test_death_between_the_checkpoint_and_the_best_is_made_good(tmp_path, monkeypatch) -> None:
+    given = {"validate_every": 10, "learning_rate": 0.01}
+    whole = make(tmp_path, "whole", **given)
+    train(whole)
+    dying = make(tmp_path, "dying", **given)
+    save = checkpoint.save
+
+    def die_before_the_second_best(path: Path, *rest: Any) -> None:
+        if path.name == "best.safetensors" and dying.training.iteration == 20:
+            raise KeyboardInterrupt
+        save(path, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", die_before_the_second_best)
+    with pytest.raises(KeyboardInterrupt):
+        train(dying)
+    monkeypatch.undo()
+    standing, _ = checkpoint.load(dying.folder.checkpoint, dying.config)
+    behind, _ = checkpoint.load(dying.folder.best, dying.config)
+    assert (standing.iteration, behind.iteration) == (20, 10)
+    resumed = running.take_up(dying.folder, None, {"iterations": 21})
+    train(resumed)
+    best, _ = checkpoint.load(dying.folder.best, dying.config)
+    assert best.iteration == 20 == resumed.progress.best_iteration
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
+def test_time_budget_ends_the_run_with_everything_saved(engine: str, tmp_path: Path) -> None:
+    run = make(
+        tmp_path, "run", engine=engine, time_budget=0.3, iterations=10**8, log_every=10**6,
+        checkpoint_every=10**6, validate_every=10**6, sample_every=10**6,
+    )  # fmt: skip
+    begun = time.monotonic()
+    running.carry_out(run)
+    assert time.monotonic() - begun < 20
+    came_to = results.read(run.folder.results)
+    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    assert came_to.ended == "the time budget of 0.3 s is used up"
+    assert came_to.iterations == standing.iteration == run.training.iteration
+    assert came_to.characters == 4 * came_to.iterations
+    assert came_to.seconds >= 0.3
+    again = running.take_up(run.folder, None, {})
+    assert train(again).ended == came_to.ended
+    assert again.training.iteration == standing.iteration
+    more = running.take_up(run.folder, None, {"time_budget": came_to.seconds + 0.1})
+    train(more)
+    assert more.training.iteration > standing.iteration
+
+
+def test_patience_ends_the_run_and_its_results_say_so(tmp_path: Path) -> None:
+    run = make(tmp_path, "run", validate_every=1, patience=3, iterations=5000, learning_rate=2.0)
+    running.carry_out(run)
+    came_to = results.read(run.folder.results)
+    assert came_to.ended == "no better in 3 validations"
+    assert came_to.iterations == came_to.iteration + 3 < 5000
+    assert came_to.validation is not None
+    assert came_to.test is not None
+    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    assert standing.iteration == came_to.iterations
+
+
+def test_signal_at_any_moment_of_a_turn_ends_with_a_checkpoint_of_the_last_iteration(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """A signal after the question whether to save is answered waits for the next turn."""
+    run = make(tmp_path, "run")
+    stop = session.StopRequest()
+    monkeypatch.setattr(session, "StopRequest", lambda: stop)
+    is_over = Session._is_over
+
+    def interrupted_afterwards(self: Session) -> bool:
+        answer = is_over(self)
+        if run.training.iteration == 9:
+            stop.signal = session.signal.SIGINT
+        return answer
+
+    monkeypatch.setattr(Session, "_is_over", interrupted_afterwards)
+    train(run)
+    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    assert standing.iteration == run.training.iteration < 40
+
+
+def test_compiled_engine_looks_at_the_clock_in_time(tmp_path: Path, monkeypatch) -> None:
+    run = make(tmp_path, "run", engine="fast", iterations=10**6, log_every=10**6,
+               checkpoint_every=10**6, validate_every=10**6, sample_every=10**6)  # fmt: skip
+    made = Session(run.folder, run.config, run.training, run.progress, None)
+    taken = [len(made._take()) for _ in range(12)]
+    assert taken[:4] == [1, 2, 4, 8]
+    assert max(taken) == session.LONGEST_TURN
+    monkeypatch.setattr(session, "LONG", 0.0)
+    assert [len(made._take()) for _ in range(3)] == [500, 250, 125]
