@@ -158,7 +158,8 @@ def joined() -> Iterator[Group]:
         yield ALONE
         return
     import torch.distributed as dist
-    from torch.distributed.distributed_c10d import PrefixStore, rendezvous
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
     group = Group(_number("RANK", 0), size)
     with group._kept_together():

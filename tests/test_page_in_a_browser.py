@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt in
 def text() -> str:
     gru = f"{EXAMPLES}/gru_with_a_bug.py:problem"
     targets = (gru, problems.wrong_in_float32, problems.crashes_at_2, problems.square)
-    return page([verify(target, Settings(cases=12)) for target in targets])
+    return page([verify(target, Settings(cases=4)) for target in targets])
 
 
 def opened(text: str, folder: Path) -> tuple[list[str], int, str]:

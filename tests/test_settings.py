@@ -70,7 +70,9 @@ def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:
 
 def test_settings_and_options_are_the_same() -> None:
     options = set(inspect.signature(train).parameters)
-    assert options - {"corpus", "settings_file", "out", "resume"} == set(Settings.model_fields)
+    assert options - {"corpus", "number", "jobs", "settings_file", "out", "resume"} == set(
+        Settings.model_fields
+    )
 
 
 def test_help_has_a_group_for_every_setting() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,15 @@ def test_oracle_that_was_passed_over_is_named_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "relative_error",
-    [1e-9, *(pytest.param(size, marks=pytest.mark.campaign) for size in (1e-10, 1e-11))],
+    ("cell", "relative_error"),
+    [
+        ("lstm", 1e-9),
+        *(
+            pytest.param(cell, size, marks=pytest.mark.campaign)
+            for cell, size in product(("gru", "lstm"), (1e-9, 1e-10, 1e-11))
+        ),
+    ],
 )
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_small_factor_in_one_parameter_is_found(cell: str, relative_error: float) -> None:
     right = import_file(EXAMPLES / f"{cell}.py", 10.0)
     name = "Uc" if cell == "gru" else "Uf"
@@ -88,7 +94,7 @@ def test_small_factor_in_one_parameter_is_found(cell: str, relative_error: float
 
 @pytest.mark.parametrize("example", ["gru", "lstm"])
 def test_example_is_right(example: str) -> None:
-    assert_gradient_right(f"{EXAMPLES / example}.py:problem", cases=30)
+    assert_gradient_right(f"{EXAMPLES / example}.py:problem", cases=12)
 
 
 def test_assertion_carries_the_report() -> None:
@@ -99,9 +105,9 @@ def test_assertion_carries_the_report() -> None:
 
 @pytest.mark.parametrize("maker", own_engines(), ids=lambda maker: maker.target)
 def test_own_engine_is_right(maker) -> None:
-    report = verify(maker, Settings(cases=16))
+    report = verify(maker, Settings(cases=8))
     assert report.exit_status == 0
-    assert report.tally("verdict")["right"] > 10
+    assert report.tally("verdict")["right"] > 4
 
 
 def test_clip_only_at_the_end_is_found_by_the_folded_shares() -> None:
@@ -169,7 +175,7 @@ def test_projections_find_what_is_wrong_in_a_large_case() -> None:
 
 @pytest.fixture(scope="module")
 def wrong_report():
-    return verify(f"{EXAMPLES}/gru_with_a_bug.py:problem")
+    return verify(f"{EXAMPLES}/gru_with_a_bug.py:problem", Settings(cases=12))
 
 
 def test_snippet_shows_the_same_failure_again(wrong_report) -> None:
