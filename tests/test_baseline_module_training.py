@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import reference
 import torch_impl
 from benchmarks.baseline.module_training import (
-    ADAGRAD,
     ADAM,
     NORM,
+    OPTIMIZERS,
     STRETCH,
     VALUE,
     Clip,
@@ -68,7 +68,7 @@ def own_gradient(peer: ModuleTraining) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("optimizer", [ADAGRAD, ADAM])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_gradient_equals_the_hand_written_one_in_every_iteration(
     lanes: int, optimizer: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_adagrad_follows_the_scheduled_rate() -> None:
         assert_close(got=peer.parameters, expected=expected, relative=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", [ADAGRAD, ADAM])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_second_hidden_bias_stays_zero(optimizer: str) -> None:
     peer = training(optimizer=optimizer)
     for _ in islice(peer, 5):
@@ -222,7 +222,7 @@ def test_overflow_is_reported_before_the_weights_change() -> None:
         (lambda: training(lanes=13), "at least 5 characters .* got 4"),
         (lambda: training(lanes=0), "lanes must be at least 1, got 0"),
         (lambda: training(seq_length=0), "seq_length must be at least 1, got 0"),
-        (lambda: training(optimizer="sgd"), "adagrad or adam, got 'sgd'"),
+        (lambda: training(optimizer="sgd"), "one of adagrad, adam, rmsprop, got 'sgd'"),
         (lambda: training(clip=Clip("running", 5.0)), "value or norm, got 'running'"),
         (lambda: training(clip=Clip(NORM, math.nan)), "at least 0, got nan"),
         (lambda: training(text=TEXT + 1), "0..6 .* got 7 at position"),

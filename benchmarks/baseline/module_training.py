@@ -22,7 +22,8 @@ from reference.adagrad import EPSILON
 from torch_impl import Parameters
 from torch_impl.convert import from_modules, to_modules
 
-ADAGRAD, ADAM = "adagrad", "adam"
+ADAGRAD, ADAM, RMSPROP = "adagrad", "adam", "rmsprop"
+OPTIMIZERS = (ADAGRAD, ADAM, RMSPROP)
 VALUE, NORM = "value", "norm"
 STRETCH = 4096  # steps evaluated at once; only memory depends on it
 
@@ -61,8 +62,9 @@ class Protocol:
     clip: Clip | None = None
 
     def __post_init__(self) -> None:
-        if self.optimizer not in (ADAGRAD, ADAM):
-            raise ValueError(f"optimizer must be {ADAGRAD} or {ADAM}, got {self.optimizer!r}")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ValueError(f"optimizer must be one of {known}, got {self.optimizer!r}")
         for name in ("seq_length", "lanes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -100,11 +102,13 @@ class Adagrad:
             tensor.addcdiv_(tensor.grad, torch.sqrt(total + EPSILON), value=-learning_rate)
 
 
-class Adam:
-    """torch.optim.Adam with its own betas and epsilon, in one kernel."""
+class FromTorch:
+    """One of torch.optim's, with its own defaults; Adam in one kernel, which is its fastest."""
 
-    def __init__(self, tensors: list[nn.Parameter]) -> None:
-        self.optimizer = torch.optim.Adam(tensors, fused=True)
+    def __init__(self, kind: str, tensors: list[nn.Parameter]) -> None:
+        self.optimizer = (
+            torch.optim.Adam(tensors, fused=True) if kind == ADAM else torch.optim.RMSprop(tensors)
+        )
 
     def step(self, learning_rate: float) -> None:
         for group in self.optimizer.param_groups:
@@ -151,8 +155,11 @@ class ModuleTraining:
             for parameter in module.parameters()
             if parameter.requires_grad
         ]
-        rule = Adagrad if protocol.optimizer == ADAGRAD else Adam
-        self.rule = rule(self.trained)
+        self.rule = (
+            Adagrad(self.trained)
+            if protocol.optimizer == ADAGRAD
+            else FromTorch(protocol.optimizer, self.trained)
+        )
         self.hidden_state = parameters.Whx.new_zeros(1, B, H)
         self.position = 0
         self.iteration = 0
