@@ -20,6 +20,8 @@ _library.define(
     "Tensor weight_ih, Tensor weight_hh, bool wants_input) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
+PLAIN = (Tensor, torch.nn.Parameter)
+
 elman = torch.ops.bptt.elman.default
 elman_backward = torch.ops.bptt.elman_backward.default
 
@@ -93,8 +95,11 @@ class _Elman(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, input, initial, weight_ih, weight_hh, bias):  # noqa: A002
-        with torch._C._AutoDispatchBelowAutograd():
-            states = elman(input, initial, weight_ih, weight_hh, bias)
+        if _is_plain(initial):
+            states = _elman(input, initial, weight_ih, weight_hh, bias)
+        else:
+            with torch._C._AutoDispatchBelowAutograd():
+                states = elman(input, initial, weight_ih, weight_hh, bias)
         ctx.save_for_backward(states, input, initial, weight_ih, weight_hh)
         return states
 
@@ -103,11 +108,17 @@ class _Elman(torch.autograd.Function):
         if torch.is_grad_enabled():  # under create_graph, and the result would miss its graph
             raise NotImplementedError("ElmanRNN has no gradients of gradients; use nn.RNN")
         wants_input, *_, wants_bias = ctx.needs_input_grad
-        by_input, by_initial, by_ih, by_hh, by_bias = elman_backward(
+        reverse = _elman_backward if _is_plain(grad_outputs[0]) else elman_backward
+        by_input, by_initial, by_ih, by_hh, by_bias = reverse(
             grad_outputs[0], *ctx.saved_tensors, wants_input
         )
         by_input = by_input if wants_input else None
         return by_input, by_initial, by_ih, by_hh, by_bias if wants_bias else None
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether nobody traces or wraps tensors, so that the dispatcher can be passed by."""
+    return type(tensor) in PLAIN and torch._C._len_torch_dispatch_stack() == 0
 
 
 def _is_dense(input: Tensor) -> bool:  # noqa: A002
