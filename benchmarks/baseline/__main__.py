@@ -74,14 +74,12 @@ def table(
     """Fill the table: tinyshakespeare and python-docs, widths 128, 256, 512, both protocols."""
     names = corpus or ["tinyshakespeare", "python-docs"]
     protocols = protocol or ["notebook", "best"]
-    for name in protocols:
-        if not (table_of.PROTOCOLS / f"{name}.toml").exists():
-            raise InputError(f"no protocol is called {name}; they are in {table_of.PROTOCOLS}")
+    widths = hidden_size or [128, 256, 512]
     rows = []
-    for row in table_of.rows(names, protocols, hidden_size or [128, 256, 512], seeds, out, jobs):
+    for row in table_of.rows(names, protocols, widths, seeds, out, jobs):
         rows.append(row)
         print(f"{row.corpus} {row.protocol} {row.hidden_size}: {row.test}", flush=True)
-    counted = {name: list(table_of.lines(name, protocols[0])) for name in names}
+    counted = {name: list(table_of.lines(name, protocols[0], widths[0])) for name in names}
     drawn = table_of.markdown(rows, counted)
     with explained("write into", out):
         durable.write(out / "table.md", drawn.encode())
@@ -106,8 +104,8 @@ def parity(
     seeds: Seeds = 5,
 ) -> None:
     """Train bptt and nn.RNN + autograd by the same protocol, in turns, over several seeds."""
-    given = read_file(table_of.PROTOCOLS / f"{protocol}.toml")
-    given |= {"hidden_size": hidden_size, "iterations": iterations}
+    given = read_file(table_of.protocol_file(protocol, hidden_size))
+    given["iterations"] = iterations
     given["warmup"] = min(given.get("warmup", 0), iterations // 20)
     points: list[parity_race.Point] = []
     for seed in range(1, seeds + 1):

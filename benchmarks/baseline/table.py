@@ -18,6 +18,15 @@ from .runs import Planned, carry_out
 PROTOCOLS = Path(__file__).parent / "protocols"
 
 
+def protocol_file(protocol: str, width: int) -> Path:
+    """Raises InputError where no such protocol is known for that many hidden units."""
+    path = PROTOCOLS / f"{protocol}-{width}.toml"
+    if not path.exists():
+        known = ", ".join(sorted(found.stem for found in PROTOCOLS.glob("*.toml")))
+        raise InputError(f"no protocol is called {protocol}-{width}; there are {known}")
+    return path
+
+
 @dataclass(frozen=True)
 class Mean:
     """Of several seeds: `deviation` is the sample's, None for one seed."""
@@ -68,9 +77,7 @@ def rows(
             name,
             (
                 "--config",
-                str(PROTOCOLS / f"{protocol}.toml"),
-                "--hidden",
-                str(width),
+                str(protocol_file(protocol, width)),
                 "--seed",
                 str(seed),
             ),
@@ -106,14 +113,14 @@ def _row(name: str, protocol: str, width: int, results: list[Results]) -> Row:
         test=Mean.of(test),
         seconds=statistics.median(one.seconds for one in results),
         characters_per_second=statistics.median(one.characters / one.seconds for one in results),
-        command=f"bptt train {name} --config benchmarks/baseline/protocols/{protocol}.toml "
-        f"--hidden {width} --seeds {len(results)}",
+        command=f"bptt train {name} --config benchmarks/baseline/protocols/{protocol}-{width}.toml "
+        f"--seeds {len(results)}",
     )
 
 
-def lines(name: str, protocol: str) -> Iterator[Line]:
+def lines(name: str, protocol: str, width: int) -> Iterator[Line]:
     """What counting and compressing make of the protocol's own split of a corpus."""
-    settings = Settings(**read_file(PROTOCOLS / f"{protocol}.toml"))
+    settings = Settings(**read_file(protocol_file(protocol, width)))
     parts = divide(open_corpus(name), settings)
     text = corpora.load(name).text
     if parts.validation is None or parts.test is None:
