@@ -3,6 +3,8 @@
 T steps, B lanes (the batch), I inputs, H hidden units.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -108,9 +110,10 @@ class _Elman(torch.autograd.Function):
         if torch.is_grad_enabled():  # under create_graph, and the result would miss its graph
             raise NotImplementedError("ElmanRNN has no gradients of gradients; use nn.RNN")
         wants_input, *_, wants_bias = ctx.needs_input_grad
-        reverse = _elman_backward if _is_plain(grad_outputs[0]) else elman_backward
+        from_above: Tensor = grad_outputs[0]
+        reverse: Callable = _elman_backward if _is_plain(from_above) else elman_backward
         by_input, by_initial, by_ih, by_hh, by_bias = reverse(
-            grad_outputs[0], *ctx.saved_tensors, wants_input
+            from_above, *ctx.saved_tensors, wants_input
         )
         by_input = by_input if wants_input else None
         return by_input, by_initial, by_ih, by_hh, by_bias if wants_bias else None
