@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from flint import arb
+from flint import arb, ctx
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -78,12 +78,14 @@ def test_no_engine_is_further_from_the_truth_than_the_lanes_bound(
     for field in fields(Gradients):
         ours, most = getattr(computed, field.name), getattr(allowed, field.name)
         for i, j in np.ndindex(ours.shape):
-            total = arb(0)
-            for t in reversed(range(cases[0].T)):
-                total += sum((lane[t][field.name][i, j] for lane in shares), arb(0))
-                if clip is not None:
-                    total = total.min(arb(clip)).max(arb(-clip))
-            distance = float((total - arb(float(ours[i, j]))).abs_upper())
+            # At flint's own 53 bits, the sum of the enclosures would round as the engine does.
+            with ctx.workprec(400):
+                total = arb(0)
+                for t in reversed(range(cases[0].T)):
+                    total += sum((lane[t][field.name][i, j] for lane in shares), arb(0))
+                    if clip is not None:
+                        total = total.min(arb(clip)).max(arb(-clip))
+                distance = float((total - arb(float(ours[i, j]))).abs_upper())
             assert distance <= most[i, j], (field.name, i, j)
 
 
