@@ -41,16 +41,17 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, frame: object) -> None:
-        raise TimeIsUp
-
-    handler = signal.signal(signal.SIGALRM, stop)
+    handler = signal.signal(signal.SIGALRM, _stop)
     before = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, *before)
         signal.signal(signal.SIGALRM, handler)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise TimeIsUp
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
