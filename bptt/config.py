@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -75,18 +76,13 @@ class Versions(Strict):
 
     @classmethod
     def current(cls) -> "Versions":
-        blas = [
-            f"{library['internal_api']} {library['version']} ({library.get('architecture')})"
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-        ]
         return cls(
             bptt=bptt.__version__,
             python=platform.python_version(),
             numpy=np.__version__,
             torch=version("torch"),
             safetensors=safetensors.__version__,
-            blas=", ".join(sorted(blas)) or "unknown",
+            blas=_blas_of_numpy(),
             machine=f"{platform.system()} {platform.machine()}",
         )
 
@@ -95,6 +91,16 @@ class Versions(Strict):
         return [
             f"{key} {mine[key]} is now {theirs[key]}" for key in mine if mine[key] != theirs[key]
         ]
+
+
+def _blas_of_numpy() -> str:
+    """Name NumPy's BLAS; not SciPy's own, which is loaded or not as other packages see fit."""
+    for library in threadpool_info():
+        folders = Path(library["filepath"]).parts
+        if library["user_api"] == "blas" and {"numpy", "numpy.libs"} & {*folders}:
+            return f"{library['internal_api']} {library['version']} ({library['architecture']})"
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{built['name']} {built['version']}"
 
 
 class Config(Settings):
