@@ -22,7 +22,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def problem(T, H, V, rng):
+def problem(T, H, V, rng, counted=None):
     shapes = {
         "Wz": (H, V), "Uz": (H, H), "bz": (H,),
         "Wr": (H, V), "Ur": (H, H), "br": (H,),
@@ -33,18 +33,21 @@ def problem(T, H, V, rng):
     inputs, targets = rng.integers(V, size=T), rng.integers(V, size=T)
     mask = np.where(rng.random(T) < 0.2, 0.0, 1.0)
     start = rng.standard_normal(H)
+    counts = mask
+    if counted is not None:  # the loss of this step alone, `start` a parameter: see `bptt.verify`
+        counts, parameters["start"] = mask * (np.arange(T) == counted), start
 
     def forward(p):
-        a, loss, steps = start, 0.0, []
-        for x, y, m in zip(inputs, targets, mask, strict=True):
+        a, loss, steps = p.get("start", start), 0.0, []
+        for x, y, m, n in zip(inputs, targets, mask, counts, strict=True):
             z = sigmoid(p["Wz"][:, x] + p["Uz"] @ a + p["bz"])
             r = sigmoid(p["Wr"][:, x] + p["Ur"] @ a + p["br"])
             c = np.tanh(p["Wc"][:, x] + p["Uc"] @ (r * a) + p["bc"])
             after = m * (z * a + (1 - z) * c) + (1 - m) * a
             logits = p["Wy"] @ after + p["by"]
             shifted = np.exp(logits - logits.real.max())
-            loss = loss + m * (np.log(shifted.sum()) + logits.real.max() - logits[y])
-            steps.append((x, y, m, a, z, r, c, after, shifted / shifted.sum()))
+            loss = loss + n * (np.log(shifted.sum()) + logits.real.max() - logits[y])
+            steps.append((x, y, m, n, a, z, r, c, after, shifted / shifted.sum()))
             a = after
         return loss, steps
 
@@ -52,9 +55,9 @@ def problem(T, H, V, rng):
         _, steps = forward(p)
         d = {name: np.zeros_like(value) for name, value in p.items()}
         da = np.zeros(H)
-        for x, y, m, a, z, r, c, after, probabilities in reversed(steps):
-            dlogits = m * probabilities
-            dlogits[y] -= m
+        for x, y, m, n, a, z, r, c, after, probabilities in reversed(steps):
+            dlogits = n * probabilities
+            dlogits[y] -= n
             d["Wy"] += np.outer(dlogits, after)
             d["by"] += dlogits
             dafter = da + p["Wy"].T @ dlogits
@@ -81,6 +84,8 @@ def problem(T, H, V, rng):
             d["Uz"] += np.outer(dz, a)
             d["bz"] += dz
             da += p["Uz"].T @ dz
+        if "start" in p:
+            d["start"] = da
         return d
 
     return GradientProblem(parameters, lambda p: forward(p)[0], gradient)

@@ -22,7 +22,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def problem(T, H, V, rng):
+def problem(T, H, V, rng, counted=None):
     parameters = {}
     for gate in "ifog":
         parameters[f"W{gate}"] = rng.standard_normal((H, V))
@@ -33,10 +33,15 @@ def problem(T, H, V, rng):
     inputs, targets = rng.integers(V, size=T), rng.integers(V, size=T)
     keeps = np.where(rng.random(T) < 0.2, 0.0, 1.0)
     start, start_cell = rng.standard_normal(H), rng.standard_normal(H)
+    counts = np.ones(T)
+    if counted is not None:  # the loss of this step alone, the states parameters: see `bptt.verify`
+        counts = 1.0 * (np.arange(T) == counted)
+        parameters |= {"start": start, "start_cell": start_cell}
 
     def forward(p):
-        a, cell, loss, steps = start, start_cell, 0.0, []
-        for x, y, keep in zip(inputs, targets, keeps, strict=True):
+        a, cell = p.get("start", start), p.get("start_cell", start_cell)
+        loss, steps = 0.0, []
+        for x, y, keep, n in zip(inputs, targets, keeps, counts, strict=True):
             a, cell = keep * a, keep * cell
             i = sigmoid(p["Wi"][:, x] + p["Ui"] @ a + p["bi"])
             f = sigmoid(p["Wf"][:, x] + p["Uf"] @ a + p["bf"])
@@ -47,9 +52,9 @@ def problem(T, H, V, rng):
             after = o * squashed
             logits = p["Wy"] @ after + p["by"]
             shifted = np.exp(logits - logits.real.max())
-            loss = loss + np.log(shifted.sum()) + logits.real.max() - logits[y]
-            probabilities = shifted / shifted.sum()
-            steps.append((x, y, keep, a, cell, i, f, o, g, squashed, after, probabilities))
+            loss = loss + n * (np.log(shifted.sum()) + logits.real.max() - logits[y])
+            states, gates = (a, cell, squashed, after), (i, f, o, g)
+            steps.append((x, y, keep, n, states, gates, shifted / shifted.sum()))
             a, cell = after, new_cell
         return loss, steps
 
@@ -57,9 +62,10 @@ def problem(T, H, V, rng):
         _, steps = forward(p)
         d = {name: np.zeros_like(value) for name, value in p.items()}
         da, dcell = np.zeros(H), np.zeros(H)
-        for x, y, keep, a, cell, i, f, o, g, squashed, after, probabilities in reversed(steps):
-            dlogits = probabilities.copy()
-            dlogits[y] -= 1
+        for x, y, keep, n, states, gates, probabilities in reversed(steps):
+            (a, cell, squashed, after), (i, f, o, g) = states, gates
+            dlogits = n * probabilities
+            dlogits[y] -= n
             d["Wy"] += np.outer(dlogits, after)
             d["by"] += dlogits
             da = da + p["Wy"].T @ dlogits
@@ -80,6 +86,8 @@ def problem(T, H, V, rng):
                 da += p[f"U{gate}"].T @ dgate
             # Reverse of: the reset
             da, dcell = keep * da, keep * dcell
+        if "start" in p:
+            d |= {"start": da, "start_cell": dcell}
         return d
 
     return GradientProblem(parameters, lambda p: forward(p)[0], gradient)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from bptt.errors import InputError
 from bptt.verify import GradientProblem, Settings, assert_gradient_right, check, verify
 from bptt.verify.checker.loading import import_file
 from bptt.verify.checker.page import page
@@ -205,7 +206,49 @@ def test_json_says_what_the_report_says(wrong_report) -> None:
     assert told["smallest_failing_case"]["sizes"] == {"T": 2, "H": 1, "V": 2}
     assert told["diagnosis"]["first_failing_T"] == 2
     assert set(told["diagnosis"]["error_by_T"]["1"].values()) == {0.0}
+    at_once = told["diagnosis"]["error_of_one_target_by_lag"]["0"]
+    assert {name for name, error in at_once.items() if error > 0.0} == {"start"}
     assert {s["parameter"] for s in told["diagnosis"]["suspects"]} >= {"Wz", "Uc", "br"}
+
+
+def chain_with_a_factor(T, rng, counted=None):
+    """Sum the states a' = w a from a start. The bug: 1.001 w is handed back for w."""
+    start, counts = rng.standard_normal(), np.ones(T)
+    if counted is not None:
+        counts = 1.0 * (np.arange(T) == counted)
+
+    def states(p):
+        return p.get("start", start) * p["w"] ** np.arange(T + 1)
+
+    def gradient(p):
+        d = {name: np.array(0.0) for name in p}
+        da = 0.0
+        for t in reversed(range(T)):
+            da += counts[t]
+            d["w"] += da * states(p)[t]
+            da *= 1.001 * p["w"]
+        return d | {"start": np.array(da)} if "start" in p else d
+
+    parameters = {"w": np.array(rng.uniform(0.5, 1.5))}
+    if counted is not None:
+        parameters["start"] = np.array(start)
+    return GradientProblem(parameters, lambda p: (counts * states(p)[1:]).sum(), gradient)
+
+
+def test_error_against_lag_is_that_of_one_target() -> None:
+    """The state k steps before the target's is off by 1.001 for each of the k + 1 steps back."""
+    diagnosis = verify(chain_with_a_factor, Settings(cases=10)).diagnosis
+    assert diagnosis is not None
+    assert diagnosis.first_T == 2
+    found = {lag: errors["start"] for lag, errors in diagnosis.of_one_target.items()}
+    assert found == pytest.approx({lag: 1.001 ** (lag + 1) - 1 for lag in range(6)}, rel=1e-6)
+
+
+def test_counted_needs_a_maker_that_takes_it() -> None:
+    case = check(chain_with_a_factor, {"T": 3}, counted=0)
+    assert "counted=0" in str(case)
+    with pytest.raises(InputError, match="takes no keyword counted"):
+        check(f"{problems.__file__}:square", {"n": 2}, counted=0)
 
 
 def test_page_is_whole_and_loads_nothing(wrong_report) -> None:

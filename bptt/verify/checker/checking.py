@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bptt.errors import InputError
+
 from . import differences, oracles, rounding
 from .calls import CaseError
 from .kinks import kink_at
@@ -26,6 +28,7 @@ from .outcome import (
     Finding,
     Outcome,
     digits,
+    distance,
 )
 from .problem import Case
 from .repeatability import differing_calls, mutations
@@ -48,16 +51,20 @@ def check(
     *,
     seed: int = 0,
     scale: float = 1.0,
+    counted: int | None = None,
     entrywise: bool = True,
     time_limit: float = 10.0,
 ) -> Outcome:
     """Check one case of `file.py:problem` or of a callable, and return what was found.
 
-    `time_limit` is in seconds, for each call of the loss or the gradient. Raises InputError where
-    there is no such problem; what it does when run is told by the verdict.
+    `counted` is handed to the maker: the step whose loss alone counts. `time_limit` is in seconds,
+    for each call of the loss or the gradient. Raises InputError where there is no such problem;
+    what it does when run is told by the verdict.
     """
     maker = load(target)
-    return check_case(maker, Case(dict(sizes or {}), seed, scale), entrywise, time_limit)
+    if counted is not None and not maker.counts_one_step:
+        raise InputError(f"{maker.target} takes no keyword counted; it counts all steps")
+    return check_case(maker, Case(dict(sizes or {}), seed, scale, counted), entrywise, time_limit)
 
 
 def check_case(maker: Maker, case: Case, entrywise: bool, time_limit: float) -> Outcome:
@@ -151,8 +158,7 @@ class _Check:
         """Turn one parameter's differences into a verdict."""
         mine, dtype = self.mine[name], self.subject.dtype
         size = float(np.abs(true).max(initial=0.0))
-        off = np.abs(mine - true)
-        off[np.isnan(off)] = np.inf
+        off = distance(mine, true)
         fewest = digits(float(off.max(initial=0.0)), size, dtype)
         allowed = np.full(off.shape, self._allowed(oracle, size)) + 4.0 * errors
 

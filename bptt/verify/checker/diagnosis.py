@@ -3,7 +3,9 @@
 The smallest failing case shows that a gradient is wrong; it is often too small to show how. So more
 cases are checked, of middling sizes that all differ. A problem with a size T is checked at one T
 after the other: the gradient of T steps reaches back T − 1 steps, so the first T that fails names
-the lag at which the error begins.
+the lag at which the error begins. A maker that takes `counted` is also asked for the loss of the
+last step alone, at T = 1, 2, 3…: its gradient for the state at the start is that of one target for
+a state k = T − 1 steps before it, and so its error is the error at lag k.
 """
 
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .calls import CaseError
+from .checking import check_case
 from .outcome import WRONG, Finding, Outcome
 from .patterns import Evidence, explain
 from .problem import Case
@@ -41,7 +44,8 @@ class Diagnosis:
 
     `suspects` are the parameters that fail first (at the smallest failing T), `also` those that
     fail too, later. `errors` has, for each T, each parameter's largest error over its largest
-    entry; empty for problems without T. `shown` is the case to draw.
+    entry; empty for problems without T. `of_one_target` has the same for each lag, where the last
+    step's loss counts alone; empty where the maker can't do that. `shown` is the case to draw.
     """
 
     suspects: tuple[Suspect, ...]
@@ -49,6 +53,7 @@ class Diagnosis:
     first_T: int | None
     shown: Outcome
     errors: dict[int, dict[str, float]] = field(default_factory=dict)
+    of_one_target: dict[int, dict[str, float]] = field(default_factory=dict)
 
     @property
     def lag(self) -> str:
@@ -69,18 +74,13 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
     sizes = search.settings.distinct_sizes(search.maker)
     if "T" not in sizes:
         outcomes = _failing(search, [sizes], smallest)
-        return _conclude(search, smallest, outcomes, None, {})
+        return _conclude(search, smallest, outcomes, None, {}, {})
     low, high = search.settings.range_of("T")
     lengths = range(low, max(min(high, LONGEST), smallest.case.sizes["T"]) + 1)
     by_length = {T: _checked(search, sizes | {"T": T}, smallest.case) for T in lengths}
-    errors = {
-        T: {
-            name: max(_error(outcome.findings[name]) for outcome in outcomes)
-            for name in smallest.findings
-        }
-        for T, outcomes in by_length.items()
-        if outcomes
-    }
+    errors = {T: _errors(outcomes) for T, outcomes in by_length.items() if outcomes}
+    by_lag = {T - 1: _of_one_target(search, sizes | {"T": T}, smallest.case) for T in lengths}
+    of_one_target = {lag: _errors(outcomes) for lag, outcomes in by_lag.items() if outcomes}
     failing = {
         T: [outcome for outcome in outcomes if outcome.verdict == WRONG]
         for T, outcomes in by_length.items()
@@ -94,7 +94,8 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
         if outcome.verdict == WRONG and outcome.case.sizes["T"] == first_T
     ]
     later = [outcome for T in lengths if first_T < T for outcome in failing[T]]
-    return _conclude(search, smallest, [*failing[first_T], *later], first_T, errors)
+    outcomes = [*failing[first_T], *later]
+    return _conclude(search, smallest, outcomes, first_T, errors, of_one_target)
 
 
 def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
@@ -102,6 +103,23 @@ def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]
     cases = [Case(sizes, seed, like.scale) for seed in range(like.seed, like.seed + SEEDS)]
     outcomes = [search.check(case, entrywise=True) for case in cases]
     return [outcome for outcome in outcomes if outcome.findings]
+
+
+def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
+    """Check the loss of the last step alone; not among the search's own, which count them all."""
+    if not search.maker.counts_one_step:
+        return []
+    seeds = range(like.seed, like.seed + SEEDS)
+    cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
+    outcomes = [check_case(search.maker, case, True, search.settings.time_limit) for case in cases]
+    return [outcome for outcome in outcomes if outcome.findings]
+
+
+def _errors(outcomes: list[Outcome]) -> dict[str, float]:
+    return {
+        name: max(_error(outcome.findings[name]) for outcome in outcomes)
+        for name in outcomes[0].findings
+    }
 
 
 def _failing(search: Search, all_sizes: list[dict[str, int]], smallest: Outcome) -> list[Outcome]:
@@ -124,6 +142,7 @@ def _conclude(
     outcomes: list[Outcome],
     first_T: int | None,
     errors: dict[int, dict[str, float]],
+    of_one_target: dict[int, dict[str, float]],
 ) -> Diagnosis:
     suspects, also = [], []
     first = {
@@ -159,7 +178,7 @@ def _conclude(
         )
         (suspects if first[name] == first_T else also).append(suspect)
     shown = max(outcomes, key=lambda outcome: (outcome.entries, -outcome.case.seed))
-    return Diagnosis(tuple(suspects), tuple(also), first_T, shown, errors)
+    return Diagnosis(tuple(suspects), tuple(also), first_T, shown, errors, of_one_target)
 
 
 def _pattern(

@@ -54,10 +54,10 @@ def _as_matrix(value: np.ndarray) -> np.ndarray:
     return value.reshape(1, -1) if value.ndim < 2 else value.reshape(value.shape[0], -1)
 
 
-def lag_chart(errors: Mapping[int, Mapping[str, float]]) -> str:
-    """Draw each T's largest error, on a logarithmic scale, against how far back it reaches."""
+def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
+    """Draw each lag's largest error, on a logarithmic scale; `axis` says what a lag is."""
     width, height, left, bottom = 340, 190, 52, 34
-    heights = {T: max(sizes.values()) for T, sizes in errors.items()}
+    heights = {lag: max(sizes.values()) for lag, sizes in errors.items()}
     finite = [size for size in heights.values() if 0.0 < size < np.inf]
     low = np.floor(np.log10(min(finite, default=1e-16))) - 1
     high = max(np.ceil(np.log10(max(finite, default=1.0))), low + 2)
@@ -67,7 +67,7 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]]) -> str:
         level = np.clip(np.log10(size), low, high) if size > 0.0 else low
         return float(12 + (height - bottom - 12) * (high - level) / (high - low))
 
-    places = [(left + i * step, T, size) for i, (T, size) in enumerate(heights.items())]
+    places = [(left + i * step, lag, size) for i, (lag, size) in enumerate(heights.items())]
     parts = []
     for power in np.unique(np.linspace(low, high, 4).round()):
         line = y(10.0**power)
@@ -78,17 +78,15 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]]) -> str:
         )
     path = " ".join(f"{x:.1f},{y(size):.1f}" for x, _, size in places)
     parts.append(f'<polyline class="curve" points="{path}"/>')
-    for x, T, size in places:
+    for x, lag, size in places:
         kind = "bad" if size > 0.0 else "good"
         parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y(size):.1f}" r="4.5">'
-            f"<title>T={T}: {size:.2g}</title></circle>"
-            f'<text x="{x:.1f}" y="{height - 16}" text-anchor="middle">{T - 1}</text>'
+            f"<title>lag {lag}: {size:.2g}</title></circle>"
+            f'<text x="{x:.1f}" y="{height - 16}" text-anchor="middle">{lag}</text>'
         )
     middle = (left + width - 16) / 2
-    parts.append(
-        f'<text x="{middle}" y="{height - 2}" text-anchor="middle">steps it reaches back</text>'
-    )
+    parts.append(f'<text x="{middle}" y="{height - 2}" text-anchor="middle">{axis}</text>')
     return (
         f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
         f'aria-label="error against lag">{"".join(parts)}</svg>'

@@ -24,6 +24,11 @@ class Maker:
     target: str
 
     @property
+    def counts_one_step(self) -> bool:
+        """Whether it makes problems whose loss counts one step only."""
+        return "counted" in inspect.signature(self.function).parameters
+
+    @property
     def is_file(self) -> bool:
         return ".py:" in self.target
 

@@ -15,6 +15,12 @@ COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
 
 
+def distance(mine: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Return each entry's difference; infinite where one of them is no number."""
+    off = np.abs(mine - true)
+    return np.where(np.isnan(off), np.inf, off)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One parameter at one case.
@@ -36,8 +42,7 @@ class Finding:
         """The entry that is furthest beyond what it is allowed to be off."""
         if self.mine is None or self.true is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        off = np.abs(self.mine - self.true)
-        off[np.isnan(off)] = np.inf
+        off = distance(self.mine, self.true)
         excess = np.where(off > self.allowed, off, off * 1e-30)
         place = np.unravel_index(int(np.argmax(excess)), off.shape)
         return tuple(int(i) for i in place)

@@ -145,12 +145,22 @@ def _maps(report: Report) -> str:
 
 
 def _lags(report: Report) -> str:
-    if report.diagnosis is None or len(report.diagnosis.errors) < 2:
+    diagnosis = report.diagnosis
+    if diagnosis is None or len(diagnosis.errors) < 2:
         return ""
+    largest = "The largest error of any parameter, over its largest entry."
+    if len(diagnosis.of_one_target) > 1:
+        return (
+            f"<h2>Error against lag</h2><p class='soft'>{largest} The loss is that of one target, "
+            "the state at the start lies so many steps before it.</p>"
+            + lag_chart(diagnosis.of_one_target, "lag k: steps from the state to the target")
+        )
     return (
-        "<h2>Error against lag</h2><p class='soft'>The largest error of any parameter, over its "
-        "largest entry. A gradient over T steps reaches back T − 1.</p>"
-        + lag_chart(report.diagnosis.errors)
+        f"<h2>Error against lag</h2><p class='soft'>{largest} A gradient over T steps reaches back "
+        "T − 1.</p>"
+        + lag_chart(
+            {T - 1: sizes for T, sizes in diagnosis.errors.items()}, "steps it reaches back"
+        )
     )
 
 

@@ -18,6 +18,10 @@ class GradientProblem:
     a wrong gradient counts. `fold` is for gradients that are deliberately not the plain sum of
     their steps' shares, such as a running clip: it takes the T shares, each a dict, first step
     first, and returns what the gradient should be. It must never move two gradients apart.
+
+    The function that makes problems may take a keyword `counted`, None by default. Given a step, it
+    makes the problem whose loss counts this step alone, with the state at the start among the
+    parameters. It shows the error against the lag from a state to a target.
     """
 
     parameters: dict[str, Any]
@@ -29,16 +33,21 @@ class GradientProblem:
 
 @dataclass(frozen=True)
 class Case:
-    """What makes a problem: sizes by name, the seed of its rng, and a factor on its parameters."""
+    """What makes a problem: sizes by name, the seed of its rng, and a factor on its parameters.
+
+    `counted` is the step whose loss alone is asked for, None for all of them.
+    """
 
     sizes: dict[str, int]
     seed: int = 0
     scale: float = 1.0
+    counted: int | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return tuple(self.sizes.items()), self.seed, self.scale
+        return tuple(self.sizes.items()), self.seed, self.scale, self.counted
 
     def __str__(self) -> str:
         parts = [f"{name}={size}" for name, size in self.sizes.items()]
-        return ", ".join([*parts, f"seed={self.seed}", f"scale={self.scale:g}"])
+        parts += [f"seed={self.seed}", f"scale={self.scale:g}"]
+        return ", ".join(parts if self.counted is None else [*parts, f"counted={self.counted}"])

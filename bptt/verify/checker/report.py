@@ -152,6 +152,10 @@ class Report:
                     str(T): {name: _number(size) for name, size in sizes.items()}
                     for T, sizes in diagnosis.errors.items()
                 },
+                "error_of_one_target_by_lag": {
+                    str(lag): {name: _number(size) for name, size in sizes.items()}
+                    for lag, sizes in diagnosis.of_one_target.items()
+                },
             },
         }
 

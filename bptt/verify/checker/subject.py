@@ -166,7 +166,8 @@ class Subject:
 def make(maker: Maker, case: Case, limit: float) -> Subject:
     """Make the problem of a case. Raises CaseError where it can't be made or is no problem."""
     rng = np.random.default_rng(case.seed)
-    made = partial(maker.function, rng=rng, **case.sizes)
+    counted = {} if case.counted is None else {"counted": case.counted}
+    made = partial(maker.function, rng=rng, **case.sizes, **counted)
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
         raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")

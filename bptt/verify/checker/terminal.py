@@ -68,8 +68,11 @@ def _failure(report: Report) -> list[RenderableType]:
         if diagnosis.also:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
             parts.append(Text(f"With more steps also wrong: {later}"))
-        if len(diagnosis.errors) > 1:
-            parts += [Text(), _by_length(report)]
+        if len(diagnosis.of_one_target) > 1:
+            title = "Error against lag (one target counted)"
+            parts += [Text(), _by(diagnosis.of_one_target, title, "lag")]
+        elif len(diagnosis.errors) > 1:
+            parts += [Text(), _by(diagnosis.errors, "Error against the number of steps", "T")]
     parts += [
         Text("\nTo see it again:"),
         Syntax(report.snippet, "python", theme="ansi_light", background_color="default",
@@ -95,18 +98,16 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
     return table
 
 
-def _by_length(report: Report) -> Table:
-    """Tabulate the largest error of any parameter by how far back the gradient reaches."""
-    table = Table(title="Error against lag", title_justify="left", box=None, pad_edge=False)
-    table.add_column("reaches back", justify="right")
-    table.add_column("T", justify="right")
+def _by(errors: Mapping[int, Mapping[str, float]], title: str, called: str) -> Table:
+    """Tabulate the largest error of any parameter, and which are wrong."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column(called, justify="right")
     table.add_column("largest error", justify="right")
     table.add_column("wrong")
-    errors = report.diagnosis.errors if report.diagnosis else {}
-    for T, sizes in errors.items():
-        wrong = [name for name, size in sizes.items() if size > 0.0]
+    for place, sizes in errors.items():
+        wrong = sorted((name for name in sizes if sizes[name] > 0.0), key=lambda name: -sizes[name])
         named = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
-        table.add_row(str(T - 1), str(T), f"{max(sizes.values()):.1e}", named or "none")
+        table.add_row(str(place), f"{max(sizes.values()):.1e}", named or "none")
     return table
 
 
