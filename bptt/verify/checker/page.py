@@ -115,7 +115,7 @@ def _failure(report: Report) -> str:
 
 
 def _row(suspect: Suspect, named: bool) -> str:
-    place = ", ".join(map(str, suspect.place))
+    place = f"[{', '.join(map(str, suspect.place))}]" if suspect.place else ""
     numbers = {
         "mine": f"{suspect.mine:.9g}",
         "true": f"{suspect.true:.9g}",
@@ -124,7 +124,7 @@ def _row(suspect: Suspect, named: bool) -> str:
     if suspect.first_T is not None:
         numbers["from T"] = str(suspect.first_T)
     return (
-        f"<tr><td>{escape(suspect.name)}[{place}]</td>"
+        f"<tr><td>{escape(suspect.name)}{place}</td>"
         + "".join(
             f'<td class="number" title="{what}">{number}</td>' for what, number in numbers.items()
         )

@@ -70,9 +70,10 @@ def _failure(report: Report) -> list[RenderableType]:
             parts.append(Text(f"With more steps also wrong: {later}"))
         if len(diagnosis.of_one_target) > 1:
             title = "Error against lag (one target counted)"
-            parts += [Text(), _by(diagnosis.of_one_target, title, "lag")]
+            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
         elif len(diagnosis.errors) > 1:
-            parts += [Text(), _by(diagnosis.errors, "Error against the number of steps", "T")]
+            title = "Error against the number of steps"
+            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
     parts += [
         Text("\nTo see it again:"),
         Syntax(report.snippet, "python", theme="ansi_light", background_color="default",
@@ -88,9 +89,9 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
     for column in ("mine", "true", "rel. error"):
         table.add_column(column, justify="right", no_wrap=True)
     for suspect in suspects:
-        place = ",".join(map(str, suspect.place))
+        place = f"[{','.join(map(str, suspect.place))}]" if suspect.place else ""
         table.add_row(
-            f"{suspect.name}[{place}]",
+            f"{suspect.name}{place}",
             f"{suspect.mine:.9g}",
             f"{suspect.true:.9g}",
             f"{suspect.relative_error:.1e}",
@@ -98,9 +99,9 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
     return table
 
 
-def _by(errors: Mapping[int, Mapping[str, float]], title: str, called: str) -> Table:
+def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
     """Tabulate the largest error of any parameter, and which are wrong."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     table.add_column(called, justify="right")
     table.add_column("largest error", justify="right")
     table.add_column("wrong")
