@@ -19,6 +19,7 @@ from bptt.verify.balls import enclose_contributions
 from bptt.verify.tolerances import FLOAT64, lanes_error_bounds, largest_share
 from reference import Gradients, Hyperparameters, Vocabulary
 from torch_impl import convert, fast
+from torch_impl.fast.network import Network
 
 from .engines import Engine, arrays, every_engine, tensors
 from .lockstep import assert_close
@@ -112,6 +113,42 @@ def test_order_of_the_lanes_changes_rounding_only(
     allowed = Gradients(*(2 * bound for bound in bounds(engine, cases)))
     clip = cases[0].clip
     assert_within(allowed, engine.compute_lanes(moved, clip), engine.compute_lanes(cases, clip))
+
+
+@every_engine
+def test_no_sum_is_clipped_between_the_lanes(engine: Engine) -> None:
+    # By hand: the state is 0 and the probabilities are halves, so with Wya = (1, -1) a target of 0
+    # gives dh = -1 and one of 1 gives dh = 1. They cancel; a clip in between would leave 0.4.
+    drawn = Case(2, 1, 1, 0, 1.0, 0.6, "one symbol", "zero")
+    weights = drawn.parameters.zeros_like()
+    weights.Wya[:, 0] = 1.0, -1.0
+    first, second = (
+        drawn.with_numbers(weights, np.array([0]), np.array([y]), np.zeros((1, 1))) for y in (0, 1)
+    )
+    for lanes_of_one_step in ([first, second], [second, first]):
+        assert not any(value.any() for value in engine.compute_lanes(lanes_of_one_step, 0.6))
+    twice = engine.compute_lanes([second, second], 0.6)
+    assert (twice.bh[0, 0], twice.Whx[0, 0]) == pytest.approx((0.6, 0.6))
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64], ids=["fast-float32", "fast-float64"]
+)
+@given(cases=lanes())
+def test_what_was_computed_before_leaves_no_trace(dtype: torch.dtype, cases: list[Case]) -> None:
+    clip = np.inf if cases[0].clip is None else cases[0].clip
+    x, y = (np.stack([getattr(c, name) for c in cases], 1) for name in ("inputs", "targets"))
+    state = np.hstack([case.state for case in cases])
+    fresh, used = (
+        Network(cases[0].parameters, vocab_size=cases[0].V, hidden_size=cases[0].H,
+                seq_length=cases[0].T, lanes=len(cases), dtype=dtype)
+        for _ in range(2)
+    )  # fmt: skip
+    used.differentiate(y, x, -state, clip)
+    losses = [network.differentiate(x, y, state, clip) for network in (fresh, used)]
+    assert np.array_equal(*losses, equal_nan=True)
+    for ours, theirs in zip(fresh.gradients, used.gradients, strict=True):
+        assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())
 
 
 @pytest.mark.parametrize("backward_lanes", [reference.backward_lanes, torch_impl.backward_lanes])
