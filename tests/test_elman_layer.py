@@ -117,7 +117,7 @@ def test_layer_behaves_as_nn_rnn_on_a_thousand_configurations(configuration: dic
 
 def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[Tensor]:
     torch.manual_seed(0)
-    shapes = ((B, H), (H, 2), (H, H), (H,))
+    shapes = ((B, H), (H, 2), (H, H), (H,), (H,))
     x = torch.randint(2, (T, B)) if indices else torch.randn(T, B, 2, dtype=torch.float64)
     rest = [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
     return [value.requires_grad_(value.is_floating_point()) for value in (x, *rest)]
@@ -132,8 +132,8 @@ def test_gradcheck(way: Recurrence, indices: bool, B: int) -> None:
 @pytest.mark.parametrize("indices", [False, True])
 def test_opcheck(way: Recurrence, indices: bool) -> None:
     torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
-    *given_, bias = [value.detach() for value in operands(indices=indices)]
-    states = operator.elman(*given_, bias)
+    *given_, bias_ih, bias_hh = [value.detach() for value in operands(indices=indices)]
+    states = operator.elman(*given_, bias_ih, bias_hh)
     torch.library.opcheck(
         operator.elman_backward, (torch.ones_like(states), states, *given_, not indices)
     )

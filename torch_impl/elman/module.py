@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .operator import elman
+from .operator import states_of
 
 UNSUPPORTED = {"num_layers": 1, "nonlinearity": "tanh", "dropout": 0.0, "bidirectional": False}
 
@@ -98,8 +98,8 @@ class ElmanRNN(nn.Module):
         TypeError for a packed sequence.
         """
         sequence, initial = self._checked(input, hx)
-        bias = self.bias_ih_l0 + self.bias_hh_l0 if self.bias else None
-        states = elman(sequence, initial, self.weight_ih_l0, self.weight_hh_l0, bias)
+        biases = (self.bias_ih_l0, self.bias_hh_l0) if self.bias else (None, None)
+        states = states_of(sequence, initial, self.weight_ih_l0, self.weight_hh_l0, *biases)
         last = states[-1:]
         if self._is_batched(input):
             return (states.transpose(0, 1) if self.batch_first else states), last
@@ -108,7 +108,11 @@ class ElmanRNN(nn.Module):
     def _is_batched(self, input: Tensor) -> bool:  # noqa: A002
         return input.dim() == (3 if input.is_floating_point() else 2)
 
-    def _checked(self, input: Tensor, hx: Tensor | None) -> tuple[Tensor, Tensor]:  # noqa: A002
+    def _checked(
+        self,
+        input: Tensor,  # noqa: A002
+        hx: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None]:
         """Return input and initial state with the steps first and a batch second."""
         if not isinstance(input, Tensor):
             raise TypeError(f"ElmanRNN takes tensors, got {type(input).__name__}")
@@ -142,12 +146,10 @@ class ElmanRNN(nn.Module):
                     f"input's last dimension must be input_size {self.input_size}, "
                     f"got {input.shape[-1]}"
                 )
-        return sequence, self._checked_state(hx, B, batched)
+        return sequence, None if hx is None else self._checked_state(hx, B, batched)
 
-    def _checked_state(self, hx: Tensor | None, B: int, batched: bool) -> Tensor:
+    def _checked_state(self, hx: Tensor, B: int, batched: bool) -> Tensor:
         weight = self.weight_hh_l0
-        if hx is None:
-            return weight.new_zeros(B, self.hidden_size)
         expected = (1, B, self.hidden_size) if batched else (1, self.hidden_size)
         if tuple(hx.shape) != expected:
             raise RuntimeError(f"hx must be of shape {expected}, got {tuple(hx.shape)}")

@@ -14,11 +14,11 @@ from .choice import choose
 # register_autograd do the same, but cost 0.1 ms a pass, half of a small layer's time.
 _library = torch.library.Library("bptt", "DEF")
 _library.define(
-    "elman(Tensor input, Tensor initial, Tensor weight_ih, Tensor weight_hh, Tensor? bias) "
-    "-> Tensor"
+    "elman(Tensor input, Tensor? initial, Tensor weight_ih, Tensor weight_hh, "
+    "Tensor? bias_ih, Tensor? bias_hh) -> Tensor"
 )
 _library.define(
-    "elman_backward(Tensor from_above, Tensor states, Tensor input, Tensor initial, "
+    "elman_backward(Tensor from_above, Tensor states, Tensor input, Tensor? initial, "
     "Tensor weight_ih, Tensor weight_hh, bool wants_input) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
@@ -28,47 +28,57 @@ elman = torch.ops.bptt.elman.default
 elman_backward = torch.ops.bptt.elman_backward.default
 
 
+def states_of(*arguments: Tensor | None) -> Tensor:
+    """Call the operator `elman`; without the dispatcher, which takes longer than a small layer."""
+    if torch.compiler.is_compiling() or _is_watched():
+        return elman(*arguments)
+    plain = _is_plain(arguments[0]) and _is_plain(arguments[3])
+    return _Elman.apply(*arguments) if plain else elman(*arguments)
+
+
 def _elman(
     input: Tensor,  # noqa: A002
-    initial: Tensor,
+    initial: Tensor | None,
     weight_ih: Tensor,
     weight_hh: Tensor,
-    bias: Tensor | None,
+    bias_ih: Tensor | None,
+    bias_hh: Tensor | None,
 ) -> Tensor:
     """Return the states (T, B, H) after each step.
 
     `input` is (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih (H, I);
-    `initial` is (B, H), weight_hh is (H, H), bias is (H,).
+    `initial` is (B, H), or None for zeros; weight_hh is (H, H), the biases are (H,), or both None.
     """
+    bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
     states = _from_input(input, weight_ih, bias)
-    choose(states).forward(states, initial.contiguous(), weight_hh.contiguous())
+    choose(states).forward(states, initial, weight_hh)
     return states
 
 
-def _fake_elman(input, initial, weight_ih, weight_hh, bias):  # noqa: A002
+def _fake_elman(input, initial, weight_ih, weight_hh, bias_ih, bias_hh):  # noqa: A002
     T, B = input.shape[:2]
-    return initial.new_empty((T, B, weight_hh.shape[0]))
+    return weight_hh.new_empty((T, B, weight_hh.shape[0]))
 
 
 def _elman_backward(
     from_above: Tensor,
     states: Tensor,
     input: Tensor,  # noqa: A002
-    initial: Tensor,
+    initial: Tensor | None,
     weight_ih: Tensor,
     weight_hh: Tensor,
     wants_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients by input (empty unless wanted), initial, both weights and bias."""
+    """Return the gradients by input, initial (both may be empty), both weights and either bias."""
     T, B, H = states.shape
-    signals = torch.empty_like(states, memory_format=torch.contiguous_format).copy_(from_above)
     states = states.contiguous()
-    weight_hh = weight_hh.contiguous()
-    by_initial = choose(states).backward(signals, states, weight_hh)
+    signals, by_initial = choose(states).backward(
+        from_above, states, weight_hh, initial is not None
+    )
     flat = signals.view(T * B, H)
-    by_hh = torch.mm(signals[0].t(), initial)
-    if T > 1:
-        by_hh.addmm_(flat[B:].t(), states.view(T * B, H)[:-B])
+    by_hh = torch.mm(flat[B:].t(), states.view(T * B, H)[:-B])
+    if initial is not None:
+        by_hh.addmm_(signals[0].t(), initial)
     if _is_dense(input):
         by_ih = torch.mm(flat.t(), input.reshape(T * B, -1))
         by_input = (
@@ -85,7 +95,7 @@ def _fake_elman_backward(from_above, states, input, initial, weight_ih, weight_h
     by_input = input.new_empty(input.shape) if wants_input else weight_ih.new_empty(0)
     return (
         by_input,
-        initial.new_empty(initial.shape),
+        weight_hh.new_empty((0, 0) if initial is None else initial.shape),
         weight_ih.new_empty(weight_ih.shape),
         weight_hh.new_empty(weight_hh.shape),
         weight_hh.new_empty(weight_hh.shape[:1]),
@@ -96,12 +106,13 @@ class _Elman(torch.autograd.Function):
     """The operator's autograd kernel: the hand-written backward, itself an operator."""
 
     @staticmethod
-    def forward(ctx, input, initial, weight_ih, weight_hh, bias):  # noqa: A002
-        if _is_plain(initial):
-            states = _elman(input, initial, weight_ih, weight_hh, bias)
+    def forward(ctx, input, initial, weight_ih, weight_hh, bias_ih, bias_hh):  # noqa: A002
+        arguments = input, initial, weight_ih, weight_hh, bias_ih, bias_hh
+        if _is_plain(weight_hh):
+            states = _elman(*arguments)
         else:
             with torch._C._AutoDispatchBelowAutograd():
-                states = elman(input, initial, weight_ih, weight_hh, bias)
+                states = elman(*arguments)
         ctx.save_for_backward(states, input, initial, weight_ih, weight_hh)
         return states
 
@@ -109,19 +120,30 @@ class _Elman(torch.autograd.Function):
     def backward(ctx, *grad_outputs):
         if torch.is_grad_enabled():  # under create_graph, and the result would miss its graph
             raise NotImplementedError("ElmanRNN has no gradients of gradients; use nn.RNN")
-        wants_input, *_, wants_bias = ctx.needs_input_grad
+        wants_input, wants_initial, _, _, wants_ih, wants_hh = ctx.needs_input_grad
         from_above: Tensor = grad_outputs[0]
         reverse: Callable = _elman_backward if _is_plain(from_above) else elman_backward
         by_input, by_initial, by_ih, by_hh, by_bias = reverse(
             from_above, *ctx.saved_tensors, wants_input
         )
-        by_input = by_input if wants_input else None
-        return by_input, by_initial, by_ih, by_hh, by_bias if wants_bias else None
+        return (
+            by_input if wants_input else None,
+            by_initial if wants_initial else None,
+            by_ih,
+            by_hh,
+            by_bias if wants_ih else None,
+            by_bias.clone() if wants_hh else None,  # two gradients never share their memory
+        )
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether nobody traces or wraps tensors, so that the dispatcher can be passed by."""
+def _is_plain(tensor: Tensor | None) -> bool:
+    """Whether it is no wrapper, and no mode wraps, so that the dispatcher can be passed by."""
     return type(tensor) in PLAIN and torch._C._len_torch_dispatch_stack() == 0
+
+
+def _is_watched() -> bool:
+    """Whether a tracer or torch.func must see the operator by its name."""
+    return torch._C._get_tracing_state() is not None or torch._C._are_functorch_transforms_active()
 
 
 def _is_dense(input: Tensor) -> bool:  # noqa: A002

@@ -1,7 +1,7 @@
 """The recurrence of a layer, and how plain torch operations compute it.
 
 T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t + a_{t-1} Wᵀ) in
-place of p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W) in place of da.
+place of p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W).
 """
 
 from typing import Protocol, runtime_checkable
@@ -14,14 +14,16 @@ from torch import Tensor
 class Recurrence(Protocol):
     """A way to compute it."""
 
-    def forward(self, sequence: Tensor, initial: Tensor, weight: Tensor) -> None:
-        """Turn contiguous (T, B, H) pre-activations into states."""
+    def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
+        """Turn contiguous (T, B, H) pre-activations into states; without `initial`, from zeros."""
         ...
 
-    def backward(self, signals: Tensor, states: Tensor, weight: Tensor) -> Tensor:
-        """Turn contiguous (T, B, H) gradients by states into those by pre-activations.
+    def backward(
+        self, from_above: Tensor, states: Tensor, weight: Tensor, wants_initial: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients by pre-activations, contiguous (T, B, H), and by initial states.
 
-        Returns the gradient by the initial states, (B, H).
+        The latter are (B, H), or empty unless wanted. `from_above` has those by the states.
         """
         ...
 
@@ -32,19 +34,25 @@ class StepByStep:
     def __repr__(self) -> str:
         return "StepByStep()"
 
-    def forward(self, sequence: Tensor, initial: Tensor, weight: Tensor) -> None:
+    def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
         before, transposed = initial, weight.t()
         for step in sequence.unbind(0):
-            torch.addmm(step, before, transposed, out=step)
+            if before is not None:
+                torch.addmm(step, before, transposed, out=step)
             before = step.tanh_()
 
-    def backward(self, signals: Tensor, states: Tensor, weight: Tensor) -> Tensor:
+    def backward(
+        self, from_above: Tensor, states: Tensor, weight: Tensor, wants_initial: bool
+    ) -> tuple[Tensor, Tensor]:
         slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)
+        signals = torch.empty_like(states)
         after = None
-        for signal, slope in zip(
-            reversed(signals.unbind(0)), reversed(slopes.unbind(0)), strict=True
-        ):
-            if after is not None:
-                torch.addmm(signal, after, weight, out=signal)
-            after = signal.mul_(slope)
-        return torch.mm(signals[0], weight)
+        steps = (reversed(tensor.unbind(0)) for tensor in (from_above, slopes, signals))
+        for da, slope, signal in zip(*steps, strict=True):
+            if after is None:
+                torch.mul(da, slope, out=signal)
+            else:
+                torch.addmm(da, after, weight, out=signal).mul_(slope)
+            after = signal
+        by_initial = torch.mm(signals[0], weight) if wants_initial else states.new_empty(0, 0)
+        return signals, by_initial

@@ -3,12 +3,15 @@
 """A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
 
 T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
-tensors are; what is multiplied every step is a padded block of a row a lane. Lanes are
-independent, so threads may take some each.
+tensors are; what is multiplied every step is a block of a row a lane, as wide as the recurrent
+matrix. Lanes are independent, so threads may take some each. A batch of one lane has kernels of
+its own, which want that matrix another way round.
 """
 
+import numpy as np
+
 from .compiled import inlined, kernel
-from .products import loose, multiply, multiply_block, multiply_row
+from .products import ROWS, loose, multiply, multiply_block, multiply_row
 from .transcendental import tanh
 from .vectors import lanes_of, load, splat, store
 
@@ -29,18 +32,28 @@ def _store_end(sequence, row, i, scratch, values):
         sequence[row, column] = scratch[0, column - i]
 
 
+@inlined
+def _rows(batch, lanes):
+    """Return how many rows a block has: a share of one lane gets whole tiles, as others do."""
+    return 1 if batch == 1 else -(-lanes // ROWS) * ROWS
+
+
 @kernel
-def sweep_forward(sequence, batch, first, lanes, state, sums, W, scratch):
+def sweep_forward(sequence, initial, batch, first, lanes, W):
     """Turn pre-activations without their recurrent part into states, in place.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them.
-    `state` holds the initial states, padded, and ends as the last ones. W is the recurrent matrix
-    where `state` is one row, else its transpose. `scratch` is a row to write to.
+    Of a batch's lanes those from `first` on are computed, `lanes` of them. `initial` is (B, H), or
+    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, else its
+    transpose; both its sizes are H, or H rounded up to whole vectors, with zeros there.
     """
     H, unit = sequence.shape[1], lanes_of(sequence)
     whole = H // unit * unit
+    state = np.zeros((_rows(batch, lanes), W.shape[1]), sequence.dtype)
+    sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
+    if initial.shape[0] > 0:
+        state[:lanes, :H] = initial[first : first + lanes]
     for t in range(sequence.shape[0] // batch):
-        if state.shape[0] == 1:
+        if batch == 1:
             for i in range(0, state.shape[1], unit):
                 multiply_block(sums, W, state, i)
         else:
@@ -58,30 +71,36 @@ def sweep_forward(sequence, batch, first, lanes, state, sums, W, scratch):
 
 
 @kernel
-def sweep_backward(signals, states, batch, first, lanes, dh, carried, W, scratch):
-    """Turn gradients by the states into gradients by the pre-activations, in place.
+def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
+    """Write the gradients by the pre-activations to `signals`, from those by the states.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them.
-    `carried` is zero, padded, and ends as the gradient by the initial states.
+    Of a batch's lanes those from `first` on are computed, `lanes` of them. `by_initial` gets the
+    gradient by the initial states, unless it has no rows. W is the recurrent matrix; both its
+    sizes are H, or H rounded up to whole vectors, with zeros there.
     """
     H, unit = signals.shape[1], lanes_of(signals)
     whole = H // unit * unit
+    carried = np.zeros((_rows(batch, lanes), W.shape[1]), signals.dtype)
+    dh, scratch = np.zeros_like(carried), np.empty((1, unit), signals.dtype)
     one = splat(signals, 1.0)
     for t in range(signals.shape[0] // batch - 1, -1, -1):
         for b in range(lanes):
             row = t * batch + first + b
             for i in range(0, whole, unit):
                 a = load(states, row, i)
-                signal = (one - a * a) * (load(carried, b, i) + load(signals, row, i))
+                signal = (one - a * a) * (load(carried, b, i) + load(from_above, row, i))
                 store(dh, b, i, signal)
                 store(signals, row, i, signal)
             if whole < H:
                 a = _load_end(states, row, whole, scratch)
-                da = load(carried, b, whole) + _load_end(signals, row, whole, scratch)
+                da = load(carried, b, whole) + _load_end(from_above, row, whole, scratch)
                 signal = (one - a * a) * da
                 store(dh, b, whole, signal)
                 _store_end(signals, row, whole, scratch, signal)
-        if dh.shape[0] == 1:
+        if t == 0 and by_initial.shape[0] == 0:
+            return
+        if batch == 1:
             multiply_row(carried, dh, W, H)
         else:
             multiply(carried, loose(dh), W, H)
+    by_initial[first : first + lanes] = carried[:lanes, :H]
