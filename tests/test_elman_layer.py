@@ -3,6 +3,9 @@
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +18,7 @@ from torch_impl.elman import choice, operator
 from torch_impl.elman.compiled_sweep import Sweep
 from torch_impl.elman.recurrence import Recurrence, StepByStep
 
+ROOT = Path(__file__).parents[1]
 WAYS: list[Recurrence] = [StepByStep(), Sweep(threads=1), Sweep(threads=2)]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-4}
 
@@ -284,3 +288,12 @@ def test_nan_goes_through_as_in_nn_rnn(way: Recurrence) -> None:
     x = torch.randn(4, 2, 3)
     x[2, 1, 0] = torch.nan
     torch.testing.assert_close(ours(x)[0], theirs(x)[0], equal_nan=True, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+def test_kernels_stay_within_their_tensors() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.guard_pages"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done
+    assert "nothing was touched" in done.stdout
