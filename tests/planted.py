@@ -25,7 +25,7 @@ FILES = {
     "torch-float64": "torch_impl/rnn.py",
     "torch-float32": "torch_impl/rnn.py",
 }
-TESTS = ("tests/test_gradients.py", "tests/test_lanes.py")
+TESTS = ("tests/test_gradients.py", "tests/test_lanes.py", "tests/test_fast_long_windows.py")
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
 SPELLING = {
     "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
@@ -185,22 +185,32 @@ def kernel_edits() -> list[Edit]:
         Edit("clip to zero", "select(greater(sums, high), high,", "select(greater(sums, high), sums - sums,", clip),
         Edit("fold: clip of the step, not of the sum", "sums = bounded(sums + step, clip)", "sums = sums + bounded(step, clip)", clip),
         Edit("fold: = for +=", "sums = bounded(sums + step, clip)", "sums = bounded(step, clip)", clip),
-        Edit("fold: from first to last", "sums = splat(out, 0.0)\n        for t in range(T - 1, -1, -1):\n            step", "sums = splat(out, 0.0)\n        for t in range(T):\n            step", clip),
+        Edit("fold: from first to last", "for t in range(end - 1, begin - 1, -1):\n        step", "for t in range(begin, end):\n        step", clip),
         Edit("reach of dh taken without its sign's size", "reach = reach + absolute(load(work.dh, n, i))", "reach = reach + load(work.dh, n, i)", clip),
         Edit("reach of dz taken without its sign's size", "reach = reach + absolute(load(work.dz, v, n))", "reach = reach + load(work.dz, v, n)", clip),
         Edit("bh: clip forgotten", "sums = bounded(sums, clip)", "sums = sums", clip),
         Edit("bh: first step lost", "for t in range(T - 1, -1, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", "for t in range(T - 1, 0, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", clip),
         Edit("by: clip forgotten", lone, "lone = lone + 0.0", clip),
         Edit("by: = for +=", "lone += dz[v, n]", "lone = dz[v, n]", clip),
-        Edit("by: factor 1.001", "out[0, v] = total(sums)", "out[0, v] = total(sums) * 1.001", clip),
+        Edit("by: factor 1.001", "lone += total(sums)", "lone += total(sums) * 1.001", clip),
         Edit("Whx: = for +=", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dh, n, i))", clip),
         Edit("Whx: one step off", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dWxh, inputs[n], i) + load(dh, max(n - 1, 0), i))", clip),
         Edit("Whx: clip forgotten", "bounded(load(dWxh, inputs[n], i), clip)", "load(dWxh, inputs[n], i)", clip),
         Edit("lanes: the first one's signal for all", "da = da + load(work.carried, b, i)", "da = da + load(work.carried, 0, i)", backward),
-        Edit("lanes: fold of the first one only", "for n in range(t * B, (t + 1) * B):\n                step", "for n in range(t * B, t * B + 1):\n                step", clip),
-        Edit("lanes: fold clipped after each", "step = fma(splat(out, signal[n, column]), load(factors, n, j), step)", "step = bounded(fma(splat(out, signal[n, column]), load(factors, n, j), step), clip)", clip),
+        Edit("lanes: fold of the first one only", "for n in range(t * B, (t + 1) * B):\n            step", "for n in range(t * B, t * B + 1):\n            step", clip),
+        Edit("lanes: fold clipped after each", "step = fma(splat(sums, signal[n, column]), load(factors, n, j), step)", "step = bounded(fma(splat(sums, signal[n, column]), load(factors, n, j), step), clip)", clip),
         Edit("lanes: bh clipped after each", "sums = sums + load(dh, n, i)", "sums = bounded(sums + load(dh, n, i), clip)", clip),
         Edit("lanes: by clipped after each", "lone += dz[v, n]", "lone = max(min(lone + dz[v, n], clip), -clip)", clip),
+        Edit("blocks: first one lost", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0] - 1, 0, -1):\n        begin, end = block * work", backward),
+        Edit("blocks: from first to last", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0]):\n        begin, end = block * work", backward),
+        Edit("blocks: room that the block's reach does not lessen", "room = safe - reach[block, i]", "room = safe", backward),
+        Edit("blocks: reach of the first one for all", "room = safe - reach[block, i]", "room = safe - reach[0, i]", backward),
+        Edit("blocks: factors one step off", "factors[begin * B :], (end", "factors[begin * B + 1 :], (end", backward),
+        Edit("blocks: = for +=", "sums = sums + load(product, product_row, j)", "sums = load(product, product_row, j)", clip),
+        Edit("blocks: room of the sum, not of its size", "greater(absolute(sums), splat(sums, room))", "greater(sums, splat(sums, room))", clip),
+        Edit("blocks: fold of all steps before", "sums = _folded(sums, signal, column, factors, j, begin, end", "sums = _folded(sums, signal, column, factors, j, 0, end", clip),
+        Edit("blocks: by's room that its sum does not lessen", "abs(lone) + reach[block, v] < safe", "reach[block, v] < safe", clip),
+        Edit("blocks: by's sum without its sign's size", "abs(lone) + reach", "lone + reach", clip),
         Edit("lanes: Whx clipped after each", "load(dWxh, inputs[n], i) + load(dh, n, i))", "bounded(load(dWxh, inputs[n], i) + load(dh, n, i), clip))", clip),
     ]  # fmt: skip
 

@@ -3,8 +3,9 @@
 """A window's backward pass: the signal step by step, then each gradient a few rows at a time."""
 
 from .compiled import part
-from .products import ROWS, loose, multiply, multiply_row
+from .products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
 from .running_clip import (
+    add_block,
     fold_hidden_bias,
     fold_input_weights,
     fold_output_bias,
@@ -38,10 +39,10 @@ def begin_sums(work, T, clip, safe):
     Expects states, inputs, dz and dh of all lanes, wherever they were computed.
     """
     B = work.carried.shape[0]
-    measure_reach(work, B)
+    measure_reach(work, T, B)
     gradients = work.gradients
     fold_hidden_bias(gradients.bh, work.dh, T, B, clip)
-    fold_output_bias(gradients.by, work.dz, work.reach_y, safe, T, B, clip)
+    fold_output_bias(gradients.by, work.dz, work.reach_y, safe, T, B, work.steps, clip)
     return fold_input_weights(gradients.Wxh, work.used, work.inputs, work.dh, T, B, clip)
 
 
@@ -69,10 +70,42 @@ def propagate(weights, work, T, H):
 
 
 @part
+def sum_long_window(work, of_Wha, of_Wya, T, clip, safe):
+    """Sum those rows of dWha and dWya in blocks of steps, for recurrent_rows and output_rows.
+
+    A block's factors stay in cache for all rows; and in a block the clip can act on few sums, where
+    over the whole window it might act on most. A window of one block is left to those two.
+    """
+    if work.reach.shape[0] > 1:
+        gradients, after = work.gradients, work.states[work.carried.shape[0] :]
+        _sum_blocks(gradients.Wha, work, work.dh.T, work.states, work.reach, of_Wha, T, clip, safe)
+        _sum_blocks(gradients.Wya, work, work.dz, after, work.reach_y, of_Wya, T, clip, safe)
+
+
+@part
+def _sum_blocks(out, work, signal, factors, reach, of, T, clip, safe):
+    """Sum rows of `out` from the last block of steps to the first; `signal` is (rows, T B)."""
+    B = work.carried.shape[0]
+    zero_rows(out[of[0] :], -(-(of[1] - of[0]) // ROWS) * ROWS)
+    for block in range(reach.shape[0] - 1, -1, -1):
+        begin, end = block * work.steps, min(T, (block + 1) * work.steps)
+        for row in range(of[0], of[1], ROWS):
+            rows = loose(signal[row : row + ROWS, begin * B :])
+            multiply(work.rows, rows, factors[begin * B :], (end - begin) * B)
+            for r in range(ROWS):
+                i = row + r
+                room = safe - reach[block, i]
+                add_block(out, i, work.rows, r, room, signal.T, i, factors, begin, end, B, clip)
+
+
+@part
 def recurrent_rows(work, row, T, clip, safe):
-    """Write rows row : row + ROWS of dWha to work.rows."""
+    """Write rows row : row + ROWS of dWha to work.rows; of a long window, as they were summed."""
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
+    if work.reach.shape[0] > 1:
+        copy_rows(work.rows, 0, work.gradients.Wha[row : row + ROWS])
+        return
     multiply(work.rows, loose(work.dh.T[row : row + ROWS]), work.states, N)
     for r in range(ROWS):
         if not work.reach[0, row + r] < safe:
@@ -81,9 +114,12 @@ def recurrent_rows(work, row, T, clip, safe):
 
 @part
 def output_rows(work, row, T, clip, safe):
-    """Write rows row : row + ROWS of dWya to work.rows."""
+    """Write rows row : row + ROWS of dWya to work.rows; of a long window, as they were summed."""
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
+    if work.reach.shape[0] > 1:
+        copy_rows(work.rows, 0, work.gradients.Wya[row : row + ROWS])
+        return
     after = work.states[B:]
     multiply(work.rows, loose(work.dz[row : row + ROWS]), after, N)
     for r in range(ROWS):

@@ -19,11 +19,13 @@ def run_forward(weights, work, T, lanes, H, V):
     advance_states(weights, work, T)
     B = work.carried.shape[0]
     unit = lanes_of(work.states)
-    for i in range(0, work.states.shape[1], unit):
-        for n in range(T * B):
-            for h in range(i, i + unit):
-                work.by_unit[h, n] = work.states[n + B, h]
-    multiply(work.dz, loose(weights.Wya), work.by_unit, H)
+    width = work.by_unit.shape[1]
+    for begin in range(0, T * B, width):
+        for i in range(0, work.states.shape[1], unit):
+            for n in range(begin, min(begin + width, T * B)):
+                for h in range(i, i + unit):
+                    work.by_unit[h, n - begin] = work.states[n + B, h]
+        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.by_unit, H)
     return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
 
 

@@ -3,7 +3,7 @@
 Lanes meet only in the sums, so the signals may be computed in several processes.
 """
 
-from .backward import begin_sums, output_rows, recurrent_rows, run_signals
+from .backward import begin_sums, output_rows, recurrent_rows, run_signals, sum_long_window
 from .compiled import kernel
 from .forward import run_forward
 from .products import ROWS, copy_rows, zero_rows
@@ -27,6 +27,7 @@ def sum_up(gradients, work, T, of_Wha, of_Wya, clip, safe):
     copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
     for u in range(used):
         zero_rows(work.gradients.Wxh[work.used[u] :], 1)
+    sum_long_window(work, of_Wha, of_Wya, T, clip, safe)
     for row in range(of_Wha[0], of_Wha[1], ROWS):
         recurrent_rows(work, row, T, clip, safe)
         copy_rows(gradients.Wha, row, work.rows)

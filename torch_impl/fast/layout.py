@@ -15,6 +15,7 @@ from .products import ROWS
 from .vectors import REGISTER_BYTES
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+STEPS = 64  # whole vectors of any machine
 PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
 
 
@@ -34,16 +35,17 @@ class Workspace(NamedTuple):
     inputs: np.ndarray  # (T B)
     targets: np.ndarray  # (T B)
     states: np.ndarray  # (T B + B, H); the first B rows are what the window begins with
-    by_unit: np.ndarray  # (H, T B): the states after each step, transposed
+    by_unit: np.ndarray  # (H, T B) of a block of steps: the states after each, transposed
     dz: np.ndarray  # (V, T B): logits, then probabilities, then their gradients
     scratch: np.ndarray  # (1, T B)
     from_logits: np.ndarray  # (T B, H): Wyaᵀ dz
     carried: np.ndarray  # (B, H): Whaᵀ dh of the step after
     dh: np.ndarray  # (T B, H)
-    reach: np.ndarray  # (1, H): how far the sums of a row of dWha can get
-    reach_y: np.ndarray  # (1, V): the same for dWya
+    steps: int  # how many make a block of a long window
+    reach: np.ndarray  # (blocks, H): how far a block can move the sums of a row of dWha
+    reach_y: np.ndarray  # (blocks, V): the same for dWya
     rows: np.ndarray  # (ROWS, H): a few rows of a gradient
-    gradients: Arrays  # dWxh is kept zero between windows
+    gradients: Arrays  # dWxh is kept zero between windows; dWha and dWya are for long ones only
     used: np.ndarray  # (V,): the symbols of the window
     transposed: np.ndarray  # (H, H): Wha transposed, for lanes
 
@@ -135,6 +137,7 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
     """Allocate for windows of T characters in `lanes` lanes."""
     B = padded_lanes(lanes)
     h, v, n = padded(H, dtype), padded(V, dtype), padded(T * B, dtype)
+    blocks = -(-T // STEPS)
 
     def array(*shape: int) -> np.ndarray:
         return torch.zeros(shape, dtype=dtype).numpy()
@@ -143,14 +146,15 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         inputs=np.zeros(T * B, np.int64),
         targets=np.zeros(T * B, np.int64),
         states=array(T * B + B, h),
-        by_unit=array(h, n),
+        by_unit=array(h, min(n, STEPS * B)),
         dz=array(v, n),
         scratch=array(1, n),
         from_logits=array(n, h),
         carried=array(B, h),
         dh=array(n, h),
-        reach=array(1, h),
-        reach_y=array(1, v),
+        steps=STEPS,
+        reach=array(blocks, h),
+        reach_y=array(blocks, v),
         rows=array(ROWS, h),
         gradients=Storage.zeros(H, V, dtype).arrays(),
         used=np.zeros(V, np.int64),

@@ -8,7 +8,7 @@ The proof that the rest may be summed in any order is in docs/running-clip.md.
 import numpy as np
 
 from .compiled import inlined, part
-from .vectors import absolute, fma, greater, lanes_of, load, select, splat, store, total
+from .vectors import absolute, anywhere, fma, greater, lanes_of, load, select, splat, store, total
 
 
 def limit(clip: float, terms: int, dtype: np.dtype) -> float:
@@ -28,36 +28,46 @@ def bounded(sums, clip):
 
 
 @part
-def measure_reach(work, B):
-    """Set how far the running sums of each row of dWha and dWya can get from zero.
+def measure_reach(work, T, B):
+    """Set how far each block of steps can move the running sums of the rows of dWha and dWya.
 
     A state that came out of tanh is at most 1 in size; those given from outside may be larger.
     """
     unit = lanes_of(work.dh)
-    N = work.inputs.shape[0]
-    first = splat(work.dh, 0.0)
+    N = T * B
+    weight = splat(work.dh, _largest_given(work, B))
+    for block in range(work.reach.shape[0]):
+        begin, end = block * work.steps * B, min(N, (block + 1) * work.steps * B)
+        given = B if block == 0 else begin
+        for i in range(0, work.dh.shape[1], unit):
+            reach = splat(work.dh, 0.0)
+            for n in range(begin, given):
+                reach = fma(absolute(load(work.dh, n, i)), weight, reach)
+            for n in range(given, end):
+                reach = reach + absolute(load(work.dh, n, i))
+            store(work.reach, block, i, reach)
+        for v in range(work.reach_y.shape[1]):
+            reach = splat(work.dz, 0.0)
+            for n in range(begin, end, unit):  # behind the window's end dz is zero
+                reach = reach + absolute(load(work.dz, v, n))
+            work.reach_y[block, v] = total(reach)
+
+
+@part
+def _largest_given(work, B):
+    """Return the largest size among the states that the window began with, at least 1, or NaN."""
+    unit = lanes_of(work.states)
+    first = splat(work.states, 0.0)
     for b in range(B):
         for i in range(0, work.states.shape[1], unit):
             size = absolute(load(work.states, b, i))
             first = select(greater(first, size), first, size)
-    store(work.reach, 0, 0, first)
-    largest = 1.0
+    store(work.scratch, 0, 0, first)
+    largest = work.scratch.dtype.type(1.0)
     for lane in range(unit):
-        size = work.reach[0, lane]
+        size = work.scratch[0, lane]
         largest = largest if largest >= size else size  # NaN is taken over
-    weight = splat(work.dh, largest)
-    for i in range(0, work.dh.shape[1], unit):
-        reach = splat(work.dh, 0.0)
-        for n in range(B):
-            reach = fma(absolute(load(work.dh, n, i)), weight, reach)
-        for n in range(B, N):
-            reach = reach + absolute(load(work.dh, n, i))
-        store(work.reach, 0, i, reach)
-    for v in range(work.reach_y.shape[1]):
-        reach = splat(work.dz, 0.0)
-        for n in range(0, work.dz.shape[1], unit):
-            reach = reach + absolute(load(work.dz, v, n))
-        work.reach_y[0, v] = total(reach)
+    return largest
 
 
 @part
@@ -68,12 +78,33 @@ def fold_row(out, row, signal, column, factors, T, B, clip):
     """
     for j in range(0, out.shape[1], lanes_of(out)):
         sums = splat(out, 0.0)
-        for t in range(T - 1, -1, -1):
-            step = splat(out, 0.0)
-            for n in range(t * B, (t + 1) * B):
-                step = fma(splat(out, signal[n, column]), load(factors, n, j), step)
-            sums = bounded(sums + step, clip)
+        sums = _folded(sums, signal, column, factors, j, 0, T, B, clip)
         store(out, row, j, sums)
+
+
+@part
+def add_block(out, row, product, product_row, room, signal, column, factors, begin, end, B, clip):
+    """Add the steps begin : end to a gradient's row: as a product where the clip can't act.
+
+    `room` is how large a running sum may be for that; where it is no positive number, no sum is.
+    """
+    for j in range(0, out.shape[1], lanes_of(out)):
+        sums = load(out, row, j)
+        if room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
+            sums = sums + load(product, product_row, j)
+        else:
+            sums = _folded(sums, signal, column, factors, j, begin, end, B, clip)
+        store(out, row, j, sums)
+
+
+@inlined
+def _folded(sums, signal, column, factors, j, begin, end, B, clip):
+    for t in range(end - 1, begin - 1, -1):
+        step = splat(sums, 0.0)
+        for n in range(t * B, (t + 1) * B):
+            step = fma(splat(sums, signal[n, column]), load(factors, n, j), step)
+        sums = bounded(sums + step, clip)
+    return sums
 
 
 @part
@@ -89,21 +120,23 @@ def fold_hidden_bias(out, dh, T, B, clip):
 
 
 @part
-def fold_output_bias(out, dz, reach, safe, T, B, clip):
-    """Sum dby with the running clip, step by step only where the clip could act."""
+def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
+    """Sum dby with the running clip, step by step only in blocks where the clip could act."""
     for v in range(out.shape[1]):
-        if reach[0, v] < safe:
-            sums = splat(out, 0.0)
-            for n in range(0, dz.shape[1], lanes_of(out)):
-                sums = sums + load(dz, v, n)
-            out[0, v] = total(sums)
-        else:
-            lone = 0.0 * clip
-            for t in range(T - 1, -1, -1):
-                for n in range(t * B, (t + 1) * B):
-                    lone += dz[v, n]
-                lone = clip if lone > clip else (-clip if lone < -clip else lone)
-            out[0, v] = lone
+        lone = out.dtype.type(0.0)
+        for block in range(reach.shape[0] - 1, -1, -1):
+            begin, end = block * steps, min(T, (block + 1) * steps)
+            if abs(lone) + reach[block, v] < safe:
+                sums = splat(out, 0.0)
+                for n in range(begin * B, end * B, lanes_of(out)):
+                    sums = sums + load(dz, v, n)
+                lone += total(sums)
+            else:
+                for t in range(end - 1, begin - 1, -1):
+                    for n in range(t * B, (t + 1) * B):
+                        lone += dz[v, n]
+                    lone = clip if lone > clip else (-clip if lone < -clip else lone)
+        out[0, v] = lone
 
 
 @part

@@ -2,7 +2,7 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """Adagrad, fused with the gradients: a few rows are made, used while in cache, and forgotten."""
 
-from .backward import output_rows, recurrent_rows
+from .backward import output_rows, recurrent_rows, sum_long_window
 from .compiled import inlined, part
 from .products import ROWS
 from .vectors import lanes_of, load, splat, sqrt, store
@@ -34,6 +34,7 @@ def update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe):
         update_row(weights.Wxh, sums.Wxh, x, work.gradients.Wxh, x, rate)
         for i in range(0, work.gradients.Wxh.shape[1], lanes_of(work.dh)):
             store(work.gradients.Wxh, x, i, zero)
+    sum_long_window(work, (0, H), (0, V), T, clip, safe)
     for row in range(0, H, ROWS):
         recurrent_rows(work, row, T, clip, safe)
         for r in range(ROWS):

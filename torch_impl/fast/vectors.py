@@ -210,6 +210,17 @@ def greater(typingctx, a, b):
 
 
 @intrinsic
+def anywhere(typingctx, mask):
+    """Return whether a lane is true."""
+
+    def emit(context, builder, signature, args):
+        bits = ir.IntType(mask.vector.lanes)
+        return builder.icmp_unsigned("!=", builder.bitcast(args[0], bits), bits(0))
+
+    return types.boolean(mask), emit
+
+
+@intrinsic
 def select(typingctx, mask, where_true, where_false):
     """Pick lane by lane."""
 
