@@ -101,10 +101,9 @@ def test_training_over_long_windows_in_lockstep_with_the_reference() -> None:
     settings = reference.Hyperparameters(
         hidden_size=20, seq_length=50, iterations=30, sample_every=100
     )
-    right, ours = (
-        training(vocabulary.encode(text), settings, vocabulary=vocabulary, clip=0.7)
-        for training in (reference.Training, fast.Training)
-    )
+    indices = vocabulary.encode(text)
+    right = reference.Training(indices, settings, vocabulary=vocabulary, clip=0.7)
+    ours = fast.Training(indices, settings, vocabulary=vocabulary, clip=0.7)
     for _ in range(30):
         ours.parameters, ours.accumulators = right.parameters, right.accumulators
         ours.hidden_state, ours.position = right.hidden_state, right.position

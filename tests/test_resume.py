@@ -58,7 +58,7 @@ def without_times(folder: RunFolder) -> list[dict]:
     return [{key: value for key, value in entry.items() if key != "seconds"} for entry in entries]
 
 
-@settings(max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # slow to shrink
+@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # slow to shrink
 @given(
     stops=st.lists(st.integers(1, 39), max_size=3),
     kind=st.sampled_from(KINDS),

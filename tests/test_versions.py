@@ -1,18 +1,30 @@
 """A run's record of what computed it says the same, whatever else has been imported."""
 
-import subprocess
-import sys
+from typing import Any
 
-RECORD = "from bptt.config import Versions; print(Versions.current())"
+import pytest
+
+from bptt import config
+from bptt.config import Versions
 
 
-def test_record_does_not_depend_on_what_else_is_imported() -> None:
-    alone, beside = (
-        subprocess.run(
-            [sys.executable, "-c", f"{RECORD}; import {more}; {RECORD}"],
-            capture_output=True, text=True, check=True,
-        ).stdout.splitlines()
-        for more in ("numpy", "scipy.linalg")
-    )  # fmt: skip
-    assert "blas='" in alone[0]
-    assert {*alone, *beside} == {alone[0]}
+def library(folder: str, version: str) -> dict[str, Any]:
+    """A BLAS as threadpoolctl tells of it."""
+    return {
+        "user_api": "blas", "internal_api": "openblas", "version": version,
+        "architecture": "Zen", "filepath": f"/somewhere/site-packages/{folder}/libopenblas.so",
+    }  # fmt: skip
+
+
+def test_blas_is_numpys_and_not_what_else_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = library("numpy.libs", "1.2"), library("scipy.libs", "0.9")
+    for loaded in ([ours], [theirs, ours], [ours, theirs]):
+        monkeypatch.setattr(config, "threadpool_info", lambda loaded=loaded: loaded)
+        assert Versions.current().blas == "openblas 1.2 (Zen)"
+
+
+def test_blas_of_the_system_is_named_as_numpy_was_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "threadpool_info", lambda: [library("scipy.libs", "0.9")])
+    blas = Versions.current().blas
+    assert blas
+    assert "0.9" not in blas
