@@ -86,7 +86,7 @@ def test_small_factor_in_one_parameter_is_found(cell: str, relative_error: float
 
         return GradientProblem(made.parameters, made.loss, gradient)
 
-    report = verify(problem, Settings(cases=30))
+    report = verify(problem, Settings(cases=30, sizes={"T": (1, 3)}))
     assert report.verdict == "wrong"
     assert report.diagnosis is not None
     assert [suspect.name for suspect in report.diagnosis.suspects] == [name]
@@ -176,7 +176,7 @@ def test_projections_find_what_is_wrong_in_a_large_case() -> None:
 
 @pytest.fixture(scope="module")
 def wrong_report():
-    return verify(f"{EXAMPLES}/gru_with_a_bug.py:problem", Settings(cases=12))
+    return verify(f"{EXAMPLES}/gru_with_a_bug.py:problem", Settings(cases=12, sizes={"T": (1, 4)}))
 
 
 def test_snippet_shows_the_same_failure_again(wrong_report) -> None:
