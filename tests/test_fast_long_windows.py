@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +26,10 @@ LENGTHS = st.sampled_from([16, 17, 31, 32, 33, 48, 50])
 @pytest.fixture(autouse=True, scope="module")
 def short_blocks() -> Iterator[None]:
     """Let a block be as short as it may: a vector of float32 on the widest machine."""
+    assert layout.steps_of_block(1, torch.float32) == layout.steps_of_block(1, torch.float64) == 64
+    assert [layout.steps_of_block(n, torch.float32) for n in (4, 16, 64, 256)] == [16, 4, 1, 1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layout, "STEPS", 16)
+        patch.setattr(layout, "TERMS", 16)
         yield
 
 
@@ -76,6 +79,25 @@ def test_clip_at_any_share_of_the_largest_sum(
         got=engine.compute_lanes(cases, clip), expected=expected, relative=relative,
         rounding=[1e-14 * T if engine.name.endswith("64") else 1e-5 * T] * 5,
     )  # fmt: skip
+
+
+@every_dtype
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**32 - 1), T=st.integers(1, 6), share=st.floats(0.05, 1.2))
+def test_many_lanes_make_blocks_of_one_step(
+    engine: Engine, seed: int, T: int, share: float
+) -> None:
+    first = engine.prepare(Case(4, 5, T, seed, 0.5, None, "random", "random"))
+    lanes = [first]
+    for lane in range(1, 16):
+        own = engine.prepare(Case(4, 5, T, seed + lane, 0.5, None, "random", "random"))
+        lanes.append(own.with_numbers(first.parameters, own.inputs, own.targets, own.state))
+    traces = [case.forward() for case in lanes]
+    plain = reference.backward_lanes(first.parameters, traces, None)
+    clip = share * max(float(np.abs(value).max()) for value in plain)
+    expected = reference.backward_lanes(first.parameters, traces, clip)
+    relative = 1e-12 if engine.name.endswith("64") else 1e-4
+    assert_close(got=engine.compute_lanes(lanes, clip), expected=expected, relative=relative)
 
 
 @every_dtype

@@ -4,6 +4,7 @@ V symbols, H hidden units, T characters a window, B lanes. The padding is zero a
 every kernel maps zeros there to zeros. Whx lies transposed, so that a symbol's column is a row.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from .products import ROWS
 from .vectors import REGISTER_BYTES
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
-STEPS = 64  # whole vectors of any machine
+TERMS = 64  # of a block, at least: a product of fewer does not pay
 PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
 
 
@@ -133,11 +134,19 @@ class Storage:
         return Arrays(*(tensor.numpy() for tensor in self.tensors))
 
 
+def steps_of_block(lanes: int, dtype: torch.dtype) -> int:
+    """Return how many steps make a block: at least TERMS terms, and whole vectors of them."""
+    B = padded_lanes(lanes)
+    whole = math.lcm(B, block(dtype)) // B
+    return -(-TERMS // (B * whole)) * whole
+
+
 def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspace:
     """Allocate for windows of T characters in `lanes` lanes."""
     B = padded_lanes(lanes)
     h, v, n = padded(H, dtype), padded(V, dtype), padded(T * B, dtype)
-    blocks = -(-T // STEPS)
+    steps = steps_of_block(lanes, dtype)
+    blocks = -(-T // steps)
 
     def array(*shape: int) -> np.ndarray:
         return torch.zeros(shape, dtype=dtype).numpy()
@@ -146,13 +155,13 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         inputs=np.zeros(T * B, np.int64),
         targets=np.zeros(T * B, np.int64),
         states=array(T * B + B, h),
-        by_unit=array(h, min(n, STEPS * B)),
+        by_unit=array(h, min(n, steps * B)),
         dz=array(v, n),
         scratch=array(1, n),
         from_logits=array(n, h),
         carried=array(B, h),
         dh=array(n, h),
-        steps=STEPS,
+        steps=steps,
         reach=array(blocks, h),
         reach_y=array(blocks, v),
         rows=array(ROWS, h),

@@ -87,11 +87,14 @@ def add_block(out, row, product, product_row, room, signal, column, factors, beg
     """Add the steps begin : end to a gradient's row: as a product where the clip can't act.
 
     `room` is how large a running sum may be for that; where it is no positive number, no sum is.
+    A lone step is a product in any case: the clip comes after it.
     """
     for j in range(0, out.shape[1], lanes_of(out)):
         sums = load(out, row, j)
         if room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
             sums = sums + load(product, product_row, j)
+        elif end - begin == 1:
+            sums = bounded(sums + load(product, product_row, j), clip)
         else:
             sums = _folded(sums, signal, column, factors, j, begin, end, B, clip)
         store(out, row, j, sums)
