@@ -78,8 +78,9 @@ def sum_long_window(work, of_Wha, of_Wya, T, clip, safe):
     """
     if work.reach.shape[0] > 1:
         gradients, after = work.gradients, work.states[work.carried.shape[0] :]
-        _sum_blocks(gradients.Wha, work, work.dh.T, work.states, work.reach, of_Wha, T, clip, safe)
-        _sum_blocks(gradients.Wya, work, work.dz, after, work.reach_y, of_Wya, T, clip, safe)
+        by_unit, by_symbol = loose(work.dh.T), loose(work.dz)
+        _sum_blocks(gradients.Wha, work, by_unit, work.states, work.reach, of_Wha, T, clip, safe)
+        _sum_blocks(gradients.Wya, work, by_symbol, after, work.reach_y, of_Wya, T, clip, safe)
 
 
 @part
@@ -90,7 +91,7 @@ def _sum_blocks(out, work, signal, factors, reach, of, T, clip, safe):
     for block in range(reach.shape[0] - 1, -1, -1):
         begin, end = block * work.steps, min(T, (block + 1) * work.steps)
         for row in range(of[0], of[1], ROWS):
-            rows = loose(signal[row : row + ROWS, begin * B :])
+            rows = signal[row : row + ROWS, begin * B :]
             multiply(work.rows, rows, factors[begin * B :], (end - begin) * B)
             for r in range(ROWS):
                 i = row + r
@@ -109,7 +110,7 @@ def recurrent_rows(work, row, T, clip, safe):
     multiply(work.rows, loose(work.dh.T[row : row + ROWS]), work.states, N)
     for r in range(ROWS):
         if not work.reach[0, row + r] < safe:
-            fold_row(work.rows, r, work.dh, row + r, work.states, T, B, clip)
+            fold_row(work.rows, r, loose(work.dh), row + r, work.states, T, B, clip)
 
 
 @part
@@ -124,4 +125,4 @@ def output_rows(work, row, T, clip, safe):
     multiply(work.rows, loose(work.dz[row : row + ROWS]), after, N)
     for r in range(ROWS):
         if not work.reach_y[0, row + r] < safe:
-            fold_row(work.rows, r, work.dz.T, row + r, after, T, B, clip)
+            fold_row(work.rows, r, loose(work.dz.T), row + r, after, T, B, clip)
