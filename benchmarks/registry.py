@@ -40,6 +40,7 @@ TRAINING = (
 )
 
 LAYER = (
+    Engine("passes", "benchmarks.engines.torch_layers:Passes", "torch_impl.ElmanPasses, by hand"),
     Engine("elman", "benchmarks.engines.torch_layers:Elman", "torch_impl.ElmanRNN, autograd"),
     Engine("nn.RNN", "benchmarks.engines.torch_layers:Module", "nn.RNN, autograd"),
     Engine("nn.RNN-compiled", "benchmarks.engines.torch_layers:Compiled", "under torch.compile"),

@@ -23,6 +23,8 @@ engine that computes something else than the oracle is refused. Brackets hold qu
 measured ceilings allow (see `benchmarks/limit.py`).
 """
 
+OURS_LAYERS = ("passes", "elman")
+
 
 def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Suite) -> None:
     """Write all files anew, from what is measured so far."""
@@ -99,36 +101,40 @@ def versions(workloads: list[Workload]) -> dict[str, str]:
 
 
 def layer_summary(layers: list[Workload]) -> str:
-    """One row a size: nn.RNN and the best peer over ours, and the geometric means."""
+    """For each of ours a table: nn.RNN and the best peer over it, and the geometric means."""
     parts = ["## (b) Layers: how many times as long others take\n"]
     for threads in sorted({layer.threads for layer in layers}):
-        rows, over_nn, over_best = [], [], []
-        for layer in layers:
-            names = {engine.name for engine in layer.measured}
-            if layer.threads != threads or layer.ours not in names:
-                continue
-            peers = {name: layer.ratio(name, layer.ours) for name in sorted(names - {layer.ours})}
-            if not peers:
-                continue
-            best = min(peers, key=lambda name: peers[name].median)
-            rows.append(
-                [
-                    f"B={layer.sizes['B']} H={layer.sizes['H']}",
-                    tables.between(peers["nn.RNN"]) if "nn.RNN" in peers else "",
-                    f"{best}: {tables.between(peers[best])}",
-                ]
-            )
-            over_best.append(peers[best].median)
-            if "nn.RNN" in peers:
-                over_nn.append(peers["nn.RNN"].median)
-        if not rows:
-            parts.append(f"{threads} thread(s): nothing of ours was measured.\n")
-            continue
-        means = [
-            f"{geometric_mean(ratios):.2f} (lowest {min(ratios):.2f})" if ratios else ""
-            for ratios in (over_nn, over_best)
-        ]
-        rows.append(["geometric mean", *means])
-        heading = [f"{threads} thread(s)", "nn.RNN over ours", "best peer over ours"]
-        parts.append(tables.markdown_table(heading, rows))
+        chosen = [layer for layer in layers if layer.threads == threads]
+        found = [part for ours in OURS_LAYERS if (part := _layer_table(chosen, threads, ours))]
+        parts += found or [f"{threads} thread(s): nothing of ours was measured.\n"]
     return "\n".join(parts)
+
+
+def _layer_table(layers: list[Workload], threads: int, ours: str) -> str:
+    rows, over_nn, over_best = [], [], []
+    for layer in layers:
+        names = {engine.name for engine in layer.measured}
+        peers = sorted(names - set(OURS_LAYERS))
+        if ours not in names or not peers:
+            continue
+        ratios = {name: layer.ratio(name, ours) for name in peers}
+        best = min(peers, key=lambda name: ratios[name].median)
+        rows.append(
+            [
+                f"B={layer.sizes['B']} H={layer.sizes['H']}",
+                tables.between(ratios["nn.RNN"]) if "nn.RNN" in ratios else "",
+                f"{best}: {tables.between(ratios[best])}",
+            ]
+        )
+        over_best.append(ratios[best].median)
+        if "nn.RNN" in ratios:
+            over_nn.append(ratios["nn.RNN"].median)
+    if not rows:
+        return ""
+    means = [
+        f"{geometric_mean(ratios):.2f} (lowest {min(ratios):.2f})" if ratios else ""
+        for ratios in (over_nn, over_best)
+    ]
+    rows.append(["geometric mean", *means])
+    heading = [f"{threads} thread(s)", f"nn.RNN over {ours}", f"best peer over {ours}"]
+    return tables.markdown_table(heading, rows)

@@ -39,7 +39,7 @@ def run(
                 threads=arena.threads,
                 sizes={"B": B, "H": H, "T": problem.T},
                 engines=results,
-                ours="elman",
+                ours="passes",
                 orders=orders,
                 oracle=f"reference.forward_step and its reverse in float64; all within "
                 f"{TOLERANCE[problem.dtype]:g} of the largest entry",

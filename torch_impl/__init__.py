@@ -5,6 +5,8 @@ stand the compiled engine (`fast`) and its nn.Module, `ElmanRNN`.
 """
 
 from .adagrad import update as update
+from .elman import ElmanGradients as ElmanGradients
+from .elman import ElmanPasses as ElmanPasses
 from .elman import ElmanRNN as ElmanRNN
 from .rnn import Gradients as Gradients
 from .rnn import Parameters as Parameters

@@ -10,6 +10,16 @@ from benchmarks.engines.module_training import require_compiler
 from benchmarks.layer_problem import Layer, LayerProblem
 
 
+def state_dict(numbers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Name a LayerProblem's weights as nn.RNN does; all of the bias is the input's."""
+    return {
+        "weight_ih_l0": numbers["Wih"],
+        "weight_hh_l0": numbers["Whh"],
+        "bias_ih_l0": numbers["bias"],
+        "bias_hh_l0": torch.zeros_like(numbers["bias"]),
+    }
+
+
 class Module(Layer):
     """nn.RNN and autograd."""
 
@@ -19,13 +29,7 @@ class Module(Layer):
         self.signals = numbers["signals"]
         self.inputs: Any = numbers["inputs"].requires_grad_()
         self.rnn = self.layer(problem.H, getattr(torch, problem.dtype))
-        state = {
-            "weight_ih_l0": numbers["Wih"],
-            "weight_hh_l0": numbers["Whh"],
-            "bias_ih_l0": numbers["bias"],
-            "bias_hh_l0": torch.zeros_like(numbers["bias"]),
-        }
-        self.rnn.load_state_dict(state)
+        self.rnn.load_state_dict(state_dict(numbers))
         self.call: Any = self.rnn
 
     def layer(self, H: int, dtype: torch.dtype) -> Any:
@@ -52,6 +56,32 @@ class Elman(Module):
         from torch_impl import ElmanRNN
 
         return ElmanRNN(H, H, dtype=dtype)
+
+
+class Passes(Layer):
+    """torch_impl.ElmanPasses: no autograd, and the same buffers each time."""
+
+    def __init__(self, problem: LayerProblem) -> None:
+        from torch_impl import ElmanPasses, ElmanRNN
+
+        super().__init__(problem)
+        numbers = {name: torch.from_numpy(array) for name, array in problem.numbers().items()}
+        self.inputs, self.signals = numbers["inputs"], numbers["signals"]
+        layer = ElmanRNN(problem.H, problem.H, dtype=self.inputs.dtype)
+        layer.load_state_dict(state_dict(numbers))
+        self.passes = ElmanPasses(layer)
+
+    def run(self, units: int) -> None:
+        for _ in range(units):
+            self.states, _ = self.passes.forward(self.inputs)
+            self.gradients = self.passes.backward(self.signals)
+
+    def results(self) -> list[np.ndarray]:
+        self.run(1)
+        got = self.gradients
+        assert got.input is not None
+        slopes = (got.input, got.weight_ih, got.weight_hh, got.bias)
+        return [tensor.numpy().copy() for tensor in (self.states, *slopes)]
 
 
 class Compiled(Module):

@@ -5,8 +5,11 @@ from functools import cache
 from importlib.util import find_spec
 
 import torch
+from torch import Tensor
 
-from .recurrence import Recurrence, StepByStep
+from .computation import Computation, Separate, Slopes
+from .products import TorchProducts
+from .recurrence import StepByStep
 
 HAS_NUMBA = find_spec("numba") is not None
 COMPILED_DTYPES = (torch.float32, torch.float64)
@@ -14,43 +17,85 @@ STEPS = 16  # of a trial: enough that what is done once a sequence weighs as lit
 MOST_TRIALS, FEWEST_TRIALS, SECONDS = 20, 2, 0.1  # of each size, after a first one to warm up
 
 
-def choose(sequence: torch.Tensor) -> Recurrence:
-    """Return the faster way for a sequence (T, B, H) with torch's number of threads.
+def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
+    """Return the fastest way for B lanes, H hidden units and I inputs with torch's threads.
 
-    Where there is a choice, the first call for a size runs short trials of all ways.
+    Where there is a choice, the first call for a size runs short trials of all ways. `like` has
+    the dtype and the device.
     """
-    if not HAS_NUMBA or sequence.device.type != "cpu" or sequence.dtype not in COMPILED_DTYPES:
-        return StepByStep()
-    _, B, H = sequence.shape
-    return measured(B, H, sequence.dtype, torch.get_num_threads())
+    if not HAS_NUMBA or like.device.type != "cpu" or like.dtype not in COMPILED_DTYPES:
+        return Separate(StepByStep(), TorchProducts())
+    return measured(B, H, I, like.dtype, torch.get_num_threads())
+
+
+def ways(B: int, threads: int) -> list[Computation]:
+    """Return all that may be the fastest; needs numba."""
+    from .compiled_products import CompiledProducts  # numba takes a while, and may be absent
+    from .compiled_sweep import Sweep
+    from .fused import Fused
+
+    found: list[Computation] = [
+        Separate(StepByStep(), TorchProducts()),
+        Separate(Sweep(threads=1), TorchProducts()),
+        Fused(),
+    ]
+    if threads > 1:
+        products = CompiledProducts(threads)
+        found.append(Separate(Sweep(threads=1), products))
+        if B > 1:
+            sweep = Sweep(threads=min(threads, B))
+            found += [Separate(sweep, TorchProducts()), Separate(sweep, products)]
+    return found
 
 
 @cache
-def measured(B: int, H: int, dtype: torch.dtype, threads: int) -> Recurrence:
+def measured(
+    B: int,
+    H: int,
+    I: int,  # noqa: E741
+    dtype: torch.dtype,
+    threads: int,
+) -> Computation:
     """Time all ways, turn by turn, and return the one whose best time is lowest."""
-    from .compiled_sweep import Sweep  # numba takes a while to import, and may be absent
-
-    ways: list[Recurrence] = [StepByStep(), Sweep(threads=1)]
-    if threads > 1 and B > 1:
-        ways.append(Sweep(threads=min(threads, B)))
-    best = [float("inf")] * len(ways)
-    generator = torch.Generator().manual_seed(0)  # leaves the user's random numbers alone
-    weight = (2 * torch.rand(H, H, dtype=dtype, generator=generator) - 1) / H**0.5
-    sequence = 2 * torch.rand(STEPS, B, H, dtype=dtype, generator=generator) - 1
-    for way in ways:
-        _seconds(way, sequence[:1], weight)  # compiles, or loads
+    candidates = ways(B, threads)
+    best = [float("inf")] * len(candidates)
+    problem = Problem(B, H, I, dtype)
+    for way in candidates:
+        problem.seconds(way)  # compiles, or loads
     begun = time.perf_counter()
     for trial in range(MOST_TRIALS):
         if trial >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
             break
-        for number, way in enumerate(ways):
-            best[number] = min(best[number], _seconds(way, sequence, weight))
-    return ways[best.index(min(best))]
+        for number, way in enumerate(candidates):
+            best[number] = min(best[number], problem.seconds(way))
+    return candidates[best.index(min(best))]
 
 
-def _seconds(way: Recurrence, sequence: torch.Tensor, weight: torch.Tensor) -> float:
-    states = sequence.clone()
-    begun = time.perf_counter()
-    way.forward(states, sequence[0], weight)
-    way.backward(sequence, states, weight, True)
-    return time.perf_counter() - begun
+class Problem:
+    """A few steps of a layer, forward and backward."""
+
+    def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
+        generator = torch.Generator().manual_seed(0)  # leaves the user's random numbers alone
+
+        def even(*shape: int) -> Tensor:
+            return 2 * torch.rand(shape, dtype=dtype, generator=generator) - 1
+
+        self.inputs, self.from_above = even(STEPS, B, I), even(STEPS, B, H)
+        self.weights = even(H, I) / H**0.5, even(H, H) / H**0.5
+        self.biases = even(H), even(H)
+        self.states, self.signals = (torch.empty_like(self.from_above) for _ in range(2))
+        weight_ih, weight_hh = self.weights
+        self.slopes = Slopes(
+            torch.empty_like(self.inputs),
+            None,
+            torch.empty_like(weight_ih),
+            torch.empty_like(weight_hh),
+            torch.empty_like(self.biases[0]),
+        )
+
+    def seconds(self, way: Computation) -> float:
+        begun = time.perf_counter()
+        way.forward(self.states, self.inputs, None, *self.weights, *self.biases)
+        given = self.from_above, self.states, self.inputs, None
+        way.backward(self.slopes, self.signals, *given, *self.weights)
+        return time.perf_counter() - begun

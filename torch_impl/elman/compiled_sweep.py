@@ -3,15 +3,12 @@
 T steps, B lanes (the batch), H hidden units. Importing this needs numba.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
-import torch
 from torch import Tensor
 
 from torch_impl.fast import sweep
 from torch_impl.fast.layout import block, padded
+
+from .threads import share
 
 
 class Sweep:
@@ -28,50 +25,52 @@ class Sweep:
         first_states = sequence.new_empty(0, 0) if initial is None else initial.contiguous()
         arrays = sequence.view(T * B, H).detach().numpy(), first_states.detach().numpy()
         matrix = _prepared(weight.detach(), transpose=B > 1, pad=B > 1).numpy()
-        self._share(lambda first, lanes: sweep.sweep_forward(*arrays, B, first, lanes, matrix), B)
+        share(
+            lambda first, lanes: sweep.sweep_forward(*arrays, B, first, lanes, matrix),
+            B,
+            self.threads,
+        )
 
     def backward(
-        self, from_above: Tensor, states: Tensor, weight: Tensor, wants_initial: bool
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        signals: Tensor,
+        by_initial: Tensor | None,
+        from_above: Tensor,
+        states: Tensor,
+        weight: Tensor,
+    ) -> None:
         T, B, H = states.shape
-        signals = torch.empty_like(states)
-        by_initial = states.new_empty((B, H) if wants_initial else (0, 0))
+        first_slopes = states.new_empty(0, 0) if by_initial is None else by_initial
         arrays = (
             signals.view(T * B, H).numpy(),
-            by_initial.numpy(),
+            first_slopes.numpy(),
             from_above.contiguous().view(T * B, H).detach().numpy(),
             states.view(T * B, H).detach().numpy(),
         )
         matrix = _prepared(weight.detach(), transpose=False, pad=B > 1).numpy()
-        self._share(lambda first, lanes: sweep.sweep_backward(*arrays, B, first, lanes, matrix), B)
-        return signals, by_initial
-
-    def _share(self, run: Callable[[int, int], None], lanes: int) -> None:
-        """Run on equal shares of the lanes; the first in this thread."""
-        if self.threads == 1:
-            run(0, lanes)
-            return
-        size = -(-lanes // self.threads)
-        shares = [(first, min(size, lanes - first)) for first in range(0, lanes, size)]
-        others = [_pool(self.threads).submit(run, *share) for share in shares[1:]]
-        run(*shares[0])
-        for other in others:
-            other.result()
+        share(
+            lambda first, lanes: sweep.sweep_backward(*arrays, B, first, lanes, matrix),
+            B,
+            self.threads,
+        )
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads - 1, thread_name_prefix="elman")
-
-
-def _prepared(weight: Tensor, *, transpose: bool, pad: bool) -> Tensor:
-    """Return a padded copy, or the weights where they serve as they are: contiguous, whole vectors.
+def rounded(weight: Tensor, *, transpose: bool, pad: bool) -> int:
+    """Return H, where contiguous weights serve as they are, or what their rows are padded to.
 
     `pad` asks for rows that caches like, which pays where several lanes share what is read.
     """
     H = weight.shape[0]
     size = padded(H, weight.dtype)
-    if not transpose and (size == H or (not pad and H % block(weight.dtype) == 0)):
+    as_they_are = size == H or (not pad and H % block(weight.dtype) == 0)
+    return H if as_they_are and not transpose else size
+
+
+def _prepared(weight: Tensor, *, transpose: bool, pad: bool) -> Tensor:
+    """Return the weights, or a padded copy."""
+    H = weight.shape[0]
+    size = rounded(weight, transpose=transpose, pad=pad)
+    if size == H and not transpose:
         return weight.contiguous()
     out = weight.new_zeros(size, size)
     out[:H, :H] = weight.t() if transpose else weight

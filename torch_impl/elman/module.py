@@ -97,18 +97,28 @@ class ElmanRNN(nn.Module):
         sizes that don't fit or no steps, IndexError for an index outside 0..input_size-1,
         TypeError for a packed sequence.
         """
-        sequence, initial = self._checked(input, hx)
+        sequence, initial = self.checked(input, hx)
         biases = (self.bias_ih_l0, self.bias_hh_l0) if self.bias else (None, None)
         states = states_of(sequence, initial, self.weight_ih_l0, self.weight_hh_l0, *biases)
-        last = states[-1:]
-        if self._is_batched(input):
-            return (states.transpose(0, 1) if self.batch_first else states), last
-        return states.squeeze(1), last.squeeze(1)
+        return self.shaped(states, input)
 
-    def _is_batched(self, input: Tensor) -> bool:  # noqa: A002
+    def shaped(self, steps: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
+        """Return all of (T, B, …) and its last step, in nn.RNN's shapes for an input."""
+        last = steps[-1:]
+        if self.is_batched(input):
+            return (steps.transpose(0, 1) if self.batch_first else steps), last
+        return steps.squeeze(1), last.squeeze(1)
+
+    def steps_first(self, value: Tensor, input: Tensor) -> Tensor:  # noqa: A002
+        """Return what has the shape of nn.RNN's output for an input as (T, B, …)."""
+        if not self.is_batched(input):
+            return value.unsqueeze(1)
+        return value.transpose(0, 1) if self.batch_first else value
+
+    def is_batched(self, input: Tensor) -> bool:  # noqa: A002
         return input.dim() == (3 if input.is_floating_point() else 2)
 
-    def _checked(
+    def checked(
         self,
         input: Tensor,  # noqa: A002
         hx: Tensor | None,
@@ -129,10 +139,8 @@ class ElmanRNN(nn.Module):
                 f"input of {input.dtype} must have {dimensions[0]} or {dimensions[1]} dimensions, "
                 f"got {input.dim()}"
             )
-        batched = self._is_batched(input)
-        sequence = input if batched else input.unsqueeze(1)
-        if batched and self.batch_first:
-            sequence = sequence.transpose(0, 1)
+        batched = self.is_batched(input)
+        sequence = self.steps_first(input, input)
         T, B = sequence.shape[:2]
         if T == 0:
             raise RuntimeError("input must have at least one step, got none")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .choice import choose
+from .computation import Slopes
 
 # Defined at the dispatcher, with an autograd kernel of its own: torch.library.custom_op and
 # register_autograd do the same, but cost 0.1 ms a pass, half of a small layer's time.
@@ -49,9 +50,11 @@ def _elman(
     `input` is (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih (H, I);
     `initial` is (B, H), or None for zeros; weight_hh is (H, H), the biases are (H,), or both None.
     """
-    bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
-    states = _from_input(input, weight_ih, bias)
-    choose(states).forward(states, initial, weight_hh)
+    T, B = input.shape[:2]
+    H, I = weight_ih.shape  # noqa: E741
+    states = weight_hh.new_empty((T, B, H))
+    computation = choose(B, H, I, states)
+    computation.forward(states, input, initial, weight_ih, weight_hh, bias_ih, bias_hh)
     return states
 
 
@@ -70,25 +73,25 @@ def _elman_backward(
     wants_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients by input, initial (both may be empty), both weights and either bias."""
-    T, B, H = states.shape
     states = states.contiguous()
-    signals, by_initial = choose(states).backward(
-        from_above, states, weight_hh, initial is not None
+    by_input = input.new_empty(input.shape) if wants_input else None
+    by_initial = None if initial is None else states.new_empty(initial.shape)
+    slopes = Slopes(
+        by_input,
+        by_initial,
+        weight_ih.new_empty(weight_ih.shape),
+        weight_hh.new_empty(weight_hh.shape),
+        weight_hh.new_empty(len(weight_hh)),
     )
-    flat = signals.view(T * B, H)
-    by_hh = torch.mm(flat[B:].t(), states.view(T * B, H)[:-B])
-    if initial is not None:
-        by_hh.addmm_(signals[0].t(), initial)
-    if _is_dense(input):
-        by_ih = torch.mm(flat.t(), input.reshape(T * B, -1))
-        by_input = (
-            torch.mm(flat, weight_ih).view(input.shape) if wants_input else input.new_empty(0)
-        )
-    else:
-        columns = weight_ih.new_zeros(weight_ih.shape[::-1])
-        by_ih = columns.index_add_(0, input.reshape(-1), flat).t().contiguous()
-        by_input = weight_ih.new_empty(0)
-    return by_input, by_initial, by_ih, by_hh, flat.sum(0)
+    signals = torch.empty_like(states)
+    H, I = weight_ih.shape  # noqa: E741
+    computation = choose(states.shape[1], H, I, states)
+    computation.backward(slopes, signals, from_above, states, input, initial, weight_ih, weight_hh)
+    return (
+        weight_ih.new_empty(0) if by_input is None else by_input,
+        weight_hh.new_empty((0, 0)) if by_initial is None else by_initial,
+        *slopes[2:],
+    )
 
 
 def _fake_elman_backward(from_above, states, input, initial, weight_ih, weight_hh, wants_input):  # noqa: A002
@@ -144,24 +147,6 @@ def _is_plain(tensor: Tensor | None) -> bool:
 def _is_watched() -> bool:
     """Whether a tracer or torch.func must see the operator by its name."""
     return torch._C._get_tracing_state() is not None or torch._C._are_functorch_transforms_active()
-
-
-def _is_dense(input: Tensor) -> bool:  # noqa: A002
-    return input.is_floating_point()
-
-
-def _from_input(input: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
-    """Return a new contiguous (T, B, H) tensor: what each step gets from its input and the bias."""
-    T, B = input.shape[:2]
-    H = weight_ih.shape[0]
-    if not _is_dense(input):
-        columns = weight_ih.t() if bias is None else weight_ih.t() + bias
-        return columns.contiguous().index_select(0, input.reshape(-1)).view(T, B, H)
-    rows = input.reshape(T * B, -1)
-    product = (
-        torch.mm(rows, weight_ih.t()) if bias is None else torch.addmm(bias, rows, weight_ih.t())
-    )
-    return product.view(T, B, H)
 
 
 def _apply(*arguments: Tensor | None) -> Tensor:

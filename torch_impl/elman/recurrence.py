@@ -19,11 +19,17 @@ class Recurrence(Protocol):
         ...
 
     def backward(
-        self, from_above: Tensor, states: Tensor, weight: Tensor, wants_initial: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Return the gradients by pre-activations, contiguous (T, B, H), and by initial states.
+        self,
+        signals: Tensor,
+        by_initial: Tensor | None,
+        from_above: Tensor,
+        states: Tensor,
+        weight: Tensor,
+    ) -> None:
+        """Write the gradients by pre-activations and, unless None, by the initial states (B, H).
 
-        The latter are (B, H), or empty unless wanted. `from_above` has those by the states.
+        `signals`, `from_above` (the gradients by the states) and `states` are (T, B, H); the first
+        and the last are contiguous.
         """
         ...
 
@@ -42,10 +48,14 @@ class StepByStep:
             before = step.tanh_()
 
     def backward(
-        self, from_above: Tensor, states: Tensor, weight: Tensor, wants_initial: bool
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        signals: Tensor,
+        by_initial: Tensor | None,
+        from_above: Tensor,
+        states: Tensor,
+        weight: Tensor,
+    ) -> None:
         slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)
-        signals = torch.empty_like(states)
         after = None
         steps = (reversed(tensor.unbind(0)) for tensor in (from_above, slopes, signals))
         for da, slope, signal in zip(*steps, strict=True):
@@ -54,5 +64,5 @@ class StepByStep:
             else:
                 torch.addmm(da, after, weight, out=signal).mul_(slope)
             after = signal
-        by_initial = torch.mm(signals[0], weight) if wants_initial else states.new_empty(0, 0)
-        return signals, by_initial
+        if by_initial is not None:
+            torch.mm(signals[0], weight, out=by_initial)

@@ -4,7 +4,6 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 

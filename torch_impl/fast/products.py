@@ -36,15 +36,15 @@ def multiply(C, A, B, depth):
         n = min(tile * width, vectors - width) * lanes  # the last one may overlap
         for m in range(0, C.shape[0], ROWS):
             if width == 5:
-                multiply_tile(C, A, B, m, n, depth, ROWS, 5)
+                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 5)
             elif width == 4:
-                multiply_tile(C, A, B, m, n, depth, ROWS, 4)
+                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 4)
             elif width == 3:
-                multiply_tile(C, A, B, m, n, depth, ROWS, 3)
+                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 3)
             elif width == 2:
-                multiply_tile(C, A, B, m, n, depth, ROWS, 2)
+                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 2)
             elif width == 1:
-                multiply_tile(C, A, B, m, n, depth, ROWS, 1)
+                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 1)
 
 
 @part
@@ -59,21 +59,21 @@ def multiply_row(y, x, B, depth):
     for tile in range(tiles):
         n = min(tile * width, vectors - width) * lanes
         if width == 10:
-            multiply_tile(y, x, B, 0, n, depth, 1, 10)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 10)
         elif width == 8:
-            multiply_tile(y, x, B, 0, n, depth, 1, 8)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 8)
         elif width == 6:
-            multiply_tile(y, x, B, 0, n, depth, 1, 6)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 6)
         elif width == 5:
-            multiply_tile(y, x, B, 0, n, depth, 1, 5)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 5)
         elif width == 4:
-            multiply_tile(y, x, B, 0, n, depth, 1, 4)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 4)
         elif width == 3:
-            multiply_tile(y, x, B, 0, n, depth, 1, 3)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 3)
         elif width == 2:
-            multiply_tile(y, x, B, 0, n, depth, 1, 2)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 2)
         elif width == 1:
-            multiply_tile(y, x, B, 0, n, depth, 1, 1)
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 1)
 
 
 @inlined

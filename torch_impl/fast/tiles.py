@@ -14,10 +14,11 @@ from .vectors import Vector, broadcast, element_pointer, load_at, store_at
 
 
 @intrinsic
-def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
-    """Compute C[m : m + rows, n : n + width * lanes] = A[m : m + rows, :depth] @ B[:depth, n : …].
+def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
+    """Compute a tile of C, from C[m, n] on: A[m : m + rows, :depth] @ B[:depth, column : …].
 
-    The literals `rows` and `width` fix how many sums are kept in registers.
+    It is `width` vectors wide. With `add` the product is added to C. The literals `rows` and
+    `width` fix how many sums are kept in registers.
     """
     if not isinstance(rows, types.IntegerLiteral) or not isinstance(width, types.IntegerLiteral):
         return None
@@ -25,7 +26,7 @@ def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
     R, W = rows.literal_value, width.literal_value
 
     def emit(context, builder, signature, args):
-        C_, A_, B_, m_, n_, depth_, _, _ = args
+        C_, A_, B_, m_, n_, column_, depth_, add_, _, _ = args
         intp = m_.type
 
         def at(kind, array, row, column):
@@ -37,13 +38,25 @@ def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
         b_step = cgutils.unpack_tuple(builder, b_view.strides)[0]
         byte = ir.IntType(8).as_pointer()
         a_start = builder.bitcast(at(A, A_, m_, intp(0)), byte)
-        b_start = builder.bitcast(at(B, B_, intp(0), n_), byte)
+        b_start = builder.bitcast(at(B, B_, intp(0), column_), byte)
         i8 = ir.IntType(8)
 
         def skip(pointer, offset):
             return builder.gep(pointer, [offset], source_etype=i8)
 
         number = context.get_value_type(C.dtype)
+        zero = ir.Constant(vector.llvm, [0.0] * vector.lanes)
+        places = [
+            [
+                at(C, C_, builder.add(m_, intp(r)), builder.add(n_, intp(w * vector.lanes)))
+                for w in range(W)
+            ]
+            for r in range(R)
+        ]
+        first = [
+            [builder.select(add_, load_at(builder, place, vector), zero) for place in row]
+            for row in places
+        ]
         before = builder.block
         loop = builder.append_basic_block("depth")
         done = builder.append_basic_block("stored")
@@ -55,7 +68,6 @@ def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
         a.add_incoming(a_start, before)
         b = builder.phi(byte)
         b.add_incoming(b_start, before)
-        zero = ir.Constant(vector.llvm, [0.0] * vector.lanes)
         sums = [[builder.phi(vector.llvm) for _ in range(W)] for _ in range(R)]
         factors = [
             load_at(builder, skip(b, intp(w * vector.lanes * vector.scalar.bitwidth // 8)), vector)
@@ -71,7 +83,7 @@ def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
             lone = builder.load(builder.bitcast(pointer, number.as_pointer()), typ=number)
             spread = broadcast(builder, lone, vector.llvm)
             for w in range(W):
-                sums[r][w].add_incoming(zero, before)
+                sums[r][w].add_incoming(first[r][w], before)
                 grown = builder.call(fma, [spread, factors[w], sums[r][w]])
                 sums[r][w].add_incoming(grown, loop)
         after = builder.add(k, intp(1))
@@ -82,13 +94,11 @@ def multiply_tile(typingctx, C, A, B, m, n, depth, rows, width):
         builder.position_at_end(done)
         for r in range(R):
             for w in range(W):
-                column = builder.add(n_, intp(w * vector.lanes))
-                pointer = at(C, C_, builder.add(m_, intp(r)), column)
-                store_at(builder, sums[r][w].incomings[1][0], pointer, vector)
+                store_at(builder, sums[r][w].incomings[1][0], places[r][w], vector)
         return context.get_dummy_value()
 
     intp = types.intp
-    return types.void(C, A, B, intp, intp, intp, rows, width), emit
+    return types.void(C, A, B, intp, intp, intp, intp, types.boolean, rows, width), emit
 
 
 @intrinsic
@@ -162,3 +172,47 @@ def _fold(builder, a, b, lanes: int, distance: int) -> Any:
         builder.shuffle_vector(a, b, ir.Constant(shape, low)),
         builder.shuffle_vector(a, b, ir.Constant(shape, high)),
     )
+
+
+@intrinsic
+def transpose_block(typingctx, out, matrix, i, j):
+    """Write matrix[i : i + lanes, j : j + lanes], transposed, to out[j : j + lanes, i : i + lanes].
+
+    Both have dense rows.
+    """
+    vector = Vector(matrix.dtype)
+    lanes = vector.lanes
+
+    def emit(context, builder, signature, args):
+        out_, matrix_, i_, j_ = args
+        intp = i_.type
+        rows = []
+        for r in range(lanes):
+            place = (builder.add(i_, intp(r)), j_)
+            rows.append(
+                load_at(builder, element_pointer(context, builder, matrix, matrix_, place), vector)
+            )
+        distance = lanes // 2
+        while distance:  # swap the upper right with the lower left, in ever smaller squares
+            for r in range(lanes):
+                if not r & distance:
+                    a, b = rows[r], rows[r + distance]
+                    rows[r] = _interleaved(builder, a, b, lanes, distance, 0)
+                    rows[r + distance] = _interleaved(builder, a, b, lanes, distance, distance)
+            distance //= 2
+        for r in range(lanes):
+            place = (builder.add(j_, intp(r)), i_)
+            store_at(builder, rows[r], element_pointer(context, builder, out, out_, place), vector)
+        return context.get_dummy_value()
+
+    return types.void(out, matrix, types.intp, types.intp), emit
+
+
+def _interleaved(builder, a, b, lanes: int, distance: int, offset: int) -> Any:
+    """Emit a's squares of the width `distance` from `offset` on, with b's in between."""
+    order = [
+        lane + offset if not lane & distance else lanes + lane - distance + offset
+        for lane in range(lanes)
+    ]
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [ir.IntType(32)(o) for o in order])
+    return builder.shuffle_vector(a, b, mask)

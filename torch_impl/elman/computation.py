@@ -1,0 +1,123 @@
+"""A layer's forward and backward pass, written by hand, into tensors that are given.
+
+T steps, B lanes (the batch), I inputs, H hidden units. Nothing here records a graph.
+"""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from .products import Products
+from .recurrence import Recurrence
+
+
+class Slopes(NamedTuple):
+    """Where the gradients go; None where one is not wanted. Both biases have the same."""
+
+    input: Tensor | None  # (T, B, I)
+    initial: Tensor | None  # (B, H)
+    weight_ih: Tensor  # (H, I)
+    weight_hh: Tensor  # (H, H)
+    bias: Tensor  # (H,)
+
+
+@runtime_checkable
+class Computation(Protocol):
+    """A way to compute both passes.
+
+    `input` is (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih (H, I);
+    `initial` is (B, H), or None for zeros; weight_hh is (H, H), the biases are (H,), or both None.
+    """
+
+    def forward(
+        self,
+        states: Tensor,
+        input: Tensor,  # noqa: A002
+        initial: Tensor | None,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor | None,
+        bias_hh: Tensor | None,
+    ) -> None:
+        """Write the states (T, B, H) after each step; `states` is contiguous."""
+        ...
+
+    def backward(
+        self,
+        slopes: Slopes,
+        signals: Tensor,
+        from_above: Tensor,
+        states: Tensor,
+        input: Tensor,  # noqa: A002
+        initial: Tensor | None,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+    ) -> None:
+        """Write the gradients, from those by the states; `signals` (T, B, H) is room for dh.
+
+        The gradient by the initial state is wanted if and only if there is one.
+        """
+        ...
+
+
+class Separate(NamedTuple):
+    """The recurrence one way, the products for all steps another."""
+
+    recurrence: Recurrence
+    products: Products
+
+    def forward(
+        self,
+        states: Tensor,
+        input: Tensor,  # noqa: A002
+        initial: Tensor | None,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor | None,
+        bias_hh: Tensor | None,
+    ) -> None:
+        T, B, H = states.shape
+        bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
+        rows = states.view(T * B, H)
+        if is_dense(input):
+            inputs = input.reshape(T * B, -1)
+            self.products.from_input(rows, inputs, weight_ih.contiguous(), bias)
+        else:
+            columns = weight_ih.t() if bias is None else weight_ih.t() + bias
+            torch.index_select(columns.contiguous(), 0, input.reshape(-1), out=rows)
+        self.recurrence.forward(states, initial, weight_hh)
+
+    def backward(
+        self,
+        slopes: Slopes,
+        signals: Tensor,
+        from_above: Tensor,
+        states: Tensor,
+        input: Tensor,  # noqa: A002
+        initial: Tensor | None,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+    ) -> None:
+        T, B, H = states.shape
+        products = self.products
+        self.recurrence.backward(signals, slopes.initial, from_above, states, weight_hh)
+        flat = signals.view(T * B, H)
+        if T == 1:
+            slopes.weight_hh.zero_()
+        else:
+            products.by_weight(slopes.weight_hh, flat[B:], states.view(T * B, H)[:-B])
+        if initial is not None:
+            slopes.weight_hh.addmm_(signals[0].t(), initial)
+        if is_dense(input):
+            products.by_weight(slopes.weight_ih, flat, input.reshape(T * B, -1))
+            if slopes.input is not None:
+                products.by_input(slopes.input.view(T * B, -1), flat, weight_ih.contiguous())
+        else:
+            columns = weight_ih.new_zeros(weight_ih.shape[::-1])
+            slopes.weight_ih.copy_(columns.index_add_(0, input.reshape(-1), flat).t())
+        torch.sum(flat, 0, out=slopes.bias)
+
+
+def is_dense(input: Tensor) -> bool:  # noqa: A002
+    return input.is_floating_point()

@@ -1,0 +1,45 @@
+"""The layer's matrix products, for all steps at once, and how torch computes them.
+
+N rows (steps times lanes), I inputs, H hidden units. Everything is contiguous.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@runtime_checkable
+class Products(Protocol):
+    """A way to compute them, each into a tensor that is given."""
+
+    def from_input(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+        """Write rows @ weight.T + bias, (N, H); `rows` is (N, I), `weight` (H, I)."""
+        ...
+
+    def by_input(self, out: Tensor, signals: Tensor, weight: Tensor) -> None:
+        """Write signals @ weight, (N, I); `signals` is (N, H)."""
+        ...
+
+    def by_weight(self, out: Tensor, signals: Tensor, rows: Tensor) -> None:
+        """Write signals.T @ rows, (H, I)."""
+        ...
+
+
+class TorchProducts:
+    """torch's own, on any device and in any dtype."""
+
+    def __repr__(self) -> str:
+        return "TorchProducts()"
+
+    def from_input(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+        if bias is None:
+            torch.mm(rows, weight.t(), out=out)
+        else:
+            torch.addmm(bias, rows, weight.t(), out=out)
+
+    def by_input(self, out: Tensor, signals: Tensor, weight: Tensor) -> None:
+        torch.mm(signals, weight, out=out)
+
+    def by_weight(self, out: Tensor, signals: Tensor, rows: Tensor) -> None:
+        torch.mm(signals.t(), rows, out=out)
