@@ -12,7 +12,16 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from torch_impl.elman.compiled_products import CompiledProducts
 from torch_impl.elman.compiled_sweep import Sweep
+from torch_impl.elman.computation import Computation, Separate, Slopes
+from torch_impl.elman.fused import Fused
+
+COMPILED: list[Computation] = [
+    Separate(Sweep(threads=1), CompiledProducts(threads=1)),
+    Separate(Sweep(threads=2), CompiledProducts(threads=2)),
+    Fused(),
+]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _mappings: list[mmap.mmap] = []  # kept: a tensor does not own what it lies in
@@ -33,16 +42,26 @@ def before_a_guard_page(value: Tensor) -> Tensor:
     return copy.copy_(value)
 
 
+def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
+    """Go forward and backward, everything before a page of its own."""
+
+    def guarded(*shape: int) -> Tensor:
+        return before_a_guard_page(torch.randn(shape, dtype=dtype) / H)
+
+    inputs, initial, from_above = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
+    weights = guarded(H, I), guarded(H, H)
+    states, signals = guarded(T, B, H), guarded(T, B, H)
+    slopes = Slopes(guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H))
+    way.forward(states, inputs, initial, *weights, guarded(H), guarded(H))
+    way.backward(slopes, signals, from_above, states, inputs, initial, *weights)
+
+
 def main() -> None:
     sizes = product((torch.float32, torch.float64), (1, 2, 5), (1, 16, 17, 64, 128, 150, 512))
     for dtype, B, H in sizes:
-        sequence, from_above = (torch.randn(3, B, H, dtype=dtype) for _ in range(2))
-        initial, weight = torch.randn(B, H, dtype=dtype), torch.randn(H, H, dtype=dtype) / H
-        guarded = [before_a_guard_page(x) for x in (sequence, initial, weight, from_above)]
-        for way in (Sweep(threads=1), Sweep(threads=2)):
-            states = before_a_guard_page(guarded[0])
-            way.forward(states, guarded[1], guarded[2])
-            way.backward(guarded[3], states, guarded[2], True)
+        for way in COMPILED:
+            for I in (1, 33):  # noqa: E741
+                run(way, 3, B, H, I, dtype)
     print("nothing was touched that may not be")
 
 

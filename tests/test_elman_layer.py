@@ -15,17 +15,27 @@ from torch import Tensor, nn
 
 from torch_impl import ElmanRNN
 from torch_impl.elman import choice, operator
+from torch_impl.elman.compiled_products import CompiledProducts
 from torch_impl.elman.compiled_sweep import Sweep
-from torch_impl.elman.recurrence import Recurrence, StepByStep
+from torch_impl.elman.computation import Computation, Separate
+from torch_impl.elman.fused import Fused
+from torch_impl.elman.products import TorchProducts
+from torch_impl.elman.recurrence import StepByStep
 
 ROOT = Path(__file__).parents[1]
-WAYS: list[Recurrence] = [StepByStep(), Sweep(threads=1), Sweep(threads=2)]
+IN_TORCH = Separate(StepByStep(), TorchProducts())
+WAYS: list[Computation] = [
+    IN_TORCH,
+    Separate(Sweep(threads=1), CompiledProducts(threads=1)),
+    Separate(Sweep(threads=2), CompiledProducts(threads=2)),
+    Fused(),
+]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-4}
 
 
 @pytest.fixture(params=WAYS, ids=repr)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Recurrence:
-    monkeypatch.setattr(operator, "choose", lambda sequence: request.param)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Computation:
+    monkeypatch.setattr(operator, "choose", lambda *sizes: request.param)
     return request.param
 
 
@@ -41,7 +51,7 @@ def configurations(draw: st.DrawFn) -> dict:
     return {
         "way": draw(st.sampled_from(WAYS)),
         "I": draw(st.integers(1, 9)),
-        "H": draw(st.integers(1, 40)),
+        "H": draw(st.integers(1, 40) | st.sampled_from([64, 83, 150])),
         "T": draw(st.integers(1, 9)),
         "B": draw(st.integers(1, 10)),
         "dtype": draw(st.sampled_from([torch.float32, torch.float64])),
@@ -96,7 +106,7 @@ def check_as_nn_rnn(c: dict) -> None:
         mine, right = (x.clone().requires_grad_() for _ in range(2))
     other = None if hx is None else hx.detach().clone().requires_grad_()
     before = operator.choose
-    operator.choose = lambda sequence: c["way"]
+    operator.choose = lambda *sizes: c["way"]
     try:
         got = run(ours, mine, hx, c["uses"])
     finally:
@@ -129,12 +139,12 @@ def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[
 
 @pytest.mark.parametrize("B", [1, 3, 6])
 @pytest.mark.parametrize("indices", [False, True])
-def test_gradcheck(way: Recurrence, indices: bool, B: int) -> None:
+def test_gradcheck(way: Computation, indices: bool, B: int) -> None:
     assert torch.autograd.gradcheck(operator.elman, operands(B=B, indices=indices))
 
 
 @pytest.mark.parametrize("indices", [False, True])
-def test_opcheck(way: Recurrence, indices: bool) -> None:
+def test_opcheck(way: Computation, indices: bool) -> None:
     torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
     *given_, bias_ih, bias_hh = [value.detach() for value in operands(indices=indices)]
     states = operator.elman(*given_, bias_ih, bias_hh)
@@ -214,24 +224,30 @@ def test_inference_and_frozen_weights_work() -> None:
 
 
 def test_without_numba_torch_computes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = torch.zeros(4, 2, 3)
-    assert choice.choose(x) is choice.choose(x)  # measured once
+    like = torch.zeros(1)
+    assert choice.choose(2, 3, 4, like) is choice.choose(2, 3, 4, like)  # measured once
     monkeypatch.setattr(choice, "HAS_NUMBA", False)
-    assert isinstance(choice.choose(x), StepByStep)
+    assert repr(choice.choose(2, 3, 4, like)) == repr(IN_TORCH)
 
 
 def test_other_float_types_are_computed_by_torch() -> None:
-    assert isinstance(choice.choose(torch.zeros(4, 2, 3, dtype=torch.bfloat16)), StepByStep)
-    assert isinstance(choice.choose(torch.zeros(4, 2, 3, device="meta")), StepByStep)
+    for like in (torch.zeros(1, dtype=torch.bfloat16), torch.zeros(1, device="meta")):
+        assert repr(choice.choose(2, 3, 4, like)) == repr(IN_TORCH)
 
 
 def test_choice_goes_to_whatever_measures_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    for fast in (StepByStep, Sweep):
-        choice.measured.cache_clear()
+    for fast in range(6):
+        candidates = choice.ways(3, 2)
+        assert len(candidates) == 6
+        monkeypatch.setattr(choice, "ways", lambda *_, given=candidates: given)
         monkeypatch.setattr(
-            choice, "_seconds", lambda way, *_, fast=fast: 1.0 if isinstance(way, fast) else 2.0
+            choice.Problem,
+            "seconds",
+            lambda self, way, best=candidates[fast]: 1.0 if way is best else 2.0,
         )
-        assert isinstance(choice.choose(torch.zeros(2, 3, 4)), fast)
+        choice.measured.cache_clear()
+        assert choice.choose(3, 4, 2, torch.zeros(1)) is candidates[fast]
+        monkeypatch.undo()
     choice.measured.cache_clear()
 
 
@@ -282,7 +298,7 @@ def test_bad_calls_are_named(x, hx, error: type[Exception], words: str) -> None:
         ElmanRNN(3, 4)(x, hx)
 
 
-def test_nan_goes_through_as_in_nn_rnn(way: Recurrence) -> None:
+def test_nan_goes_through_as_in_nn_rnn(way: Computation) -> None:
     theirs, ours = nn.RNN(3, 20), ElmanRNN(3, 20)
     ours.load_state_dict(theirs.state_dict())
     x = torch.randn(4, 2, 3)
@@ -297,3 +313,11 @@ def test_kernels_stay_within_their_tensors() -> None:
     )
     assert done.returncode == 0, done
     assert "nothing was touched" in done.stdout
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_weights_of_other_sizes_are_an_error_not_a_crash(way: Computation, place: int) -> None:
+    given_ = [value.detach() for value in operands(H=64, B=2)]
+    given_[place + 1 if place > 1 else place] = torch.zeros(3, 3, dtype=torch.float64)
+    with pytest.raises(RuntimeError):
+        operator.elman(*given_)

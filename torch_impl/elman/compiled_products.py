@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_impl.fast.gemm import multiply_rows_of
 from torch_impl.fast.products import ROWS
 
+from .shapes import expect
 from .threads import share
 
 
@@ -39,6 +40,13 @@ class CompiledProducts:
         transposed: tuple[bool, bool],
         add: bool = False,
     ) -> None:
+        terms = left.shape[0 if transposed[0] else 1]
+        expect(
+            "a product's right factor",
+            right,
+            *((out.shape[1], terms) if transposed[1] else (terms, out.shape[1])),
+        )
+        expect("a product", out, left.shape[1 if transposed[0] else 0], out.shape[1])
         arrays = out.numpy(), left.detach().numpy(), right.detach().numpy()
         share(
             lambda first, rows: multiply_rows_of(*arrays, *transposed, first, rows, add),

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_impl.fast import sweep
 from torch_impl.fast.layout import block, padded
 
+from .shapes import expect
 from .threads import share
 
 
@@ -22,6 +23,9 @@ class Sweep:
 
     def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
         T, B, H = sequence.shape
+        expect("weight_hh", weight, H, H)
+        if initial is not None:
+            expect("the initial state", initial, B, H)
         first_states = sequence.new_empty(0, 0) if initial is None else initial.contiguous()
         arrays = sequence.view(T * B, H).detach().numpy(), first_states.detach().numpy()
         matrix = _prepared(weight.detach(), transpose=B > 1, pad=B > 1).numpy()
@@ -40,6 +44,8 @@ class Sweep:
         weight: Tensor,
     ) -> None:
         T, B, H = states.shape
+        expect("weight_hh", weight, H, H)
+        expect("the gradients by the states", from_above, T, B, H)
         first_slopes = states.new_empty(0, 0) if by_initial is None else by_initial
         arrays = (
             signals.view(T * B, H).numpy(),

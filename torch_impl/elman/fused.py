@@ -11,6 +11,7 @@ from torch_impl.fast.layer import layer_backward, layer_forward
 from .compiled_products import CompiledProducts
 from .compiled_sweep import Sweep, rounded
 from .computation import Separate, Slopes, is_dense
+from .shapes import expect
 
 
 class Fused:
@@ -36,6 +37,10 @@ class Fused:
             arguments = input, initial, weight_ih, weight_hh, bias_ih, bias_hh
             return self._of_indices.forward(states, *arguments)
         T, B, H = states.shape
+        _check(states, input, initial, weight_ih, weight_hh)
+        for bias in (bias_ih, bias_hh):
+            if bias is not None:
+                expect("a bias", bias, H)
         rows = states.view(T * B, H).numpy()
         layer_forward(
             rows,
@@ -65,6 +70,8 @@ class Fused:
             arguments = from_above, states, input, initial, weight_ih, weight_hh
             return self._of_indices.backward(slopes, signals, *arguments)
         T, B, H = states.shape
+        _check(states, input, initial, weight_ih, weight_hh)
+        expect("the gradients by the states", from_above, T, B, H)
         rows = states.view(T * B, H).numpy()
         layer_backward(
             _matrix(slopes.input, rows),
@@ -83,6 +90,21 @@ class Fused:
             rounded(weight_hh, transpose=False, pad=B > 1),
         )
         return None
+
+
+def _check(
+    states: Tensor,
+    input: Tensor,  # noqa: A002
+    initial: Tensor | None,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+) -> None:
+    T, B, H = states.shape
+    expect("weight_ih", weight_ih, H, input.shape[2])
+    expect("weight_hh", weight_hh, H, H)
+    expect("the input", input, T, B, input.shape[2])
+    if initial is not None:
+        expect("the initial state", initial, B, H)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -31,73 +31,106 @@ class ElmanPasses:
         """Without `input_gradient` the gradient by a dense input is not computed."""
         self.layer = layer
         self.input_gradient = input_gradient
-        self._sizes: tuple | None = None
-        self._given: tuple[Tensor, Tensor | None, Tensor] | None = None
+        self._buffers: _Buffers | None = None
+        self._given: tuple[Tensor, Tensor | None] | None = None
 
-    @torch.no_grad()
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
         """Return all states and the last ones, in nn.RNN's shapes. Raises as ElmanRNN does."""
         layer = self.layer
         sequence, initial = layer.checked(input, hx)
-        kinds = sequence.dtype, layer.weight_hh_l0.dtype, initial is None
+        sequence, initial = sequence.detach(), None if initial is None else initial.detach()
+        weight_ih, weight_hh, *biases = self._weights()
+        kinds = sequence.dtype, weight_hh.dtype, initial is None, input.dim(), layer.batch_first
         sizes = (sequence.shape, *kinds, torch.get_num_threads())
-        if sizes != self._sizes:
-            self._allocate(sequence, initial)
-            self._sizes = sizes
-        biases = (layer.bias_ih_l0, layer.bias_hh_l0) if layer.bias else (None, None)
-        weights = layer.weight_ih_l0, layer.weight_hh_l0
-        self._computation.forward(self._states, sequence, initial, *weights, *biases)
-        self._given = sequence, initial, input
-        return layer.shaped(self._states, input)
+        buffers = self._buffers
+        self._given = None  # until all has been computed
+        if buffers is None or buffers.sizes != sizes:
+            buffers = self._buffers = self._allocate(sizes, sequence, initial, input)
+        bias_ih, bias_hh = biases or (None, None)
+        buffers.computation.forward(
+            buffers.states, sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh
+        )
+        self._given = sequence, initial
+        return buffers.output, buffers.last
 
-    @torch.no_grad()
     def backward(self, from_output: Tensor) -> ElmanGradients:
         """Return the gradients for the last forward, from those by its output, of its shape.
 
         What the last state is to get beyond the output belongs into the output's last step. Those
-        by input and hx are None where there was no such thing to differentiate by.
+        by input and hx are None where there was no such thing to differentiate by. Neither input
+        nor hx may have changed since.
 
         Raises RuntimeError before any forward or for another shape, ValueError for another dtype.
         """
-        if self._given is None:
+        buffers = self._buffers
+        if buffers is None or self._given is None:
             raise RuntimeError("backward needs a forward before it")
-        sequence, initial, input = self._given  # noqa: A001
-        expected = self.layer.shaped(self._states, input)[0]
-        if from_output.shape != expected.shape:
+        output = buffers.output
+        if from_output.shape != output.shape:
             raise RuntimeError(
-                f"from_output must be of the output's shape {tuple(expected.shape)}, "
+                f"from_output must be of the output's shape {tuple(output.shape)}, "
                 f"got {tuple(from_output.shape)}"
             )
-        if from_output.dtype != expected.dtype:
+        if from_output.dtype != output.dtype:
             raise ValueError(
-                f"from_output must be {expected.dtype} as the output, got {from_output.dtype}"
+                f"from_output must be {output.dtype} as the output, got {from_output.dtype}"
             )
-        layer, slopes = self.layer, self._slopes
-        from_above = layer.steps_first(from_output, input)
-        weights = layer.weight_ih_l0, layer.weight_hh_l0
-        given = from_above, self._states, sequence, initial
-        self._computation.backward(slopes, self._signals, *given, *weights)
-        by_input, by_initial = slopes.input, slopes.initial
+        sequence, initial = self._given
+        from_above = from_output.detach()
+        if from_above.shape != buffers.states.shape or self.layer.batch_first:
+            from_above = self.layer.steps_first(from_above, output)
+        weight_ih, weight_hh, *_ = self._weights()
+        given = from_above, buffers.states, sequence, initial, weight_ih, weight_hh
+        buffers.computation.backward(buffers.slopes, buffers.signals, *given)
+        return buffers.gradients
+
+    def _weights(self) -> list[Tensor]:
+        # Past nn.Module's __getattr__, which takes a microsecond each time.
+        return [weight.detach() for weight in self.layer._parameters.values() if weight is not None]
+
+    def _allocate(
+        self,
+        sizes: tuple,
+        sequence: Tensor,
+        initial: Tensor | None,
+        input: Tensor,  # noqa: A002
+    ) -> "_Buffers":
+        layer = self.layer
+        weight_ih, weight_hh, *_ = self._weights()
+        T, B = sequence.shape[:2]
+        H, I = weight_ih.shape  # noqa: E741
+        states = weight_hh.new_empty(T, B, H)
+        slopes = Slopes(
+            weight_hh.new_empty(sequence.shape)
+            if self.input_gradient and is_dense(sequence)
+            else None,
+            None if initial is None else weight_hh.new_empty(initial.shape),
+            torch.empty_like(weight_ih),
+            torch.empty_like(weight_hh),
+            weight_hh.new_empty(H),
+        )
+        by_input, by_hx = slopes.input, slopes.initial
         if by_input is not None:
             by_input = layer.shaped(by_input, input)[0]
-        if by_initial is not None:
-            by_initial = by_initial if not layer.is_batched(input) else by_initial.unsqueeze(0)
-        return ElmanGradients(by_input, by_initial, *slopes[2:])
+        if by_hx is not None and layer.is_batched(input):
+            by_hx = by_hx.unsqueeze(0)
+        return _Buffers(
+            sizes,
+            choose(B, H, I, states),
+            states,
+            torch.empty_like(states),
+            slopes,
+            *layer.shaped(states, input),
+            ElmanGradients(by_input, by_hx, *slopes[2:]),
+        )
 
-    def _allocate(self, sequence: Tensor, initial: Tensor | None) -> None:
-        layer = self.layer
-        weight_ih, weight_hh = layer.weight_ih_l0, layer.weight_hh_l0
-        T, B = sequence.shape[:2]
-        self._states = weight_hh.new_empty(T, B, layer.hidden_size)
-        self._signals = torch.empty_like(self._states)
-        wants_input = self.input_gradient and is_dense(sequence)
-        self._slopes = Slopes(
-            weight_hh.new_empty(sequence.shape) if wants_input else None,
-            None if initial is None else weight_hh.new_empty(initial.shape),
-            torch.empty_like(weight_ih, requires_grad=False),
-            torch.empty_like(weight_hh, requires_grad=False),
-            weight_hh.new_empty(layer.hidden_size),
-        )
-        self._computation: Computation = choose(
-            B, layer.hidden_size, layer.input_size, self._states
-        )
+
+class _Buffers(NamedTuple):
+    sizes: tuple
+    computation: Computation
+    states: Tensor
+    signals: Tensor
+    slopes: Slopes
+    output: Tensor  # a view of the states, as are
+    last: Tensor  # the last ones
+    gradients: ElmanGradients  # views of the slopes
