@@ -11,6 +11,8 @@ from torch_impl.fast.layout import block, padded
 from .shapes import expect
 from .threads import share
 
+SAME_SET_BYTES = 4096
+
 
 class Sweep:
     """A Recurrence for the CPU, float32 and float64."""
@@ -28,7 +30,7 @@ class Sweep:
             expect("the initial state", initial, B, H)
         first_states = sequence.new_empty(0, 0) if initial is None else initial.contiguous()
         arrays = sequence.view(T * B, H).detach().numpy(), first_states.detach().numpy()
-        matrix = _prepared(weight.detach(), transpose=B > 1, pad=B > 1).numpy()
+        matrix = _prepared(weight.detach(), B, transpose=B > 1).numpy()
         share(
             lambda first, lanes: sweep.sweep_forward(*arrays, B, first, lanes, matrix),
             B,
@@ -53,7 +55,7 @@ class Sweep:
             from_above.contiguous().view(T * B, H).detach().numpy(),
             states.view(T * B, H).detach().numpy(),
         )
-        matrix = _prepared(weight.detach(), transpose=False, pad=B > 1).numpy()
+        matrix = _prepared(weight.detach(), B, transpose=False).numpy()
         share(
             lambda first, lanes: sweep.sweep_backward(*arrays, B, first, lanes, matrix),
             B,
@@ -61,21 +63,22 @@ class Sweep:
         )
 
 
-def rounded(weight: Tensor, *, transpose: bool, pad: bool) -> int:
+def rounded(weight: Tensor, lanes: int, *, transpose: bool) -> int:
     """Return H, where contiguous weights serve as they are, or what their rows are padded to.
 
-    `pad` asks for rows that caches like, which pays where several lanes share what is read.
+    One lane reads them only once a step. Rows that caches dislike are then as good as others, but
+    for those that begin in the same set of a first-level cache.
     """
     H = weight.shape[0]
     size = padded(H, weight.dtype)
-    as_they_are = size == H or (not pad and H % block(weight.dtype) == 0)
-    return H if as_they_are and not transpose else size
+    once = lanes == 1 and H % block(weight.dtype) == 0 and H * weight.itemsize % SAME_SET_BYTES != 0
+    return H if (once or size == H) and not transpose else size
 
 
-def _prepared(weight: Tensor, *, transpose: bool, pad: bool) -> Tensor:
+def _prepared(weight: Tensor, lanes: int, *, transpose: bool) -> Tensor:
     """Return the weights, or a padded copy."""
     H = weight.shape[0]
-    size = rounded(weight, transpose=transpose, pad=pad)
+    size = rounded(weight, lanes, transpose=transpose)
     if size == H and not transpose:
         return weight.contiguous()
     out = weight.new_zeros(size, size)

@@ -51,7 +51,7 @@ class Fused:
             _vector(bias_ih, rows),
             _vector(bias_hh, rows),
             B,
-            rounded(weight_hh, transpose=B > 1, pad=B > 1),
+            rounded(weight_hh, B, transpose=B > 1),
         )
         return None
 
@@ -87,7 +87,7 @@ class Fused:
             _array(weight_ih),
             _array(weight_hh),
             B,
-            rounded(weight_hh, transpose=False, pad=B > 1),
+            rounded(weight_hh, B, transpose=False),
         )
         return None
 

@@ -13,6 +13,7 @@ from .tiles import multiply_tile, transpose_block
 from .vectors import lanes_of, load, store
 
 DEPTH, HEIGHT = 512, 512  # of a block
+LINE_BYTES = 64
 
 
 @kernel
@@ -33,7 +34,7 @@ def gemm(C, A, B, add):
     unit = lanes_of(C)
     width = tile_width(-(-N // unit))
     span = width * unit
-    panel = np.empty((min(K, DEPTH), span), C.dtype)
+    panel = _aligned(min(K, DEPTH), span, C)
     edge = np.empty((ROWS, span), C.dtype)
     dense = B.strides[1] == B.itemsize
     for top in range(0, M, HEIGHT):
@@ -50,6 +51,14 @@ def gemm(C, A, B, add):
                 else:
                     _pack(panel, block[:, n : n + columns])
                     _multiply_columns(out, factor, loose(panel), n, 0, more, width, edge)
+
+
+@part
+def _aligned(rows, columns, like):
+    """Return an array that begins where a cache line does."""
+    flat = np.empty(rows * columns + LINE_BYTES // like.itemsize, like.dtype)
+    skip = (-flat.ctypes.data % LINE_BYTES) // like.itemsize
+    return flat[skip : skip + rows * columns].reshape(rows, columns)
 
 
 @inlined
