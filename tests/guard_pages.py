@@ -12,16 +12,10 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from torch_impl.elman.compiled_products import CompiledProducts
-from torch_impl.elman.compiled_sweep import Sweep
-from torch_impl.elman.computation import Computation, Separate, Slopes
-from torch_impl.elman.fused import Fused
+from tests.elman_layers import WAYS
+from torch_impl.elman.computation import Computation, Slopes
 
-COMPILED: list[Computation] = [
-    Separate(Sweep(threads=1), CompiledProducts(threads=1)),
-    Separate(Sweep(threads=2), CompiledProducts(threads=2)),
-    Fused(),
-]
+COMPILED = WAYS[1:]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _mappings: list[mmap.mmap] = []  # kept: a tensor does not own what it lies in

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from torch import Tensor, nn
 
-from tests.test_elman_layer import WAYS, assert_near, configurations
+from tests.elman_layers import WAYS, assert_near, configurations
 from torch_impl import ElmanGradients, ElmanPasses, ElmanRNN
 from torch_impl.elman import passes
 from torch_impl.elman.computation import Computation

@@ -28,24 +28,17 @@ def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
     return measured(B, H, I, like.dtype, torch.get_num_threads())
 
 
-def ways(B: int, threads: int) -> list[Computation]:
+def ways(threads: int) -> list[Computation]:
     """Return all that may be the fastest; needs numba."""
-    from .compiled_products import CompiledProducts  # numba takes a while, and may be absent
-    from .compiled_sweep import Sweep
+    from .compiled_sweep import Sweep  # numba takes a while to import, and may be absent
     from .fused import Fused
 
     found: list[Computation] = [
+        Fused(threads=1),
+        Separate(Sweep(), TorchProducts()),
         Separate(StepByStep(), TorchProducts()),
-        Separate(Sweep(threads=1), TorchProducts()),
-        Fused(),
     ]
-    if threads > 1:
-        products = CompiledProducts(threads)
-        found.append(Separate(Sweep(threads=1), products))
-        if B > 1:
-            sweep = Sweep(threads=min(threads, B))
-            found += [Separate(sweep, TorchProducts()), Separate(sweep, products)]
-    return found
+    return [Fused(threads), *found] if threads > 1 else found
 
 
 @cache
@@ -57,7 +50,7 @@ def measured(
     threads: int,
 ) -> Computation:
     """Time all ways, turn by turn, and return the one whose best time is lowest."""
-    candidates = ways(B, threads)
+    candidates = ways(threads)
     best = [float("inf")] * len(candidates)
     problem = Problem(B, H, I, dtype)
     for way in candidates:

@@ -1,27 +1,23 @@
-"""The compiled recurrence: all steps of a share of the lanes in one call, a thread a share.
+"""The compiled recurrence: all steps in one call. Importing this needs numba.
 
-T steps, B lanes (the batch), H hidden units. Importing this needs numba.
+T steps, B lanes (the batch), H hidden units.
 """
 
 from torch import Tensor
 
-from torch_impl.fast import sweep
+from torch_impl.fast.layer import find_signals, finish_states
 from torch_impl.fast.layout import block, padded
 
 from .shapes import expect
-from .threads import share
 
 SAME_SET_BYTES = 4096
 
 
 class Sweep:
-    """A Recurrence for the CPU, float32 and float64."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    """A Recurrence for the CPU, float32 and float64, in one thread."""
 
     def __repr__(self) -> str:
-        return f"Sweep(threads={self.threads})"
+        return "Sweep()"
 
     def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
         T, B, H = sequence.shape
@@ -29,12 +25,14 @@ class Sweep:
         if initial is not None:
             expect("the initial state", initial, B, H)
         first_states = sequence.new_empty(0, 0) if initial is None else initial.contiguous()
-        arrays = sequence.view(T * B, H).detach().numpy(), first_states.detach().numpy()
-        matrix = _prepared(weight.detach(), B, transpose=B > 1).numpy()
-        share(
-            lambda first, lanes: sweep.sweep_forward(*arrays, B, first, lanes, matrix),
+        finish_states(
+            sequence.view(T * B, H).detach().numpy(),
+            first_states.detach().numpy(),
+            weight.detach().contiguous().numpy(),
             B,
-            self.threads,
+            rows_forward(weight, B),
+            0,
+            1,
         )
 
     def backward(
@@ -49,38 +47,33 @@ class Sweep:
         expect("weight_hh", weight, H, H)
         expect("the gradients by the states", from_above, T, B, H)
         first_slopes = states.new_empty(0, 0) if by_initial is None else by_initial
-        arrays = (
+        find_signals(
             signals.view(T * B, H).numpy(),
             first_slopes.numpy(),
             from_above.contiguous().view(T * B, H).detach().numpy(),
             states.view(T * B, H).detach().numpy(),
-        )
-        matrix = _prepared(weight.detach(), B, transpose=False).numpy()
-        share(
-            lambda first, lanes: sweep.sweep_backward(*arrays, B, first, lanes, matrix),
+            weight.detach().contiguous().numpy(),
             B,
-            self.threads,
+            rows_backward(weight, B),
+            0,
+            1,
         )
 
 
-def rounded(weight: Tensor, lanes: int, *, transpose: bool) -> int:
-    """Return H, where contiguous weights serve as they are, or what their rows are padded to.
+def rows_forward(weight: Tensor, lanes: int) -> int:
+    """Return how long rows of the recurrent matrix should be: H, or more.
 
-    One lane reads them only once a step. Rows that caches dislike are then as good as others, but
-    for those that begin in the same set of a first-level cache.
+    Several lanes need a copy in any case, and one lane reads many rows side by side: they should
+    not all begin in one set of a first-level cache.
     """
-    H = weight.shape[0]
-    size = padded(H, weight.dtype)
-    once = lanes == 1 and H % block(weight.dtype) == 0 and H * weight.itemsize % SAME_SET_BYTES != 0
-    return H if (once or size == H) and not transpose else size
+    size = len(weight)
+    if lanes == 1 and size * weight.itemsize % SAME_SET_BYTES != 0:
+        return rows_backward(weight, lanes)
+    return padded(size, weight.dtype)
 
 
-def _prepared(weight: Tensor, lanes: int, *, transpose: bool) -> Tensor:
-    """Return the weights, or a padded copy."""
-    H = weight.shape[0]
-    size = rounded(weight, lanes, transpose=transpose)
-    if size == H and not transpose:
-        return weight.contiguous()
-    out = weight.new_zeros(size, size)
-    out[:H, :H] = weight.t() if transpose else weight
-    return out
+def rows_backward(weight: Tensor, lanes: int) -> int:
+    """Return how long they should be on the way back, where one lane reads row after row."""
+    size = len(weight)
+    as_it_is = lanes == 1 and size % block(weight.dtype) == 0
+    return size if as_it_is else padded(size, weight.dtype)

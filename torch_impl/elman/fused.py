@@ -1,27 +1,39 @@
-"""Both passes compiled, each in one call: one thread, dense input.
+"""Both passes compiled from end to end, for dense input.
 
 Importing this needs numba.
 """
 
+from functools import partial
+
 import numpy as np
 from torch import Tensor
 
-from torch_impl.fast.layer import layer_backward, layer_forward
+from torch_impl.fast.layer import (
+    begin_states,
+    find_signals,
+    finish_states,
+    layer_backward,
+    layer_forward,
+    sum_signals,
+)
+from torch_impl.fast.lone_lane import share_lane_backward, share_lane_forward
 
 from .compiled_products import CompiledProducts
-from .compiled_sweep import Sweep, rounded
+from .compiled_sweep import Sweep, rows_backward, rows_forward
 from .computation import Separate, Slopes, is_dense
 from .shapes import expect
+from .threads import share, share_steps
 
 
 class Fused:
     """A Computation for the CPU, float32 and float64."""
 
-    def __init__(self) -> None:
-        self._of_indices = Separate(Sweep(threads=1), CompiledProducts(threads=1))
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._of_indices = Separate(Sweep(), CompiledProducts())
 
     def __repr__(self) -> str:
-        return "Fused()"
+        return f"Fused(threads={self.threads})"
 
     def forward(
         self,
@@ -42,17 +54,19 @@ class Fused:
             if bias is not None:
                 expect("a bias", bias, H)
         rows = states.view(T * B, H).numpy()
-        layer_forward(
-            rows,
-            _array(input).reshape(T * B, -1),
-            _matrix(initial, rows),
-            _array(weight_ih),
-            _array(weight_hh),
-            _vector(bias_ih, rows),
-            _vector(bias_hh, rows),
-            B,
-            rounded(weight_hh, B, transpose=B > 1),
-        )
+        inputs, first = _array(input).reshape(T * B, -1), _matrix(initial, rows)
+        W_ih, W_hh = _array(weight_ih), _array(weight_hh)
+        biases = _vector(bias_ih, rows), _vector(bias_hh, rows)
+        size = rows_forward(weight_hh, B)
+        if self.threads == 1:
+            layer_forward(rows, inputs, first, W_ih, W_hh, *biases, B, size)
+            return None
+        share(partial(begin_states, rows, inputs, W_ih, *biases), self.threads)
+        if B == 1:
+            step = np.zeros((2, size), rows.dtype)
+            share_steps(partial(share_lane_forward, rows, first, W_hh, step), self.threads)
+            return None
+        share(partial(finish_states, rows, first, W_hh, B, size), min(self.threads, B))
         return None
 
     def backward(
@@ -73,22 +87,24 @@ class Fused:
         _check(states, input, initial, weight_ih, weight_hh)
         expect("the gradients by the states", from_above, T, B, H)
         rows = states.view(T * B, H).numpy()
-        layer_backward(
-            _matrix(slopes.input, rows),
-            _matrix(slopes.initial, rows),
-            slopes.weight_ih.numpy(),
-            slopes.weight_hh.numpy(),
-            slopes.bias.numpy(),
-            signals.view(T * B, H).numpy(),
-            _array(from_above).reshape(T * B, H),
-            rows,
-            _array(input).reshape(T * B, -1),
-            _matrix(initial, rows),
-            _array(weight_ih),
-            _array(weight_hh),
-            B,
-            rounded(weight_hh, B, transpose=False),
-        )
+        inputs, first = _array(input).reshape(T * B, -1), _matrix(initial, rows)
+        W_ih, W_hh = _array(weight_ih), _array(weight_hh)
+        by_initial, by_input = _matrix(slopes.initial, rows), _matrix(slopes.input, rows)
+        sums = by_input, *(slope.numpy() for slope in slopes[2:])
+        dh, above = signals.view(T * B, H).numpy(), _array(from_above).reshape(T * B, H)
+        size = rows_backward(weight_hh, B)
+        if self.threads == 1:
+            given = above, rows, inputs, first, W_ih, W_hh, B, size
+            layer_backward(by_input, by_initial, *sums[1:], dh, *given)
+            return None
+        if B == 1:
+            step = np.zeros((2, size), rows.dtype)
+            run = partial(share_lane_backward, dh, by_initial, above, rows, W_hh, step)
+            share_steps(run, self.threads)
+        else:
+            run = partial(find_signals, dh, by_initial, above, rows, W_hh, B, size)
+            share(run, min(self.threads, B))
+        share(partial(sum_signals, *sums, dh, rows, inputs, first, W_ih, B), self.threads)
         return None
 
 

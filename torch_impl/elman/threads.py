@@ -1,25 +1,39 @@
-"""Shares of some work, a thread each."""
+"""Shares of some work, a thread each.
+
+The threads are not torch's: those go on spinning for a while after their own work, on cores that
+are then missing here.
+"""
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
+from threading import Lock
+
+import numpy as np
+
+from torch_impl.fast.barrier import GIVEN_UP, barrier
+
+_order = Lock()
 
 
-def share(run: Callable[[int, int], None], count: int, threads: int, unit: int = 1) -> None:
-    """Call run(first, how many) on shares of 0..count, the first in this thread.
-
-    Shares begin at multiples of `unit`.
-    """
-    if threads == 1:
-        run(0, count)
-        return
-    size = -(-count // (threads * unit)) * unit
-    shares = [(first, min(size, count - first)) for first in range(0, count, size)]
-    others = [_pool(threads).submit(run, *share) for share in shares[1:]]
-    run(*shares[0])
+def share(run: Callable[[int, int], None], parts: int) -> None:
+    """Call run(part, parts) for all parts at once, for the first one in this thread."""
+    with _order:  # parts that wait for each other must not wait for those of a later call
+        others = [_pool(parts).submit(run, part, parts) for part in range(1, parts)]
+    run(0, parts)
     for other in others:
         other.result()
+
+
+def share_steps(run: Callable[[np.ndarray, int, int], None], parts: int) -> None:
+    """Call run(steps, part, parts) as `share` does, for parts that meet at a barrier, `steps`."""
+    steps = barrier(parts)
+    try:
+        share(partial(run, steps), parts)
+    except BaseException:  # an interrupt, say: nobody may wait for a part that never runs
+        steps.fill(GIVEN_UP)
+        raise
 
 
 @cache
@@ -27,4 +41,5 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="elman")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has no threads
+if hasattr(os, "register_at_fork"):  # a forked child has no threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -8,7 +8,7 @@ Nothing is padded: what a tile would read or write beyond an edge goes through a
 import numpy as np
 
 from .compiled import inlined, kernel, part
-from .products import ROWS, WIDEST, loose
+from .products import ROWS, loose, tile_width
 from .tiles import multiply_tile, transpose_block
 from .vectors import lanes_of, load, store
 
@@ -17,14 +17,14 @@ LINE_BYTES = 64
 
 
 @kernel
-def multiply_rows_of(C, A, B, of_A, of_B, first, rows, add):
-    """Compute C = A @ B, or C += A @ B with `add`: only `rows` rows of C, from `first` on.
+def multiply_matrices(C, A, B, of_A, of_B, add):
+    """Compute C = A @ B, or C += A @ B with `add`.
 
     All three are contiguous; `of_A` and `of_B` say which factor is to be transposed.
     """
     left = loose(A.T) if of_A else loose(A)
     right = loose(B.T) if of_B else loose(B)
-    gemm(loose(C[first : first + rows]), left[first : first + rows], right, add)
+    gemm(loose(C), left, right, add)
 
 
 @part
@@ -59,17 +59,6 @@ def _aligned(rows, columns, like):
     flat = np.empty(rows * columns + LINE_BYTES // like.itemsize, like.dtype)
     skip = (-flat.ctypes.data % LINE_BYTES) // like.itemsize
     return flat[skip : skip + rows * columns].reshape(rows, columns)
-
-
-@inlined
-def tile_width(vectors):
-    """Return how many vectors wide tiles are: little left over, and narrow ones disliked."""
-    best, least = 1, 160 * vectors
-    for width, cost in ((2, 115), (4, 100), (5, 100)):
-        total = -(-vectors // width) * width * cost
-        if width <= WIDEST and total <= least:
-            best, least = width, total
-    return best
 
 
 @part
@@ -138,6 +127,8 @@ def _tile(C, A, B, m, n, column, depth, add, width):
         multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 5)
     elif width == 4:
         multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 4)
+    elif width == 3:
+        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 3)
     elif width == 2:
         multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 2)
     else:
@@ -150,6 +141,8 @@ def _row(out, A, B, column, depth, width):
         multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 5)
     elif width == 4:
         multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 4)
+    elif width == 3:
+        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 3)
     elif width == 2:
         multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 2)
     else:

@@ -1,37 +1,97 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A dense layer's whole forward and backward pass, each in one call and one thread.
+"""A dense layer's forward and backward pass, in phases that several threads may share.
 
 T steps, B lanes, I inputs, H hidden units. Sequences are contiguous: (T B, I) or (T B, H). An array
-without rows stands for what is not given, or not wanted. `size` is H rounded up for the sweeps.
+without rows stands for what is not given, or not wanted. Thread number `this` of `parts` computes
+its share of a phase; all of a phase comes before any of the next. `size` is H, or what the rows of
+the recurrent matrix are to be padded to.
 """
 
 import numpy as np
 
-from .compiled import kernel, part
+from .compiled import inlined, kernel, part
 from .gemm import gemm, transpose_into
-from .products import loose
+from .products import ROWS, loose
 from .sweep import sweep_backward, sweep_forward
 
 STRETCH = 64  # rows whose sum is taken alone, so that rounding grows with fewer of them
 
 
 @kernel
-def layer_forward(states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh, batch, size):
-    """Write the states after each step."""
-    H = states.shape[1]
+def begin_states(states, inputs, weight_ih, bias_ih, bias_hh, this, parts):
+    """First forward phase: write what each step gets from its input and the biases."""
+    begin, end = _share(states.shape[0], this, parts, ROWS)
     with_bias = bias_ih.shape[0] > 0
     if with_bias:
         bias = bias_ih + bias_hh
-        for row in range(states.shape[0]):
+        for row in range(begin, end):
             states[row] = bias
-    gemm(loose(states), loose(inputs), loose(weight_ih.T), with_bias)
+    gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), with_bias)
+
+
+@kernel
+def finish_states(states, initial, weight_hh, batch, size, this, parts):
+    """Second forward phase: turn that into states."""
+    H = states.shape[1]
+    begin, end = _share(batch, this, parts, 1)
+    if begin == end:
+        return
     if batch > 1:
         matrix = np.zeros((size, size), states.dtype)
         transpose_into(matrix, loose(weight_hh))
     else:
-        matrix = _with_rows_of(weight_hh, H, size)
-    sweep_forward(states, initial, batch, 0, batch, matrix)
+        matrix = _padded(weight_hh, H, size)
+    sweep_forward(states, initial, batch, begin, end - begin, matrix)
+
+
+@kernel
+def find_signals(signals, by_initial, from_above, states, weight_hh, batch, size, this, parts):
+    """First backward phase: write the gradients by dh, and those by the initial states."""
+    begin, end = _share(batch, this, parts, 1)
+    if begin == end:
+        return
+    matrix = _padded(weight_hh, states.shape[1], size)
+    sweep_backward(signals, by_initial, from_above, states, batch, begin, end - begin, matrix)
+
+
+@kernel
+def sum_signals(
+    by_input,
+    by_ih,
+    by_hh,
+    by_bias,
+    signals,
+    states,
+    inputs,
+    initial,
+    weight_ih,
+    batch,
+    this,
+    parts,
+):
+    """Second backward phase: write the other gradients."""
+    N, H = states.shape
+    begin, end = _share(H, this, parts, ROWS)
+    mine = signals[:, begin:end]
+    if initial.shape[0] > 0:
+        gemm(loose(by_hh[begin:end]), loose(mine[:batch].T), loose(initial), False)
+    else:
+        by_hh[begin:end] = 0.0
+    if batch < N:
+        gemm(loose(by_hh[begin:end]), loose(mine[batch:].T), loose(states[: N - batch]), True)
+    gemm(loose(by_ih[begin:end]), loose(mine.T), loose(inputs), False)
+    _sum_rows(by_bias, signals, begin, end)
+    if by_input.shape[0] > 0:
+        begin, end = _share(N, this, parts, ROWS)
+        gemm(loose(by_input[begin:end]), loose(signals[begin:end]), loose(weight_ih), False)
+
+
+@kernel
+def layer_forward(states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh, batch, size):
+    """Both forward phases in one thread."""
+    begin_states(states, inputs, weight_ih, bias_ih, bias_hh, 0, 1)
+    finish_states(states, initial, weight_hh, batch, size, 0, 1)
 
 
 @kernel
@@ -51,25 +111,22 @@ def layer_backward(
     batch,
     size,
 ):
-    """Write the gradients by all that is named by_…; `signals` is room for those by dh."""
-    H, N = states.shape[1], states.shape[0]
-    matrix = _with_rows_of(weight_hh, H, size)
-    sweep_backward(signals, by_initial, from_above, states, batch, 0, batch, matrix)
-    if initial.shape[0] > 0:
-        gemm(loose(by_hh), loose(signals[:batch].T), loose(initial), False)
-    else:
-        by_hh[:] = 0.0
-    if batch < N:
-        gemm(loose(by_hh), loose(signals[batch:].T), loose(states[: N - batch]), True)
-    gemm(loose(by_ih), loose(signals.T), loose(inputs), False)
-    if by_input.shape[0] > 0:
-        gemm(loose(by_input), loose(signals), loose(weight_ih), False)
-    _sum_rows(by_bias, signals)
+    """Both backward phases in one thread."""
+    find_signals(signals, by_initial, from_above, states, weight_hh, batch, size, 0, 1)
+    sums = by_input, by_ih, by_hh, by_bias
+    sum_signals(*sums, signals, states, inputs, initial, weight_ih, batch, 0, 1)
+
+
+@inlined
+def _share(count, this, parts, unit):
+    """Return where a share begins and ends; shares begin at multiples of `unit`."""
+    size = -(-count // (parts * unit)) * unit
+    return min(this * size, count), min((this + 1) * size, count)
 
 
 @part
-def _with_rows_of(weight, H, size):
-    """Return the weights, or a padded copy where rows are to be longer."""
+def _padded(weight, H, size):
+    """Return the weights, or a copy whose rows are longer."""
     if size == H:
         return weight
     matrix = np.zeros((size, size), weight.dtype)
@@ -80,12 +137,16 @@ def _with_rows_of(weight, H, size):
 
 
 @part
-def _sum_rows(out, rows):
-    out[:] = 0.0
+def _sum_rows(out, rows, begin, end):
+    """Sum the columns begin : end over all rows."""
+    for j in range(begin, end):
+        out[j] = 0.0
     sums = np.empty_like(out)
-    for begin in range(0, rows.shape[0], STRETCH):
-        sums[:] = 0.0
-        for row in range(begin, min(begin + STRETCH, rows.shape[0])):
-            for j in range(rows.shape[1]):
+    for first in range(0, rows.shape[0], STRETCH):
+        for j in range(begin, end):
+            sums[j] = 0.0
+        for row in range(first, min(first + STRETCH, rows.shape[0])):
+            for j in range(begin, end):
                 sums[j] += rows[row, j]
-        out += sums
+        for j in range(begin, end):
+            out[j] += sums[j]

@@ -30,9 +30,8 @@ def multiply(C, A, B, depth):
     """Compute C = A[:, :depth] @ B[:depth]; C has a multiple of ROWS rows, and A is `loose`."""
     lanes = lanes_of(C)
     vectors = C.shape[1] // lanes
-    tiles = -(-vectors // WIDEST)
-    width = -(-vectors // tiles)
-    for tile in range(tiles):
+    width = tile_width(vectors)
+    for tile in range(-(-vectors // width)):
         n = min(tile * width, vectors - width) * lanes  # the last one may overlap
         for m in range(0, C.shape[0], ROWS):
             if width == 5:
@@ -45,6 +44,17 @@ def multiply(C, A, B, depth):
                 multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 2)
             elif width == 1:
                 multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 1)
+
+
+@inlined
+def tile_width(vectors):
+    """Return how many vectors wide tiles are, at most `vectors`: little done twice, then wide."""
+    best, least = 1, 2 * vectors
+    for width in range(2, min(WIDEST, vectors) + 1):
+        total = -(-vectors // width) * width
+        if total <= least:
+            best, least = width, total
+    return best
 
 
 @part

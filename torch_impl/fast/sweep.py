@@ -3,9 +3,9 @@
 """A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
 
 T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
-tensors are; what is multiplied every step is a block of a row a lane, as wide as the recurrent
-matrix. Lanes are independent, so threads may take some each. A batch of one lane has kernels of
-its own, which want that matrix another way round.
+tensors are; what is multiplied every step is a block of a row a lane, in whole vectors. Lanes are
+independent, so threads may take some each. A batch of one lane has kernels of its own, which want
+the recurrent matrix another way round.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from .vectors import lanes_of, load, splat, store
 
 
 @inlined
-def _load_end(sequence, row, i, scratch):
+def load_end(sequence, row, i, scratch):
     """Load what is left of a row from column i on, zeros behind it."""
     store(scratch, 0, 0, splat(scratch, 0.0))
     for column in range(i, sequence.shape[1]):
@@ -26,7 +26,7 @@ def _load_end(sequence, row, i, scratch):
 
 
 @inlined
-def _store_end(sequence, row, i, scratch, values):
+def store_end(sequence, row, i, scratch, values):
     store(scratch, 0, 0, values)
     for column in range(i, sequence.shape[1]):
         sequence[row, column] = scratch[0, column - i]
@@ -36,6 +36,12 @@ def _store_end(sequence, row, i, scratch, values):
 def _rows(batch, lanes):
     """Return how many rows a block has: a share of one lane gets whole tiles, as others do."""
     return 1 if batch == 1 else -(-lanes // ROWS) * ROWS
+
+
+@inlined
+def _columns(batch, H, W, unit):
+    """Return how wide a block is: as the matrix for one lane, else no wider than it must be."""
+    return W.shape[1] if batch == 1 else -(-H // unit) * unit
 
 
 @kernel
@@ -48,7 +54,7 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
     """
     H, unit = sequence.shape[1], lanes_of(sequence)
     whole = H // unit * unit
-    state = np.zeros((_rows(batch, lanes), W.shape[1]), sequence.dtype)
+    state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
     sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
     if initial.shape[0] > 0:
         state[:lanes, :H] = initial[first : first + lanes]
@@ -65,9 +71,9 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
                 store(state, b, i, a)
                 store(sequence, row, i, a)
             if whole < H:
-                a = tanh(load(sums, b, whole) + _load_end(sequence, row, whole, scratch))
+                a = tanh(load(sums, b, whole) + load_end(sequence, row, whole, scratch))
                 store(state, b, whole, a)
-                _store_end(sequence, row, whole, scratch, a)
+                store_end(sequence, row, whole, scratch, a)
 
 
 @kernel
@@ -80,7 +86,7 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
     """
     H, unit = signals.shape[1], lanes_of(signals)
     whole = H // unit * unit
-    carried = np.zeros((_rows(batch, lanes), W.shape[1]), signals.dtype)
+    carried = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), signals.dtype)
     dh, scratch = np.zeros_like(carried), np.empty((1, unit), signals.dtype)
     one = splat(signals, 1.0)
     for t in range(signals.shape[0] // batch - 1, -1, -1):
@@ -92,11 +98,11 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
                 store(dh, b, i, signal)
                 store(signals, row, i, signal)
             if whole < H:
-                a = _load_end(states, row, whole, scratch)
-                da = load(carried, b, whole) + _load_end(from_above, row, whole, scratch)
+                a = load_end(states, row, whole, scratch)
+                da = load(carried, b, whole) + load_end(from_above, row, whole, scratch)
                 signal = (one - a * a) * da
                 store(dh, b, whole, signal)
-                _store_end(signals, row, whole, scratch, signal)
+                store_end(signals, row, whole, scratch, signal)
         if t == 0 and by_initial.shape[0] == 0:
             return
         if batch == 1:

@@ -1,0 +1,79 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
+"""Where threads wait for each other at every step, too often for an operating system's means."""
+
+import os
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from .compiled import inlined
+
+APART = 8  # places of a line of the cache, so that no two threads write to the same one
+SPINS = 2000  # before the processor is offered to others
+GIVEN_UP = 2**62  # what to fill `steps` with when a thread will never come
+
+
+def barrier(parts: int) -> np.ndarray:
+    """Return how many steps each thread has done, for `arrive`."""
+    return np.zeros(parts * APART, np.int64)
+
+
+@inlined
+def arrive(steps, step, this, parts):
+    """Say that this thread has done `step` steps, and wait until all others have."""
+    _publish(steps, this * APART, step)
+    for other in range(parts):
+        if other != this:
+            _wait_for(steps, other * APART, step)
+
+
+@intrinsic
+def _publish(typingctx, steps, place, step):
+    """Set steps[place], after all that this thread wrote before."""
+
+    def emit(context, builder, signature, args):
+        pointer = _pointer(context, builder, steps, args)
+        builder.store_atomic(args[2], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(steps, types.intp, types.int64), emit
+
+
+@intrinsic
+def _wait_for(typingctx, steps, place, step):
+    """Return when steps[place] is at least `step`; all written before it was set is then seen."""
+
+    def emit(context, builder, signature, args):
+        pointer = _pointer(context, builder, steps, args)
+        i64 = ir.IntType(64)
+        before = builder.block
+        loop = builder.append_basic_block("wait")
+        late = builder.append_basic_block("late")
+        done = builder.append_basic_block("arrived")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        spins = builder.phi(i64)
+        spins.add_incoming(i64(0), before)
+        seen = builder.load_atomic(pointer, "acquire", 8, typ=i64)
+        builder.cbranch(builder.icmp_signed(">=", seen, args[2]), done, late)
+        builder.position_at_end(late)
+        if os.name == "posix":
+            with builder.if_then(builder.icmp_signed(">", spins, i64(SPINS))):
+                kind = ir.FunctionType(ir.IntType(32), [])
+                builder.call(
+                    cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), []
+                )
+        spins.add_incoming(builder.add(spins, i64(1)), builder.block)
+        builder.branch(loop)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(steps, types.intp, types.int64), emit
+
+
+def _pointer(context, builder, steps, args):
+    view = context.make_array(steps)(context, builder, args[0])
+    return cgutils.get_item_pointer(context, builder, steps, view, [args[1]], wraparound=False)
