@@ -1,6 +1,7 @@
 """Plants wrong lines in the backward passes, one at a time, and asks the property tests.
 
     python -m tests.planted [numpy] [torch-float64] [torch-float32] [fast-float64] [fast-float32]
+                            [layer]
 
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
@@ -12,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from tests import planted_layer
+from tests.planted_edit import Edit
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("reference", "torch_impl", "bptt", "tests", "pyproject.toml")
@@ -26,6 +29,12 @@ FILES = {
     "torch-float32": "torch_impl/rnn.py",
 }
 TESTS = ("tests/test_gradients.py", "tests/test_lanes.py", "tests/test_fast_long_windows.py")
+LAYER_TESTS = (
+    "tests/test_fast_gemm.py",
+    "tests/test_elman_passes.py",
+    "tests/test_elman_layer.py",
+    "tests/test_elman_threads.py",
+)
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
 SPELLING = {
     "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
@@ -33,18 +42,9 @@ SPELLING = {
 }
 
 
-@dataclass(frozen=True)
-class Edit:
-    """A wrong line: what stands in the source (after `behind`), and what is put in its place."""
-
-    name: str
-    old: str
-    new: str
-    file: str
-    behind: str = ""
-
-
 def edits(engine: str) -> list[Edit]:
+    if engine == "layer":
+        return planted_layer.EDITS
     if engine.startswith("fast"):
         return kernel_edits()
     return [
@@ -244,9 +244,7 @@ def plant(engine: str, edit: Edit | None) -> str | None:
                 "-q",
                 "-p",
                 "no:cacheprovider",
-                "-k",
-                engine,
-                *TESTS,
+                *(LAYER_TESTS if engine == "layer" else ("-k", engine, *TESTS)),
             ],
             cwd=copy,
             env=os.environ | {"BPTT_TEST_ENGINE": engine, "HYPOTHESIS_PROFILE": "planted"},

@@ -13,8 +13,10 @@ from .recurrence import StepByStep
 
 HAS_NUMBA = find_spec("numba") is not None
 COMPILED_DTYPES = (torch.float32, torch.float64)
-STEPS = 16  # of a trial: enough that what is done once a sequence weighs as little as it should
-MOST_TRIALS, FEWEST_TRIALS, SECONDS = 20, 2, 0.1  # of each size, after a first one to warm up
+# Steps of a trial: what is done once a sequence should weigh as little as it does in use, but where
+# a step is much work, it does with few.
+MANY_STEPS, FEW_STEPS, MUCH = 64, 16, 4_000_000
+MOST_TRIALS, FEWEST_TRIALS, SECONDS = 20, 2, 0.03  # of each way, after a first one to warm up
 
 
 def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
@@ -49,31 +51,36 @@ def measured(
     dtype: torch.dtype,
     threads: int,
 ) -> Computation:
-    """Time all ways, turn by turn, and return the one whose best time is lowest."""
-    candidates = ways(threads)
-    best = [float("inf")] * len(candidates)
+    """Time all ways and return the one whose best time is lowest.
+
+    One after another, not turn by turn: after an operation of torch's, its threads keep cores busy
+    for a while.
+    """
     problem = Problem(B, H, I, dtype)
-    for way in candidates:
-        problem.seconds(way)  # compiles, or loads
-    begun = time.perf_counter()
+    return min(ways(threads), key=lambda way: _best(problem, way))
+
+
+def _best(problem: "Problem", way: Computation) -> float:
+    problem.seconds(way)  # compiles, or loads
+    best, begun = float("inf"), time.perf_counter()
     for trial in range(MOST_TRIALS):
         if trial >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
             break
-        for number, way in enumerate(candidates):
-            best[number] = min(best[number], problem.seconds(way))
-    return candidates[best.index(min(best))]
+        best = min(best, problem.seconds(way))
+    return best
 
 
 class Problem:
     """A few steps of a layer, forward and backward."""
 
     def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
+        steps = MANY_STEPS if B * H * max(H, I) < MUCH else FEW_STEPS
         generator = torch.Generator().manual_seed(0)  # leaves the user's random numbers alone
 
         def even(*shape: int) -> Tensor:
             return 2 * torch.rand(shape, dtype=dtype, generator=generator) - 1
 
-        self.inputs, self.from_above = even(STEPS, B, I), even(STEPS, B, H)
+        self.inputs, self.from_above = even(steps, B, I), even(steps, B, H)
         self.weights = even(H, I) / H**0.5, even(H, H) / H**0.5
         self.biases = even(H), even(H)
         self.states, self.signals = (torch.empty_like(self.from_above) for _ in range(2))

@@ -1,0 +1,43 @@
+"""Wrong lines for the layer's kernels, and for what calls them."""
+
+from tests.planted_edit import Edit
+
+GEMM, LAYER = "torch_impl/fast/gemm.py", "torch_impl/fast/layer.py"
+SWEEP, LANE = "torch_impl/fast/sweep.py", "torch_impl/fast/lone_lane.py"
+FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
+TILES, STEPS = "torch_impl/fast/tiles.py", "torch_impl/elman/recurrence.py"
+
+EDITS = [
+    Edit("product: blocks of depth not added", "more = add or begin > 0", "more = add", GEMM),
+    Edit("product: added where it should not be", "more = add or begin > 0", "more = True", GEMM),
+    Edit("product: rows beyond a tile lost", "for m in range(M - M % ROWS, M):", "for m in range(M, M):", GEMM),
+    Edit("product: an edge's columns lost", "for j in range(whole, columns):", "for j in range(whole, whole):", GEMM),
+    Edit("product: an edge's vectors not added", "values = values + load(C, m + r, n + j)", "values = values", GEMM),
+    Edit("product: an edge's columns not added", "edge[r, j] + (C[m + r, n + j] if add else 0.0)", "edge[r, j]", GEMM),
+    Edit("product: the first block's height for all", "factor = A[top : top + HEIGHT, begin", "factor = A[:HEIGHT, begin", GEMM),
+    Edit("product: the first block's depth for all", "block = B[begin : begin + depth]", "block = B[:depth]", GEMM),
+    Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", GEMM),
+    Edit("product: last term lost", 'builder.icmp_signed("<", after, depth_)', 'builder.icmp_signed("<", builder.add(after, intp(1)), depth_)', TILES, "def multiply_tile("),
+    Edit("transposition: squares not swapped", "if not r & distance:", "if not r & distance and distance > 1:", TILES),
+    Edit("forward: one bias for both", "bias = bias_ih + bias_hh", "bias = bias_ih + bias_ih", LAYER),
+    Edit("forward: matrix not transposed", "transpose_into(matrix, loose(weight_hh))", "transpose_into(matrix, loose(weight_hh.T.copy()))", LAYER),
+    Edit("backward: a row too few", "min(first + STRETCH, rows.shape[0])", "min(first + STRETCH, rows.shape[0] - 1)", LAYER),
+    Edit("backward: by_hh without the first state", "if initial.shape[0] > 0:\n        gemm", "if initial.shape[0] > 9999:\n        gemm", LAYER),
+    Edit("backward: by_hh one step off", "loose(states[: N - batch])", "loose(states[batch:])", LAYER),
+    Edit("backward: = for +=", "loose(states[: N - batch]), True)", "loose(states[: N - batch]), False)", LAYER),
+    Edit("backward: by_ih from the states", "loose(mine.T), loose(inputs), False)", "loose(mine.T) * 1.001, loose(inputs), False)", LAYER),
+    Edit("shares: the last one's end lost", "min((this + 1) * size, count)", "min((this + 1) * size, count - (this > 0))", LAYER),
+    Edit("sweep: first states ignored", "if initial.shape[0] > 0:", "if initial.shape[0] > 9999:", SWEEP),
+    Edit("sweep: slope 1 - a", "(one - a * a) * (load(carried", "(one - a) * (load(carried", SWEEP),
+    Edit("sweep: slope 1 - a in the last vector", "signal = (one - a * a) * da", "signal = (one - a) * da", SWEEP),
+    Edit("sweep: first lane's state for all", "a = tanh(load(sums, b, i) +", "a = tanh(load(sums, 0, i) +", SWEEP),
+    Edit("sweep: another thread's lanes", "by_initial[first : first + lanes] =", "by_initial[:lanes] =", SWEEP),
+    Edit("lone lane: reads what it writes", "multiply_block(sums, matrix, before, i - begin)", "multiply_block(sums, matrix, after, i - begin)", LANE),
+    Edit("lone lane: another thread's sums", "matrix = loose(weight[:, begin:end])", "matrix = loose(weight[:, : end - begin])", LANE),
+    Edit("lone lane: slope 1 - a", "signal = (one - a * a)", "signal = (one - a)", LANE),
+    Edit("lone lane: the first gradient forgotten", "if begin < end and (t > 0 or by_initial.shape[0] > 0):", "if begin < end and t > 0:", LANE),
+    Edit("indices: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", SEPARATE),
+    Edit("torch: first states ignored", "before, transposed = initial, weight.t()", "before, transposed = None, weight.t()", STEPS),
+    Edit("torch: slopes one step off", "for tensor in (from_above, slopes, signals)", "for tensor in (from_above, slopes.roll(1, 0), signals)", STEPS),
+    Edit("fused: gradient by the states not contiguous", "_array(from_above).reshape(T * B, H)", "from_above.detach().as_strided((T * B, H), (H, 1)).numpy()", FUSED),
+]  # fmt: skip
