@@ -39,7 +39,7 @@ class Process:
 
     def __init__(self, *, threads: int, extra: dict[str, str] | None = None) -> None:
         """`extra` goes into the environment too."""
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,

@@ -37,11 +37,11 @@ class Problem:
     clip: float = 5.0
 
     @property
-    def H(self) -> int:  # noqa: N802
+    def H(self) -> int:  # noqa: N802 - the size
         return self.start.parameters.Whx.shape[0]
 
     @property
-    def V(self) -> int:  # noqa: N802
+    def V(self) -> int:  # noqa: N802 - the size
         return len(self.symbols)
 
     @property

@@ -20,7 +20,7 @@ from typing import Any
 from bptt import checkpoint, composed, log, running  # noqa: F401 - imported before the fork
 from bptt.errors import InputError
 from bptt.run_folder import RunFolder
-from torch_impl import fast  # noqa: F401
+from torch_impl import fast  # noqa: F401 - imported before the fork
 
 from .kinds import KINDS
 from .program import TEXT
