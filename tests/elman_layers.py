@@ -4,7 +4,6 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from torch_impl.elman.compiled_products import CompiledProducts
 from torch_impl.elman.compiled_sweep import Sweep
 from torch_impl.elman.computation import Computation, Separate
 from torch_impl.elman.fused import Fused
@@ -14,7 +13,7 @@ from torch_impl.elman.recurrence import StepByStep
 IN_TORCH = Separate(StepByStep(), TorchProducts())
 WAYS: list[Computation] = [
     IN_TORCH,
-    Separate(Sweep(), CompiledProducts()),
+    Separate(Sweep(), TorchProducts()),
     Fused(threads=1),
     Fused(threads=2),
     Fused(threads=3),

@@ -12,15 +12,13 @@ from torch_impl.fast.layer import (
     begin_states,
     find_signals,
     finish_states,
-    layer_backward,
-    layer_forward,
     sum_signals,
 )
 from torch_impl.fast.lone_lane import share_lane_backward, share_lane_forward
 
-from .compiled_products import CompiledProducts
 from .compiled_sweep import Sweep, rows_backward, rows_forward
 from .computation import Separate, Slopes, is_dense
+from .products import TorchProducts
 from .shapes import expect
 from .threads import share, share_steps
 
@@ -30,7 +28,7 @@ class Fused:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._of_indices = Separate(Sweep(), CompiledProducts())
+        self._of_indices = Separate(Sweep(), TorchProducts())
 
     def __repr__(self) -> str:
         return f"Fused(threads={self.threads})"
@@ -59,7 +57,8 @@ class Fused:
         biases = _vector(bias_ih, rows), _vector(bias_hh, rows)
         size = rows_forward(weight_hh, B)
         if self.threads == 1:
-            layer_forward(rows, inputs, first, W_ih, W_hh, *biases, B, size)
+            begin_states(rows, inputs, W_ih, *biases, 0, 1)
+            finish_states(rows, first, W_hh, B, size, 0, 1)
             return None
         share(partial(begin_states, rows, inputs, W_ih, *biases), self.threads)
         if B == 1:
@@ -94,8 +93,8 @@ class Fused:
         dh, above = signals.view(T * B, H).numpy(), _array(from_above).reshape(T * B, H)
         size = rows_backward(weight_hh, B)
         if self.threads == 1:
-            given = above, rows, inputs, first, W_ih, W_hh, B, size
-            layer_backward(by_input, by_initial, *sums[1:], dh, *given)
+            find_signals(dh, by_initial, above, rows, W_hh, B, size, 0, 1)
+            sum_signals(*sums, dh, rows, inputs, first, W_ih, B, 0, 1)
             return None
         if B == 1:
             step = np.zeros((2, size), rows.dtype)

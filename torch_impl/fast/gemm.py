@@ -7,24 +7,13 @@ Nothing is padded: what a tile would read or write beyond an edge goes through a
 
 import numpy as np
 
-from .compiled import inlined, kernel, part
+from .compiled import inlined, part
 from .products import ROWS, loose, tile_width
 from .tiles import multiply_tile, transpose_block
 from .vectors import lanes_of, load, store
 
 DEPTH, HEIGHT = 512, 512  # of a block
 LINE_BYTES = 64
-
-
-@kernel
-def multiply_matrices(C, A, B, of_A, of_B, add):
-    """Compute C = A @ B, or C += A @ B with `add`.
-
-    All three are contiguous; `of_A` and `of_B` say which factor is to be transposed.
-    """
-    left = loose(A.T) if of_A else loose(A)
-    right = loose(B.T) if of_B else loose(B)
-    gemm(loose(C), left, right, add)
 
 
 @part

@@ -15,6 +15,7 @@ from .gemm import gemm, transpose_into
 from .products import ROWS, loose
 from .sweep import sweep_backward, sweep_forward
 
+# Loops instead of assignments to slices: for those numba compiles seconds' worth of error messages.
 STRETCH = 64  # rows whose sum is taken alone, so that rounding grows with fewer of them
 
 
@@ -24,9 +25,9 @@ def begin_states(states, inputs, weight_ih, bias_ih, bias_hh, this, parts):
     begin, end = _share(states.shape[0], this, parts, ROWS)
     with_bias = bias_ih.shape[0] > 0
     if with_bias:
-        bias = bias_ih + bias_hh
         for row in range(begin, end):
-            states[row] = bias
+            for i in range(states.shape[1]):
+                states[row, i] = bias_ih[i] + bias_hh[i]
     gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), with_bias)
 
 
@@ -77,7 +78,9 @@ def sum_signals(
     if initial.shape[0] > 0:
         gemm(loose(by_hh[begin:end]), loose(mine[:batch].T), loose(initial), False)
     else:
-        by_hh[begin:end] = 0.0
+        for i in range(begin, end):
+            for j in range(H):
+                by_hh[i, j] = 0.0
     if batch < N:
         gemm(loose(by_hh[begin:end]), loose(mine[batch:].T), loose(states[: N - batch]), True)
     gemm(loose(by_ih[begin:end]), loose(mine.T), loose(inputs), False)
@@ -85,36 +88,6 @@ def sum_signals(
     if by_input.shape[0] > 0:
         begin, end = _share(N, this, parts, ROWS)
         gemm(loose(by_input[begin:end]), loose(signals[begin:end]), loose(weight_ih), False)
-
-
-@kernel
-def layer_forward(states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh, batch, size):
-    """Both forward phases in one thread."""
-    begin_states(states, inputs, weight_ih, bias_ih, bias_hh, 0, 1)
-    finish_states(states, initial, weight_hh, batch, size, 0, 1)
-
-
-@kernel
-def layer_backward(
-    by_input,
-    by_initial,
-    by_ih,
-    by_hh,
-    by_bias,
-    signals,
-    from_above,
-    states,
-    inputs,
-    initial,
-    weight_ih,
-    weight_hh,
-    batch,
-    size,
-):
-    """Both backward phases in one thread."""
-    find_signals(signals, by_initial, from_above, states, weight_hh, batch, size, 0, 1)
-    sums = by_input, by_ih, by_hh, by_bias
-    sum_signals(*sums, signals, states, inputs, initial, weight_ih, batch, 0, 1)
 
 
 @inlined

@@ -10,7 +10,7 @@ the recurrent matrix another way round.
 
 import numpy as np
 
-from .compiled import inlined, kernel
+from .compiled import inlined, part
 from .products import ROWS, loose, multiply, multiply_block, multiply_row
 from .transcendental import tanh
 from .vectors import lanes_of, load, splat, store
@@ -44,7 +44,7 @@ def _columns(batch, H, W, unit):
     return W.shape[1] if batch == 1 else -(-H // unit) * unit
 
 
-@kernel
+@part
 def sweep_forward(sequence, initial, batch, first, lanes, W):
     """Turn pre-activations without their recurrent part into states, in place.
 
@@ -57,7 +57,9 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
     state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
     sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
     if initial.shape[0] > 0:
-        state[:lanes, :H] = initial[first : first + lanes]
+        for b in range(lanes):
+            for i in range(H):
+                state[b, i] = initial[first + b, i]
     for t in range(sequence.shape[0] // batch):
         if batch == 1:
             for i in range(0, state.shape[1], unit):
@@ -76,7 +78,7 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
                 store_end(sequence, row, whole, scratch, a)
 
 
-@kernel
+@part
 def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
     """Write the gradients by the pre-activations to `signals`, from those by the states.
 
@@ -109,4 +111,6 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
             multiply_row(carried, dh, W, H)
         else:
             multiply(carried, loose(dh), W, H)
-    by_initial[first : first + lanes] = carried[:lanes, :H]
+    for b in range(lanes):
+        for i in range(H):
+            by_initial[first + b, i] = carried[b, i]
