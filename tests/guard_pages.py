@@ -36,7 +36,7 @@ def before_a_guard_page(value: Tensor) -> Tensor:
     return copy.copy_(value)
 
 
-def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
+def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741 - inputs
     """Go forward and backward, everything before a page of its own."""
 
     def guarded(*shape: int) -> Tensor:
@@ -54,7 +54,7 @@ def main() -> None:
     sizes = product((torch.float32, torch.float64), (1, 2, 5), (1, 16, 17, 64, 128, 150, 512))
     for dtype, B, H in sizes:
         for way in COMPILED:
-            for I in (1, 33):  # noqa: E741
+            for I in (1, 33):  # noqa: E741 - inputs
                 run(way, 3, B, H, I, dtype)
     print("nothing was touched that may not be")
 
