@@ -158,6 +158,10 @@ def joined() -> Iterator[Group]:
         yield ALONE
         return
     import torch.distributed as dist
+
+    # Its functions hold the group that there is when it's imported, which torch.optim does: the
+    # group's threads would outlive it, and abort a process that ends while they let go of a tensor.
+    import torch.distributed.nn
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
@@ -172,10 +176,9 @@ def joined() -> Iterator[Group]:
     try:
         yield group
     finally:
-        if group.is_complete:
-            if group.leads:
-                group.tell(Command.END)
-            dist.destroy_process_group()
+        if group.is_complete and group.leads:
+            group.tell(Command.END)
+        dist.destroy_process_group()
 
 
 def is_restart() -> bool:

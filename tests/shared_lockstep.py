@@ -2,8 +2,8 @@
 
     torchrun --nproc-per-node N -m tests.shared_lockstep TEXT FOLDER
 
-Prints for each of CASES the largest differences of any iteration, as JSON. Then it carries out
-a whole run with the settings WHOLE, in FOLDER/whole.
+Leaves in FOLDER/found.json the largest differences of any iteration for each of CASES, a whole run
+with the settings WHOLE in FOLDER/whole, and in FOLDER/threads-RANK.json the threads at the end.
 """
 
 import json
@@ -102,9 +102,15 @@ def lead(text: str, folder: Path, group: Group) -> None:
     running.begin(text, WHOLE, folder / "whole", group)
 
 
-if __name__ == "__main__":
+def main(text: str, folder: Path) -> None:
     with joined() as group:
         if group.leads:
-            lead(sys.argv[1], Path(sys.argv[2]), group)
+            lead(text, folder, group)
         else:
             follow(group)
+    threads = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    (folder / f"threads-{group.rank}.json").write_text(json.dumps(threads))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

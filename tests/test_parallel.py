@@ -110,6 +110,14 @@ def test_two_processes_in_lockstep_with_one(case: str, folder: Path) -> None:
     assert found["learned"] > 0 or "learned" not in case
 
 
+@pytest.mark.skipif(not PROC.exists(), reason="finds threads in /proc")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_thread_of_a_group_outlives_it(rank: int, folder: Path) -> None:
+    threads = json.loads((folder / f"threads-{rank}.json").read_text())
+    assert threads
+    assert not [name for name in threads if "gloo" in name]
+
+
 def test_run_of_two_processes_goes_on_in_one_and_back(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     short = dict(WHOLE, iterations=300)
