@@ -18,7 +18,7 @@ def multiply(C, A, B, of_A, of_B, add):
     gemm.gemm(loose(C), left, right, add)
 
 
-# Around vectors, tiles of four rows, tiles of five vectors, and blocks of depth and height.
+# Around vectors, tiles of four rows, tiles of three and five vectors, blocks of depth and height.
 EDGES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 79, 80, 81, 96, 150, 161]
 sizes = st.sampled_from(EDGES)
 
@@ -46,6 +46,8 @@ def drawn(shape, dtype, seed):
 )
 @example(gemm.HEIGHT + 3, gemm.DEPTH + 5, 83, (True, True), True, "float32", 0)
 @example(2 * gemm.HEIGHT, 3, 1, (False, False), False, "float64", 0)
+@example(gemm.HEIGHT + 77, gemm.DEPTH + 5, 401, (True, False), False, "float32", 0)  # packed strips
+@example(70, gemm.DEPTH + 5, 201, (True, True), True, "float64", 0)
 def test_products_are_numpys(M, K, N, layouts, add, dtype, seed) -> None:
     of_A, of_B = layouts
     A = drawn((K, M) if of_A else (M, K), dtype, seed)

@@ -14,6 +14,9 @@ from .vectors import lanes_of, load, store
 
 DEPTH, HEIGHT = 512, 512  # of a block
 LINE_BYTES = 64
+# How many tiles must read a part of a factor, at least, before a packed copy of it pays: of the
+# left one, whose copy is as large as a block, and of the right one, whose copy is a tile wide.
+LEFT_READERS, RIGHT_READERS = 5, 17
 
 
 @part
@@ -24,22 +27,28 @@ def gemm(C, A, B, add):
     width = tile_width(-(-N // unit))
     span = width * unit
     panel = _aligned(min(K, DEPTH), span, C)
+    tiles = -(-N // span)
+    in_strips = M >= ROWS and tiles >= LEFT_READERS and A.strides[1] != A.itemsize
+    height = min(M, HEIGHT) if in_strips else 0
+    strips = _aligned(-(-height // unit) * min(K, DEPTH), unit, C)
     edge = np.empty((ROWS, span), C.dtype)
-    dense = B.strides[1] == B.itemsize
+    as_it_is = B.strides[1] == B.itemsize and M < RIGHT_READERS * ROWS
     for top in range(0, M, HEIGHT):
         out = C[top : top + HEIGHT]
         for begin in range(0, K, DEPTH):
             depth = min(DEPTH, K - begin)
             factor = A[top : top + HEIGHT, begin : begin + depth]
+            if in_strips:
+                _cut(strips, factor.T)
             more = add or begin > 0
             for n in range(0, N, span):
                 columns = min(span, N - n)
                 block = B[begin : begin + depth]
-                if dense and columns == span:
-                    _multiply_columns(out, factor, block, n, n, more, width, edge)
+                if as_it_is and columns == span:
+                    _multiply_columns(out, factor, strips, block, n, n, more, width, edge)
                 else:
                     _pack(panel, block[:, n : n + columns])
-                    _multiply_columns(out, factor, loose(panel), n, 0, more, width, edge)
+                    _multiply_columns(out, factor, strips, loose(panel), n, 0, more, width, edge)
 
 
 @part
@@ -51,14 +60,31 @@ def _aligned(rows, columns, like):
 
 
 @part
+def _cut(strips, B):
+    """Copy B in strips a vector wide, one below the other, zeros beside the last one."""
+    depth, columns = B.shape
+    unit = lanes_of(strips)
+    whole = columns // unit * unit if B.strides[1] == B.itemsize else 0
+    for k in range(depth):
+        for n in range(0, whole, unit):
+            store(strips, n // unit * depth + k, 0, load(B, k, n))
+    for n in range(whole, columns, unit):
+        _pack(strips[n // unit * depth : n // unit * depth + depth], B[:, n : n + unit])
+
+
+@part
 def _pack(panel, B):
     """Copy B with dense rows, zeros beside it."""
     depth, columns = B.shape
     if B.strides[0] == B.itemsize:
         transpose_into(panel, B.T)
     else:
+        unit = lanes_of(panel)
+        whole = columns // unit * unit if B.strides[1] == B.itemsize else 0
         for k in range(depth):
-            for n in range(columns):
+            for n in range(0, whole, unit):
+                store(panel, k, n, load(B, k, n))
+            for n in range(whole, columns):
                 panel[k, n] = B[k, n]
     for k in range(depth):
         for n in range(columns, panel.shape[1]):
@@ -80,16 +106,24 @@ def transpose_into(out, matrix):
 
 
 @part
-def _multiply_columns(C, A, B, n, column, add, width, edge):
-    """Compute a tile's width of C's columns from n on, from those of B from `column` on."""
+def _multiply_columns(C, A, strips, B, n, column, add, width, edge):
+    """Compute a tile's width of C's columns from n on, from those of B from `column` on.
+
+    `strips`, unless empty, hold A's columns.
+    """
     M, depth = A.shape
+    unit = lanes_of(edge)
     columns = min(edge.shape[1], C.shape[1] - n)
     whole = columns == edge.shape[1]
     for m in range(0, M - M % ROWS, ROWS):
+        factor = A[m : m + ROWS]
+        if strips.shape[0] > 0:
+            strip = m // unit * depth
+            factor = loose(strips[strip : strip + depth].T)[m % unit : m % unit + ROWS]
         if whole:
-            _tile(C, A, B, m, n, column, depth, add, width)
+            _tile(C[m : m + ROWS], factor, B, 0, n, column, depth, add, width)
         else:
-            _tile(loose(edge), A[m : m + ROWS], B, 0, 0, column, depth, False, width)
+            _tile(loose(edge), factor, B, 0, 0, column, depth, False, width)
             _copy_edge(C, m, n, edge, ROWS, columns, add)
     for m in range(M - M % ROWS, M):
         _row(loose(edge), A[m : m + 1], B, column, depth, width)

@@ -15,7 +15,7 @@ from .vectors import lanes_of, load, splat, store
 ROWS = 4
 # A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
 _REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
-WIDEST = 5 if _REGISTERS == 32 else 2
+WIDEST = 5 if _REGISTERS == 32 else 3
 WIDEST_ROW = 10
 
 
@@ -48,12 +48,15 @@ def multiply(C, A, B, depth):
 
 @inlined
 def tile_width(vectors):
-    """Return how many vectors wide tiles are, at most `vectors`: little done twice, then wide."""
+    """Return how many vectors wide tiles are, at most `vectors`: what a row of them costs least.
+
+    A tile of the width w costs w + 1: what its sums take, and what reading the left factor does.
+    """
     best, least = 1, 2 * vectors
     for width in range(2, min(WIDEST, vectors) + 1):
-        total = -(-vectors // width) * width
-        if total <= least:
-            best, least = width, total
+        cost = -(-vectors // width) * (width + 1)
+        if cost <= least:
+            best, least = width, cost
     return best
 
 
