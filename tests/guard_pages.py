@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.elman_layers import WAYS
-from torch_impl.elman.computation import Computation, Slopes
+from torch_impl.elman.computation import Computation, Given, Slopes
 
 COMPILED = WAYS[1:]
 
@@ -46,8 +46,9 @@ def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) ->
     weights = guarded(H, I), guarded(H, H)
     states, signals = guarded(T, B, H), guarded(T, B, H)
     slopes = Slopes(guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H))
-    way.forward(states, inputs, initial, *weights, guarded(H), guarded(H))
-    way.backward(slopes, signals, from_above, states, inputs, initial, *weights)
+    given = Given(inputs, initial, *weights, guarded(H), guarded(H))
+    way.forward(states, given)
+    way.backward(slopes, signals, from_above, states, given)
 
 
 def main() -> None:

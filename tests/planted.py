@@ -33,6 +33,7 @@ LAYER_TESTS = (
     "tests/test_fast_gemm.py",
     "tests/test_elman_passes.py",
     "tests/test_elman_layer.py",
+    "tests/test_elman_memory.py",
     "tests/test_elman_threads.py",
 )
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.

@@ -5,6 +5,7 @@ from tests.planted_edit import Edit
 GEMM, LAYER = "torch_impl/fast/gemm.py", "torch_impl/fast/layer.py"
 SWEEP, LANE = "torch_impl/fast/sweep.py", "torch_impl/fast/lone_lane.py"
 FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
+MEMORY = "torch_impl/elman/memory.py"
 TILES, STEPS = "torch_impl/fast/tiles.py", "torch_impl/elman/recurrence.py"
 
 EDITS = [
@@ -22,12 +23,12 @@ EDITS = [
     Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", GEMM),
     Edit("product: last term lost", 'builder.icmp_signed("<", after, depth_)', 'builder.icmp_signed("<", builder.add(after, intp(1)), depth_)', TILES, "def multiply_tile("),
     Edit("transposition: squares not swapped", "if not r & distance:", "if not r & distance and distance > 1:", TILES),
-    Edit("forward: one bias for both", "bias_ih[i] + bias_hh[i]", "bias_ih[i] + bias_ih[i]", LAYER),
+    Edit("forward: one bias for both", "bias_ih[0, i] + bias_hh[0, i]", "bias_ih[0, i] + bias_ih[0, i]", LAYER),
     Edit("forward: matrix not transposed", "transpose_into(matrix, loose(weight_hh))", "transpose_into(matrix, loose(weight_hh.T.copy()))", LAYER),
     Edit("backward: a row too few", "min(first + STRETCH, rows.shape[0])", "min(first + STRETCH, rows.shape[0] - 1)", LAYER),
-    Edit("backward: by_hh without the first state", "if initial.shape[0] > 0:\n        gemm", "if initial.shape[0] > 9999:\n        gemm", LAYER),
-    Edit("backward: by_hh one step off", "loose(states[: N - batch])", "loose(states[batch:])", LAYER),
-    Edit("backward: = for +=", "loose(states[: N - batch]), True)", "loose(states[: N - batch]), False)", LAYER),
+    Edit("backward: by_hh without the first state", "if initial.shape[0] > 0:\n            gemm", "if initial.shape[0] > 9999:\n            gemm", LAYER),
+    Edit("backward: by_hh one step off", "loose(states[:-B])", "loose(states[B:])", LAYER),
+    Edit("backward: = for +=", "loose(states[:-B]), True)", "loose(states[:-B]), False)", LAYER),
     Edit("backward: factor 1.001", "loose(mine.T), loose(inputs), False)", "loose(mine.T) * 1.001, loose(inputs), False)", LAYER),
     Edit("shares: the last one's end lost", "min((this + 1) * size, count)", "min((this + 1) * size, count - (this > 0))", LAYER),
     Edit("sweep: first states ignored", "if initial.shape[0] > 0:", "if initial.shape[0] > 9999:", SWEEP),
@@ -42,5 +43,8 @@ EDITS = [
     Edit("indices: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", SEPARATE),
     Edit("torch: first states ignored", "before, transposed = initial, weight.t()", "before, transposed = None, weight.t()", STEPS),
     Edit("torch: slopes one step off", "for tensor in (from_above, slopes, signals)", "for tensor in (from_above, slopes.roll(1, 0), signals)", STEPS),
-    Edit("fused: gradient by the states not contiguous", "_array(from_above).reshape(T * B, H)", "from_above.detach().as_strided((T * B, H), (H, 1)).numpy()", FUSED),
+    Edit("layer: phases not told apart", "if phases & SECOND:", "if phases:", LAYER),
+    Edit("memory: strides ignored", "if tensor.is_contiguous() and not tensor.is_neg():", "if not tensor.is_neg():", MEMORY),
+    Edit("memory: negation ignored", "if tensor.is_contiguous() and not tensor.is_neg():", "if tensor.is_contiguous() or tensor.is_neg():", MEMORY),
+    Edit("memory: what is given not made readable", "kept = _readable(given, states, *shape)\n        writable", "kept = given\n        writable", FUSED),
 ]  # fmt: skip

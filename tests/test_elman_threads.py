@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from torch_impl.elman.computation import Slopes
+from torch_impl.elman.computation import Given, Slopes
 from torch_impl.elman.fused import Fused
 from torch_impl.elman.threads import share, share_steps
 from torch_impl.fast.barrier import APART, GIVEN_UP
@@ -28,8 +28,9 @@ def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> 
     states, signals = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
     shapes = (T, B, I), (B, H), (H, I), (H, H), (H,)
     slopes = Slopes(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
-    way.forward(states, inputs, initial, *weights, normal(H), normal(H))
-    way.backward(slopes, signals, from_above, states, inputs, initial, *weights)
+    given = Given(inputs, initial, *weights, normal(H), normal(H))
+    way.forward(states, given)
+    way.backward(slopes, signals, from_above, states, given)
     return [states, signals, *(slope for slope in slopes if slope is not None)]
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from .computation import Computation, Separate, Slopes
+from .computation import Computation, Given, Separate, Slopes
 from .products import TorchProducts
 from .recurrence import StepByStep
 
@@ -80,22 +80,21 @@ class Problem:
         def even(*shape: int) -> Tensor:
             return 2 * torch.rand(shape, dtype=dtype, generator=generator) - 1
 
-        self.inputs, self.from_above = even(steps, B, I), even(steps, B, H)
-        self.weights = even(H, I) / H**0.5, even(H, H) / H**0.5
-        self.biases = even(H), even(H)
+        self.from_above = even(steps, B, H)
+        weights = even(H, I) / H**0.5, even(H, H) / H**0.5
+        self.given = Given(even(steps, B, I), None, *weights, even(H), even(H))
         self.states, self.signals = (torch.empty_like(self.from_above) for _ in range(2))
-        weight_ih, weight_hh = self.weights
+        weight_ih, weight_hh = weights
         self.slopes = Slopes(
-            torch.empty_like(self.inputs),
+            torch.empty_like(self.given.input),
             None,
             torch.empty_like(weight_ih),
             torch.empty_like(weight_hh),
-            torch.empty_like(self.biases[0]),
+            even(H),
         )
 
     def seconds(self, way: Computation) -> float:
         begun = time.perf_counter()
-        way.forward(self.states, self.inputs, None, *self.weights, *self.biases)
-        given = self.from_above, self.states, self.inputs, None
-        way.backward(self.slopes, self.signals, *given, *self.weights)
+        way.forward(self.states, self.given)
+        way.backward(self.slopes, self.signals, self.from_above, self.states, self.given)
         return time.perf_counter() - begun

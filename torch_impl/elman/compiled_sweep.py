@@ -5,10 +5,10 @@ T steps, B lanes (the batch), H hidden units.
 
 from torch import Tensor
 
-from torch_impl.fast.layer import find_signals, finish_states
+from torch_impl.fast.layer import FIRST, SECOND, layer_backward, layer_forward
 from torch_impl.fast.layout import block, padded
 
-from .shapes import expect
+from .memory import ZEROS, address, readable, writable
 
 SAME_SET_BYTES = 4096
 
@@ -21,19 +21,13 @@ class Sweep:
 
     def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
         T, B, H = sequence.shape
-        expect("weight_hh", weight, H, H)
+        writable("the states", sequence, sequence, T, B, H)
         if initial is not None:
-            expect("the initial state", initial, B, H)
-        first_states = sequence.new_empty(0, 0) if initial is None else initial.contiguous()
-        finish_states(
-            sequence.view(T * B, H).detach().numpy(),
-            first_states.detach().numpy(),
-            weight.detach().contiguous().numpy(),
-            B,
-            rows_forward(weight, B),
-            0,
-            1,
-        )
+            initial = readable("the initial state", initial, sequence, B, H)
+        matrix = readable("weight_hh", weight, sequence, H, H)
+        addresses = sequence.data_ptr(), 0, address(initial), 0, matrix.data_ptr(), 0, 0
+        zero, size = ZEROS[sequence.dtype], rows_forward(weight, B)
+        layer_forward(addresses, (T, B, 1, H), zero, size, SECOND, 0, 1)
 
     def backward(
         self,
@@ -44,20 +38,16 @@ class Sweep:
         weight: Tensor,
     ) -> None:
         T, B, H = states.shape
-        expect("weight_hh", weight, H, H)
-        expect("the gradients by the states", from_above, T, B, H)
-        first_slopes = states.new_empty(0, 0) if by_initial is None else by_initial
-        find_signals(
-            signals.view(T * B, H).numpy(),
-            first_slopes.numpy(),
-            from_above.contiguous().view(T * B, H).detach().numpy(),
-            states.view(T * B, H).detach().numpy(),
-            weight.detach().contiguous().numpy(),
-            B,
-            rows_backward(weight, B),
-            0,
-            1,
-        )
+        writable("the signals", signals, states, T, B, H)
+        if by_initial is not None:
+            writable("the gradient by the initial state", by_initial, states, B, H)
+        above = readable("the gradients by the states", from_above, states, T, B, H)
+        read = readable("the states", states, states, T, B, H)
+        matrix = readable("weight_hh", weight, states, H, H)
+        written = 0, address(by_initial), 0, 0, 0, signals.data_ptr()
+        addresses = *written, above.data_ptr(), read.data_ptr(), 0, 0, 0, matrix.data_ptr()
+        zero, size = ZEROS[states.dtype], rows_backward(weight, B)
+        layer_backward(addresses, (T, B, 1, H), zero, size, FIRST, 0, 1)
 
 
 def rows_forward(weight: Tensor, lanes: int) -> int:

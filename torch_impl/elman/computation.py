@@ -12,6 +12,17 @@ from .products import Products
 from .recurrence import Recurrence
 
 
+class Given(NamedTuple):
+    """What a layer computes from."""
+
+    input: Tensor  # (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih
+    initial: Tensor | None  # (B, H); None for zeros
+    weight_ih: Tensor  # (H, I)
+    weight_hh: Tensor  # (H, H)
+    bias_ih: Tensor | None = None  # (H,), as the other; both None without. Forward only
+    bias_hh: Tensor | None = None
+
+
 class Slopes(NamedTuple):
     """Where the gradients go; None where one is not wanted. Both biases have the same."""
 
@@ -24,35 +35,14 @@ class Slopes(NamedTuple):
 
 @runtime_checkable
 class Computation(Protocol):
-    """A way to compute both passes.
+    """A way to compute both passes."""
 
-    `input` is (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih (H, I);
-    `initial` is (B, H), or None for zeros; weight_hh is (H, H), the biases are (H,), or both None.
-    """
-
-    def forward(
-        self,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias_ih: Tensor | None,
-        bias_hh: Tensor | None,
-    ) -> None:
+    def forward(self, states: Tensor, given: Given) -> None:
         """Write the states (T, B, H) after each step; `states` is contiguous."""
         ...
 
     def backward(
-        self,
-        slopes: Slopes,
-        signals: Tensor,
-        from_above: Tensor,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
+        self, slopes: Slopes, signals: Tensor, from_above: Tensor, states: Tensor, given: Given
     ) -> None:
         """Write the gradients, from those by the states; `signals` (T, B, H) is room for dh.
 
@@ -67,17 +57,9 @@ class Separate(NamedTuple):
     recurrence: Recurrence
     products: Products
 
-    def forward(
-        self,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias_ih: Tensor | None,
-        bias_hh: Tensor | None,
-    ) -> None:
+    def forward(self, states: Tensor, given: Given) -> None:
         T, B, H = states.shape
+        input, initial, weight_ih, weight_hh, bias_ih, bias_hh = given  # noqa: A001
         bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
         rows = states.view(T * B, H)
         if is_dense(input):
@@ -89,17 +71,10 @@ class Separate(NamedTuple):
         self.recurrence.forward(states, initial, weight_hh)
 
     def backward(
-        self,
-        slopes: Slopes,
-        signals: Tensor,
-        from_above: Tensor,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
+        self, slopes: Slopes, signals: Tensor, from_above: Tensor, states: Tensor, given: Given
     ) -> None:
         T, B, H = states.shape
+        input, initial, weight_ih, weight_hh = given[:4]  # noqa: A001
         products = self.products
         self.recurrence.backward(signals, slopes.initial, from_above, states, weight_hh)
         flat = signals.view(T * B, H)

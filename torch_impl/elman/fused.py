@@ -8,18 +8,13 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from torch_impl.fast.layer import (
-    begin_states,
-    find_signals,
-    finish_states,
-    sum_signals,
-)
+from torch_impl.fast.layer import FIRST, SECOND, layer_backward, layer_forward
 from torch_impl.fast.lone_lane import share_lane_backward, share_lane_forward
 
 from .compiled_sweep import Sweep, rows_backward, rows_forward
-from .computation import Separate, Slopes, is_dense
+from .computation import Given, Separate, Slopes, is_dense
+from .memory import ZEROS, address, readable, writable
 from .products import TorchProducts
-from .shapes import expect
 from .threads import share, share_steps
 
 
@@ -33,106 +28,83 @@ class Fused:
     def __repr__(self) -> str:
         return f"Fused(threads={self.threads})"
 
-    def forward(
-        self,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias_ih: Tensor | None,
-        bias_hh: Tensor | None,
-    ) -> None:
-        if not is_dense(input):
-            arguments = input, initial, weight_ih, weight_hh, bias_ih, bias_hh
-            return self._of_indices.forward(states, *arguments)
+    def forward(self, states: Tensor, given: Given) -> None:
+        if not is_dense(given.input):
+            return self._of_indices.forward(states, given)
         T, B, H = states.shape
-        _check(states, input, initial, weight_ih, weight_hh)
-        for bias in (bias_ih, bias_hh):
-            if bias is not None:
-                expect("a bias", bias, H)
-        rows = states.view(T * B, H).numpy()
-        inputs, first = _array(input).reshape(T * B, -1), _matrix(initial, rows)
-        W_ih, W_hh = _array(weight_ih), _array(weight_hh)
-        biases = _vector(bias_ih, rows), _vector(bias_hh, rows)
-        size = rows_forward(weight_hh, B)
+        shape = T, B, given.input.shape[-1], H
+        kept = _readable(given, states, *shape)
+        writable("the states", states, states, T, B, H)
+        addresses = states.data_ptr(), *map(address, kept)
+        zero, size = ZEROS[states.dtype], rows_forward(given.weight_hh, B)
+        run = partial(layer_forward, addresses, shape, zero, size)
         if self.threads == 1:
-            begin_states(rows, inputs, W_ih, *biases, 0, 1)
-            finish_states(rows, first, W_hh, B, size, 0, 1)
+            run(FIRST | SECOND, 0, 1)
             return None
-        share(partial(begin_states, rows, inputs, W_ih, *biases), self.threads)
-        if B == 1:
-            step = np.zeros((2, size), rows.dtype)
-            share_steps(partial(share_lane_forward, rows, first, W_hh, step), self.threads)
+        share(partial(run, FIRST), self.threads)
+        if B > 1:
+            share(partial(run, SECOND), min(self.threads, B))
             return None
-        share(partial(finish_states, rows, first, W_hh, B, size), min(self.threads, B))
+        rows = np.zeros((2, size), zero.dtype)
+        lane = addresses[0], address(kept.initial), address(kept.weight_hh)
+        share_steps(partial(share_lane_forward, lane, T, H, rows), self.threads)
         return None
 
     def backward(
-        self,
-        slopes: Slopes,
-        signals: Tensor,
-        from_above: Tensor,
-        states: Tensor,
-        input: Tensor,  # noqa: A002
-        initial: Tensor | None,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
+        self, slopes: Slopes, signals: Tensor, from_above: Tensor, states: Tensor, given: Given
     ) -> None:
-        if not is_dense(input):
-            arguments = from_above, states, input, initial, weight_ih, weight_hh
-            return self._of_indices.backward(slopes, signals, *arguments)
+        if not is_dense(given.input):
+            return self._of_indices.backward(slopes, signals, from_above, states, given)
         T, B, H = states.shape
-        _check(states, input, initial, weight_ih, weight_hh)
-        expect("the gradients by the states", from_above, T, B, H)
-        rows = states.view(T * B, H).numpy()
-        inputs, first = _array(input).reshape(T * B, -1), _matrix(initial, rows)
-        W_ih, W_hh = _array(weight_ih), _array(weight_hh)
-        by_initial, by_input = _matrix(slopes.initial, rows), _matrix(slopes.input, rows)
-        sums = by_input, *(slope.numpy() for slope in slopes[2:])
-        dh, above = signals.view(T * B, H).numpy(), _array(from_above).reshape(T * B, H)
-        size = rows_backward(weight_hh, B)
+        I = given.input.shape[-1]  # noqa: E741 - inputs
+        shape = T, B, I, H
+        kept = _readable(given, states, *shape)
+        above = readable("the gradients by the states", from_above, states, T, B, H)
+        readable_states = readable("the states", states, states, T, B, H)
+        _check_writable(slopes, states, *shape)
+        writable("the signals", signals, states, T, B, H)
+        addresses = (
+            *map(address, slopes),
+            signals.data_ptr(),
+            above.data_ptr(),
+            readable_states.data_ptr(),
+            kept.input.data_ptr(),
+            address(kept.initial),
+            kept.weight_ih.data_ptr(),
+            kept.weight_hh.data_ptr(),
+        )
+        zero, size = ZEROS[states.dtype], rows_backward(given.weight_hh, B)
+        run = partial(layer_backward, addresses, shape, zero, size)
         if self.threads == 1:
-            find_signals(dh, by_initial, above, rows, W_hh, B, size, 0, 1)
-            sum_signals(*sums, dh, rows, inputs, first, W_ih, B, 0, 1)
+            run(FIRST | SECOND, 0, 1)
             return None
-        if B == 1:
-            step = np.zeros((2, size), rows.dtype)
-            run = partial(share_lane_backward, dh, by_initial, above, rows, W_hh, step)
-            share_steps(run, self.threads)
+        if B > 1:
+            share(partial(run, FIRST), min(self.threads, B))
         else:
-            run = partial(find_signals, dh, by_initial, above, rows, W_hh, B, size)
-            share(run, min(self.threads, B))
-        share(partial(sum_signals, *sums, dh, rows, inputs, first, W_ih, B), self.threads)
+            rows = np.zeros((2, size), zero.dtype)
+            lane = addresses[5], addresses[1], *addresses[6:8], addresses[11]
+            share_steps(partial(share_lane_backward, lane, T, H, rows), self.threads)
+        share(partial(run, SECOND), self.threads)
         return None
 
 
-def _check(
-    states: Tensor,
-    input: Tensor,  # noqa: A002
-    initial: Tensor | None,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-) -> None:
-    T, B, H = states.shape
-    expect("weight_ih", weight_ih, H, input.shape[2])
-    expect("weight_hh", weight_hh, H, H)
-    expect("the input", input, T, B, input.shape[2])
-    if initial is not None:
-        expect("the initial state", initial, B, H)
+def _readable(given: Given, like: Tensor, T: int, B: int, I: int, H: int) -> Given:  # noqa: E741 - inputs
+    initial, bias_ih, bias_hh = given.initial, given.bias_ih, given.bias_hh
+    return Given(
+        readable("the input", given.input, like, T, B, I),
+        None if initial is None else readable("the initial state", initial, like, B, H),
+        readable("weight_ih", given.weight_ih, like, H, I),
+        readable("weight_hh", given.weight_hh, like, H, H),
+        None if bias_ih is None else readable("bias_ih", bias_ih, like, H),
+        None if bias_hh is None else readable("bias_hh", bias_hh, like, H),
+    )
 
 
-def _array(tensor: Tensor) -> np.ndarray:
-    """Return a contiguous view, or copy."""
-    return tensor.detach().contiguous().numpy()
-
-
-def _matrix(tensor: Tensor | None, like: np.ndarray) -> np.ndarray:
-    if tensor is None:
-        return np.empty((0, 0), like.dtype)
-    array = _array(tensor)
-    return array.reshape(-1, array.shape[-1])
-
-
-def _vector(tensor: Tensor | None, like: np.ndarray) -> np.ndarray:
-    return np.empty(0, like.dtype) if tensor is None else _array(tensor)
+def _check_writable(slopes: Slopes, like: Tensor, T: int, B: int, I: int, H: int) -> None:  # noqa: E741 - inputs
+    if slopes.input is not None:
+        writable("the gradient by the input", slopes.input, like, T, B, I)
+    if slopes.initial is not None:
+        writable("the gradient by the initial state", slopes.initial, like, B, H)
+    writable("the gradient by weight_ih", slopes.weight_ih, like, H, I)
+    writable("the gradient by weight_hh", slopes.weight_hh, like, H, H)
+    writable("the gradient by the bias", slopes.bias, like, H)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .choice import choose
-from .computation import Slopes
+from .computation import Given, Slopes
 
 # Defined at the dispatcher, with an autograd kernel of its own: torch.library.custom_op and
 # register_autograd do the same, but cost 0.1 ms a pass, half of a small layer's time.
@@ -54,7 +54,7 @@ def _elman(
     H, I = weight_ih.shape  # noqa: E741
     states = weight_hh.new_empty((T, B, H))
     computation = choose(B, H, I, states)
-    computation.forward(states, input, initial, weight_ih, weight_hh, bias_ih, bias_hh)
+    computation.forward(states, Given(input, initial, weight_ih, weight_hh, bias_ih, bias_hh))
     return states
 
 
@@ -86,7 +86,8 @@ def _elman_backward(
     signals = torch.empty_like(states)
     H, I = weight_ih.shape  # noqa: E741
     computation = choose(states.shape[1], H, I, states)
-    computation.backward(slopes, signals, from_above, states, input, initial, weight_ih, weight_hh)
+    given = Given(input, initial, weight_ih, weight_hh)
+    computation.backward(slopes, signals, from_above, states, given)
     return (
         weight_ih.new_empty(0) if by_input is None else by_input,
         weight_hh.new_empty((0, 0)) if by_initial is None else by_initial,

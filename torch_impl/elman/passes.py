@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .choice import choose
-from .computation import Computation, Slopes, is_dense
+from .computation import Computation, Given, Slopes, is_dense
 from .module import ElmanRNN
 
 
@@ -32,7 +32,7 @@ class ElmanPasses:
         self.layer = layer
         self.input_gradient = input_gradient
         self._buffers: _Buffers | None = None
-        self._given: tuple[Tensor, Tensor | None] | None = None
+        self._given: Given | None = None
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
         """Return all states and the last ones, in nn.RNN's shapes. Raises as ElmanRNN does."""
@@ -46,11 +46,9 @@ class ElmanPasses:
         self._given = None  # until all has been computed
         if buffers is None or buffers.sizes != sizes:
             buffers = self._buffers = self._allocate(sizes, sequence, initial, input)
-        bias_ih, bias_hh = biases or (None, None)
-        buffers.computation.forward(
-            buffers.states, sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh
-        )
-        self._given = sequence, initial
+        given = Given(sequence, initial, weight_ih, weight_hh, *biases)
+        buffers.computation.forward(buffers.states, given)
+        self._given = given
         return buffers.output, buffers.last
 
     def backward(self, from_output: Tensor) -> ElmanGradients:
@@ -62,8 +60,8 @@ class ElmanPasses:
 
         Raises RuntimeError before any forward or for another shape, ValueError for another dtype.
         """
-        buffers = self._buffers
-        if buffers is None or self._given is None:
+        buffers, given = self._buffers, self._given
+        if buffers is None or given is None:
             raise RuntimeError("backward needs a forward before it")
         output = buffers.output
         if from_output.shape != output.shape:
@@ -75,13 +73,14 @@ class ElmanPasses:
             raise ValueError(
                 f"from_output must be {output.dtype} as the output, got {from_output.dtype}"
             )
-        sequence, initial = self._given
         from_above = from_output.detach()
         if from_above.shape != buffers.states.shape or self.layer.batch_first:
             from_above = self.layer.steps_first(from_above, output)
         weight_ih, weight_hh, *_ = self._weights()
-        given = from_above, buffers.states, sequence, initial, weight_ih, weight_hh
-        buffers.computation.backward(buffers.slopes, buffers.signals, *given)
+        given = given._replace(weight_ih=weight_ih, weight_hh=weight_hh)
+        buffers.computation.backward(
+            buffers.slopes, buffers.signals, from_above, buffers.states, given
+        )
         return buffers.gradients
 
     def _weights(self) -> list[Tensor]:

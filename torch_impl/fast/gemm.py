@@ -7,7 +7,7 @@ Nothing is padded: what a tile would read or write beyond an edge goes through a
 
 import numpy as np
 
-from .compiled import inlined, part
+from .compiled import part
 from .products import ROWS, loose, tile_width
 from .tiles import multiply_tile, transpose_block
 from .vectors import lanes_of, load, store
@@ -120,17 +120,36 @@ def _multiply_columns(C, A, strips, B, n, column, add, width, edge):
         if strips.shape[0] > 0:
             strip = m // unit * depth
             factor = loose(strips[strip : strip + depth].T)[m % unit : m % unit + ROWS]
-        if whole:
-            _tile(C[m : m + ROWS], factor, B, 0, n, column, depth, add, width)
+        out = C[m : m + ROWS, n:] if whole else loose(edge)
+        more = add and whole
+        if width == 5:
+            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 5)
+        elif width == 4:
+            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 4)
+        elif width == 3:
+            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 3)
+        elif width == 2:
+            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 2)
         else:
-            _tile(loose(edge), factor, B, 0, 0, column, depth, False, width)
+            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 1)
+        if not whole:
             _copy_edge(C, m, n, edge, ROWS, columns, add)
     for m in range(M - M % ROWS, M):
-        _row(loose(edge), A[m : m + 1], B, column, depth, width)
+        factor, out = A[m : m + 1], loose(edge)
+        if width == 5:
+            multiply_tile(out, factor, B, 0, 0, column, depth, False, 1, 5)
+        elif width == 4:
+            multiply_tile(out, factor, B, 0, 0, column, depth, False, 1, 4)
+        elif width == 3:
+            multiply_tile(out, factor, B, 0, 0, column, depth, False, 1, 3)
+        elif width == 2:
+            multiply_tile(out, factor, B, 0, 0, column, depth, False, 1, 2)
+        else:
+            multiply_tile(out, factor, B, 0, 0, column, depth, False, 1, 1)
         _copy_edge(C, m, n, edge, 1, columns, add)
 
 
-@inlined
+@part
 def _copy_edge(C, m, n, edge, rows, columns, add):
     unit = lanes_of(edge)
     whole = columns // unit * unit
@@ -142,31 +161,3 @@ def _copy_edge(C, m, n, edge, rows, columns, add):
             store(C, m + r, n + j, values)
         for j in range(whole, columns):
             C[m + r, n + j] = edge[r, j] + (C[m + r, n + j] if add else 0.0)
-
-
-@inlined
-def _tile(C, A, B, m, n, column, depth, add, width):
-    if width == 5:
-        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 5)
-    elif width == 4:
-        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 4)
-    elif width == 3:
-        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 3)
-    elif width == 2:
-        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 2)
-    else:
-        multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 1)
-
-
-@inlined
-def _row(out, A, B, column, depth, width):
-    if width == 5:
-        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 5)
-    elif width == 4:
-        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 4)
-    elif width == 3:
-        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 3)
-    elif width == 2:
-        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 2)
-    else:
-        multiply_tile(out, A, B, 0, 0, column, depth, False, 1, 1)

@@ -2,13 +2,15 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """The recurrence of one lane, its hidden units shared among threads that meet at every step.
 
-T steps, H hidden units; sequences are (T, H). What all threads see of a step lies in `rows`, which
-has two rows of `size` (H in whole vectors, or more), all zero: a step reads one and writes the
-other. Every thread runs the same kernel, number `this` of `parts`.
+T steps, H hidden units; sequences are (T, H). Tensors come as their addresses, as in `layer`. What
+all threads see of a step lies in `rows`, which has two rows of `size` (H in whole vectors, or
+more), all zero: a step reads one and writes the other. Every thread runs the same kernel, number
+`this` of `parts`.
 """
 
 import numpy as np
 
+from .addresses import matrix_at
 from .barrier import arrive
 from .compiled import inlined, kernel
 from .products import loose, multiply_block, multiply_row
@@ -26,12 +28,14 @@ def _units(H, unit, this, parts):
 
 
 @kernel
-def share_lane_forward(sequence, initial, weight, rows, steps, this, parts):
+def share_lane_forward(addresses, T, H, rows, steps, this, parts):
     """Turn pre-activations without their recurrent part into states, in place.
 
-    `initial` is (1, H), or has no rows and stands for zeros.
+    The addresses are those of (sequence, initial, weight).
     """
-    T, H = sequence.shape
+    zero = rows[0, 0]
+    sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
+    weight = matrix_at(addresses[2], H, H, zero)
     unit, size = lanes_of(sequence), rows.shape[1]
     begin, end = _units(H, unit, this, parts)
     if size == H:
@@ -62,9 +66,15 @@ def share_lane_forward(sequence, initial, weight, rows, steps, this, parts):
 
 
 @kernel
-def share_lane_backward(signals, by_initial, from_above, states, weight, rows, steps, this, parts):
-    """Write the gradients by the pre-activations, and by the initial state if that has a row."""
-    T, H = signals.shape
+def share_lane_backward(addresses, T, H, rows, steps, this, parts):
+    """Write the gradients by the pre-activations, and by the initial state if that is wanted.
+
+    The addresses are those of (signals, by_initial, from_above, states, weight).
+    """
+    zero = rows[0, 0]
+    signals, by_initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
+    from_above, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
+    weight = matrix_at(addresses[4], H, H, zero)
     unit = lanes_of(signals)
     begin, end = _units(H, unit, this, parts)
     matrix = loose(weight[:, begin:end])
