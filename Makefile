@@ -14,6 +14,7 @@ demo: .venv/.run
 	@$(BIN)/bptt sample runs/demo --prime 'The '
 
 test: .venv/.dev
+	$(BIN)/python -m tests.warm_up
 	$(BIN)/python -m pytest --numprocesses 2
 
 lint: .venv/.dev

@@ -1,0 +1,60 @@
+"""Compiles the kernels into their cache, in two processes side by side.
+
+    python -m tests.warm_up
+
+Otherwise every process of a test run would compile the same ones.
+"""
+
+import multiprocessing
+
+import numpy as np
+import torch
+
+from reference import Hyperparameters, Vocabulary, initialize_parameters
+from torch_impl import fast
+from torch_impl.elman.computation import Given, Slopes
+from torch_impl.elman.fused import Fused
+from torch_impl.fast.network import Network
+
+
+def train(dtype: torch.dtype) -> None:
+    """Take an iteration, and differentiate a window, of the engine."""
+    vocabulary = Vocabulary("ab")
+    text, sizes = vocabulary.encode("abba"), {"vocab_size": 2, "hidden_size": 3}
+    training = fast.Training(
+        text, Hyperparameters(hidden_size=3, seq_length=2), vocabulary=vocabulary, dtype=dtype
+    )
+    training.step()
+    parameters = initialize_parameters(**sizes, seed=1)
+    network = Network(parameters, **sizes, seq_length=2, lanes=1, dtype=dtype)
+    network.differentiate(text[:2, None], text[1:3, None], np.zeros((3, 1)), 5.0)
+
+
+def pass_through_layers(dtype: torch.dtype) -> None:
+    """Go forward and backward through a layer of one lane, in one thread and in two."""
+    T, H = 2, 5
+
+    def zeros(*shape: int) -> torch.Tensor:
+        return torch.zeros(shape, dtype=dtype)
+
+    sequence = zeros(T, 1, H)
+    given = Given(sequence, zeros(1, H), zeros(H, H), zeros(H, H))
+    slopes = Slopes(zeros(T, 1, H), zeros(1, H), zeros(H, H), zeros(H, H), zeros(H))
+    for threads in (1, 2):
+        way = Fused(threads)
+        way.forward(sequence.clone(), given)
+        way.backward(slopes, sequence.clone(), sequence, sequence, given)
+
+
+PARTS = [(part, dtype) for dtype in (torch.float64, torch.float32)
+         for part in (train, pass_through_layers)]  # fmt: skip
+
+
+def compile_part(number: int) -> None:
+    part, dtype = PARTS[number]
+    part(dtype)
+
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(compile_part, range(len(PARTS)), chunksize=1)
