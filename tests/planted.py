@@ -255,6 +255,8 @@ def plant(engine: str, edit: Edit | None) -> str | None:
     if done.returncode == 0:
         return None
     failed = re.search(r"^FAILED \S+::(\w+)", done.stdout, re.MULTILINE)
+    if failed is None and done.returncode < 0:
+        return f"signal {-done.returncode}"  # a kernel read or wrote where it must not
     if failed is None:
         raise RuntimeError(f"the tests did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return failed[1]
