@@ -161,7 +161,7 @@ def joined() -> Iterator[Group]:
 
     # Its functions hold the group that there is when it's imported, which torch.optim does: the
     # group's threads would outlive it, and abort a process that ends while they let go of a tensor.
-    import torch.distributed.nn  # noqa: F401
+    import torch.distributed.nn  # noqa: F401 - imported before there is a group
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 

@@ -46,7 +46,7 @@ def certify(
     Ball arithmetic encloses every entry of the true gradient at the first weights and at trained
     ones; what each engine computes is held against that.
     """
-    from . import balls  # noqa: F401  says what to install where python-flint is missing
+    from . import balls  # noqa: F401 - says what to install where python-flint is missing
     from . import certificate_report as report
 
     text = corpora.load(corpus, encoding)
