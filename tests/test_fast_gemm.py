@@ -46,7 +46,7 @@ def drawn(shape, dtype, seed):
 )
 @example(gemm.HEIGHT + 3, gemm.DEPTH + 5, 83, (True, True), True, "float32", 0)
 @example(2 * gemm.HEIGHT, 3, 1, (False, False), False, "float64", 0)
-@example(gemm.HEIGHT + 77, gemm.DEPTH + 5, 401, (True, False), False, "float32", 0)  # packed strips
+@example(gemm.STRIPS_HEIGHT + 77, gemm.DEPTH + 5, 401, (True, False), False, "float32", 0)
 @example(70, gemm.DEPTH + 5, 201, (True, True), True, "float64", 0)
 def test_products_are_numpys(M, K, N, layouts, add, dtype, seed) -> None:
     of_A, of_B = layouts

@@ -5,14 +5,16 @@
 T steps, B lanes, I inputs, H hidden units. Sequences are contiguous: (T B, I) or (T B, H), and so
 is all else. Tensors come as their addresses, 0 for what is not given, or not wanted; inside, that
 has no rows. Thread number `this` of `parts` computes its share of a phase; all of a phase comes
-before any of the next. `size` is H, or what the rows of the recurrent matrix are to be padded to.
+before any of the next. For one lane, `size` is H, or what the rows of the recurrent matrix are to
+be padded to.
 """
 
 import numpy as np
 
 from .addresses import matrix_at
 from .compiled import inlined, kernel, part
-from .gemm import gemm, transpose_into
+from .gemm import gemm
+from .packing import panels_of
 from .products import ROWS, loose
 from .sweep import sweep_backward, sweep_forward
 
@@ -45,8 +47,7 @@ def layer_forward(addresses, shape, zero, size, phases, this, parts):
         initial = matrix_at(addresses[2], B, H, zero)
         matrix = weight_hh = matrix_at(addresses[4], H, H, zero)
         if B > 1:
-            matrix = np.zeros((size, size), states.dtype)
-            transpose_into(matrix, loose(weight_hh))
+            matrix = panels_of(loose(weight_hh.T))
         elif size > H:
             matrix = _padded(weight_hh, size)
         sweep_forward(states, initial, B, begin, end - begin, matrix)
@@ -67,7 +68,9 @@ def layer_backward(addresses, shape, zero, size, phases, this, parts):
         by_initial = matrix_at(addresses[1], B, H, zero)
         from_above = matrix_at(addresses[6], T * B, H, zero)
         matrix = weight_hh = matrix_at(addresses[11], H, H, zero)
-        if size > H:
+        if B > 1:
+            matrix = panels_of(loose(weight_hh))
+        elif size > H:
             matrix = _padded(weight_hh, size)
         sweep_backward(signals, by_initial, from_above, states, B, begin, end - begin, matrix)
     if phases & SECOND:  # the other gradients

@@ -33,17 +33,36 @@ def multiply(C, A, B, depth):
     width = tile_width(vectors)
     for tile in range(-(-vectors // width)):
         n = min(tile * width, vectors - width) * lanes  # the last one may overlap
-        for m in range(0, C.shape[0], ROWS):
-            if width == 5:
-                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 5)
-            elif width == 4:
-                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 4)
-            elif width == 3:
-                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 3)
-            elif width == 2:
-                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 2)
-            elif width == 1:
-                multiply_tile(C, A, B, m, n, n, depth, False, ROWS, 1)
+        _multiply_columns(C, A, B, n, n, depth, width)
+
+
+@part
+def multiply_panels(C, A, panels, depth):
+    """Compute C = A[:, :depth] @ B, where `packing.panels_of` B holds `depth` rows of B.
+
+    C has a multiple of ROWS rows of whole vectors, as many as B's rows need, and A is `loose`.
+    """
+    span = panels.shape[1]
+    for n in range(0, C.shape[1], span):
+        panel = panels[n // span * depth : n // span * depth + depth]
+        width = min(span, C.shape[1] - n) // lanes_of(C)
+        _multiply_columns(C, A, panel, n, 0, depth, width)
+
+
+@part
+def _multiply_columns(C, A, B, n, column, depth, width):
+    """Compute so many vectors of C's columns from n on, from those of B from `column` on."""
+    for m in range(0, C.shape[0], ROWS):
+        if width == 5:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 5)
+        elif width == 4:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 4)
+        elif width == 3:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 3)
+        elif width == 2:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 2)
+        elif width == 1:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 1)
 
 
 @inlined

@@ -11,7 +11,7 @@ the recurrent matrix another way round.
 import numpy as np
 
 from .compiled import inlined, part
-from .products import ROWS, loose, multiply, multiply_block, multiply_row
+from .products import ROWS, loose, multiply_block, multiply_panels, multiply_row
 from .transcendental import tanh
 from .vectors import lanes_of, load, splat, store
 
@@ -49,8 +49,8 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
     """Turn pre-activations without their recurrent part into states, in place.
 
     Of a batch's lanes those from `first` on are computed, `lanes` of them. `initial` is (B, H), or
-    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, else its
-    transpose; both its sizes are H, or H rounded up to whole vectors, with zeros there.
+    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, both its
+    sizes H, or H rounded up to whole vectors, with zeros there; else its transpose in panels.
     """
     H, unit = sequence.shape[1], lanes_of(sequence)
     whole = H // unit * unit
@@ -65,7 +65,7 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
             for i in range(0, state.shape[1], unit):
                 multiply_block(sums, W, state, i)
         else:
-            multiply(sums, loose(state), W, H)
+            multiply_panels(sums, loose(state), W, H)
         for b in range(lanes):
             row = t * batch + first + b
             for i in range(0, whole, unit):
@@ -83,8 +83,8 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
     """Write the gradients by the pre-activations to `signals`, from those by the states.
 
     Of a batch's lanes those from `first` on are computed, `lanes` of them. `by_initial` gets the
-    gradient by the initial states, unless it has no rows. W is the recurrent matrix; both its
-    sizes are H, or H rounded up to whole vectors, with zeros there.
+    gradient by the initial states, unless it has no rows. W is the recurrent matrix, for one lane
+    as in `sweep_forward`, else in panels.
     """
     H, unit = signals.shape[1], lanes_of(signals)
     whole = H // unit * unit
@@ -110,7 +110,7 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
         if batch == 1:
             multiply_row(carried, dh, W, H)
         else:
-            multiply(carried, loose(dh), W, H)
+            multiply_panels(carried, loose(dh), W, H)
     for b in range(lanes):
         for i in range(H):
             by_initial[first + b, i] = carried[b, i]
