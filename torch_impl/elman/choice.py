@@ -15,8 +15,10 @@ HAS_NUMBA = find_spec("numba") is not None
 COMPILED_DTYPES = (torch.float32, torch.float64)
 # Steps of a trial: what is done once a sequence should weigh as little as it does in use, but where
 # a step is much work, it does with few.
-MANY_STEPS, FEW_STEPS, MUCH = 64, 16, 4_000_000
-MOST_TRIALS, FEWEST_TRIALS, SECONDS = 20, 2, 0.03  # of each way, after a first one to warm up
+MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29  # multiplications of lanes, units and inputs
+# A round of trials of each way, after a first one to warm up; in seconds. Another program that takes
+# a core for a moment must not decide: the next round comes a while later.
+ROUNDS, MOST_TRIALS, FEWEST_TRIALS, SECONDS = 3, 10, 2, 0.015
 
 
 def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
@@ -57,7 +59,11 @@ def measured(
     for a while.
     """
     problem = Problem(B, H, I, dtype)
-    return min(ways(threads), key=lambda way: _best(problem, way))
+    best = dict.fromkeys(ways(threads), float("inf"))
+    for _ in range(ROUNDS):
+        for way, before in best.items():
+            best[way] = min(before, _best(problem, way))
+    return min(best, key=best.__getitem__)
 
 
 def _best(problem: "Problem", way: Computation) -> float:
@@ -74,7 +80,7 @@ class Problem:
     """A few steps of a layer, forward and backward."""
 
     def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
-        steps = MANY_STEPS if B * H * max(H, I) < MUCH else FEW_STEPS
+        steps = min(max(MUCH // (B * H * max(H, I)), FEWEST_STEPS), MOST_STEPS)
         generator = torch.Generator().manual_seed(0)  # leaves the user's random numbers alone
 
         def even(*shape: int) -> Tensor:
