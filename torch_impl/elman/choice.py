@@ -16,8 +16,8 @@ COMPILED_DTYPES = (torch.float32, torch.float64)
 # Steps of a trial: what is done once a sequence should weigh as little as it does in use, but where
 # a step is much work, it does with few.
 MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29  # multiplications of lanes, units and inputs
-# A round of trials of each way, after a first one to warm up; in seconds. Another program that takes a
-# core for a moment must not decide: the next round comes a while later.
+# A round of trials of each way, after a first one to warm up; in seconds. Another program that has
+# a core for a moment must not decide: the next round comes a while later.
 ROUNDS, MOST_TRIALS, FEWEST_TRIALS, SECONDS = 3, 10, 2, 0.015
 
 
