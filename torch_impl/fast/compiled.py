@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.extending import register_jitable
 
 
@@ -70,7 +73,39 @@ def kernel(function: Callable) -> Callable:
     return dispatcher
 
 
-# Parts are called from kernels only: doors from Python and C into each would take a fifth of the
-# time that compiling takes.
-part = register_jitable(no_cfunc_wrapper=True)
-inlined = register_jitable(no_cfunc_wrapper=True, forceinline=True)  # keeps vectors in registers
+ENVIRONMENT = "NumbaEnv"  # in the names of the cells that hold functions' environments
+
+
+class _PartLibrary(JITCodeLibrary):
+    """A part's code: never run, only linked into kernels, which optimise it together with theirs.
+
+    numba would optimise each part with all it calls, and make machine code of it: a third of the
+    time that compiling takes.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+        # numba writes each function's environment into a cell, whose address must exist.
+        names = [cell.name for cell in self._final_module.global_variables]
+        cells = [f'@"{name}" = common global i8* null' for name in names if ENVIRONMENT in name]
+        self._codegen._add_module(llvmlite.binding.parse_assembly("\n".join(cells)))
+        self._finalize_specific()
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, typingctx, targetctx, library, *rest) -> None:
+        super().__init__(typingctx, targetctx, _PartLibrary(targetctx.codegen(), "part"), *rest)
+
+
+# Parts are called from kernels only: no doors from Python and C lead into them.
+part = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler)
+# What is inlined keeps vectors in registers.
+inlined = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler, forceinline=True)

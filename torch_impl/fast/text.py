@@ -4,6 +4,7 @@ Kernels see its bytes and an index's width, so that they are compiled once for a
 """
 
 import mmap
+import sys
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from .compiled import inlined
 
 KINDS = tuple(np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.int64))
 CHUNK = 1 << 20  # indices
+LITTLE_ENDIAN = sys.byteorder == "little"
 
 
 def kept(text: np.ndarray | torch.Tensor, V: int) -> np.ndarray:
@@ -53,14 +55,12 @@ def as_bytes(text: np.ndarray) -> np.ndarray:
 
 @inlined
 def index_at(text, width, place):
-    """Read the index at a place of the text, given its bytes and those of one index."""
-    if width == 1:
-        return np.int64(text[place])
-    if width == 2:
-        return np.int64(text.view(np.uint16)[place])
-    if width == 4:
-        return np.int64(text.view(np.uint32)[place])
-    return text.view(np.int64)[place]
+    """Read the index at a place of the text, given its bytes and how many of them make one."""
+    index = np.int64(0)
+    for byte in range(width):
+        shift = 8 * byte if LITTLE_ENDIAN else 8 * (width - 1 - byte)
+        index |= np.int64(text[place * width + byte]) << shift
+    return index
 
 
 def _is_mapped(array: np.ndarray) -> bool:
