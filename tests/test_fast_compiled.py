@@ -58,6 +58,38 @@ def test_kernels_are_kept_and_found_again(copied: Path) -> None:
     assert (warm.stdout.strip(), warm.stderr) == ("[2.0, 2.0, 2.0] 1", "")
 
 
+PARTS = """
+from torch_impl.fast.compiled import inlined, kernel, part
+
+@inlined
+def checked(x, i):
+    if x[i] < 0.0:
+        raise ValueError("below zero")
+    return x[i]
+
+@part
+def tell(x, i):
+    print("part", i)
+    return checked(x, i)
+
+@kernel
+def twice(x):
+    for i in range(x.size):
+        x[i] = FACTOR * tell(x, i)
+    return x
+"""
+
+
+def test_parts_print_and_raise_newly_compiled_and_out_of_the_cache(copied: Path) -> None:
+    (copied / "small.py").write_text(PARTS.replace("FACTOR", "2.0"))
+    kept = f"{copied / 'kept'}"
+    for hits in (0, 1):
+        done = run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
+        assert done.stdout == f"part 0\npart 1\npart 2\n[2.0, 2.0, 2.0] {hits}\n", done.stderr
+    failed = run(copied, PROGRAM.replace("np.ones(3)", "-np.ones(1)"), NUMBA_CACHE_DIR=kept)
+    assert failed.stderr.endswith("ValueError: below zero\n")
+
+
 def test_a_change_in_any_source_of_the_engine_compiles_again(copied: Path) -> None:
     kept = f"{copied / 'kept'}"
     run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
