@@ -3,6 +3,7 @@
 from tests.planted_edit import Edit
 
 GEMM, LAYER = "torch_impl/fast/gemm.py", "torch_impl/fast/layer.py"
+PACKING, PRODUCTS = "torch_impl/fast/packing.py", "torch_impl/fast/products.py"
 SWEEP, LANE = "torch_impl/fast/sweep.py", "torch_impl/fast/lone_lane.py"
 FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
 MEMORY = "torch_impl/elman/memory.py"
@@ -11,20 +12,25 @@ TILES, STEPS = "torch_impl/fast/tiles.py", "torch_impl/elman/recurrence.py"
 EDITS = [
     Edit("product: blocks of depth not added", "more = add or begin > 0", "more = add", GEMM),
     Edit("product: added where it should not be", "more = add or begin > 0", "more = True", GEMM),
-    Edit("product: rows beyond a tile lost", "for m in range(M - M % ROWS, M):", "for m in range(M, M):", GEMM),
+    Edit("product: rows beyond a tile lost", "for row in range(M % ROWS):", "for row in range(M % ROWS - 1):", GEMM),
+    Edit("product: the first of them for all", "last[row, k] = A[M - M % ROWS + row,", "last[row, k] = A[M - M % ROWS,", GEMM),
+    Edit("product: the last tile a vector too narrow", "width = -(-columns // unit)", "width = columns // unit", GEMM),
+    Edit("product: as it is, though a tile goes beyond", "and N % span == 0 and M <", "and M <", GEMM),
     Edit("product: an edge's columns lost", "for j in range(whole, columns):", "for j in range(whole, whole):", GEMM),
     Edit("product: an edge's vectors not added", "values = values + load(C, m + r, n + j)", "values = values", GEMM),
     Edit("product: an edge's columns not added", "edge[r, j] + (C[m + r, n + j] if add else 0.0)", "edge[r, j]", GEMM),
-    Edit("product: the first block's height for all", "factor = A[top : top + HEIGHT, begin", "factor = A[:HEIGHT, begin", GEMM),
+    Edit("product: the first block's height for all", "factor = A[top : top + height, begin", "factor = A[:height, begin", GEMM),
     Edit("product: the first block's depth for all", "block = B[begin : begin + depth]", "block = B[:depth]", GEMM),
     Edit("product: a strip's first rows for all", "[m % unit : m % unit + ROWS]", "[:ROWS]", GEMM),
     Edit("product: strips of the first block for all", "if in_strips:", "if in_strips and begin == 0:", GEMM),
-    Edit("product: the last strip not copied", "for n in range(whole, columns, unit):", "for n in range(whole, whole, unit):", GEMM),
-    Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", GEMM),
+    Edit("product: the last strip not copied", "for n in range(whole, columns, span):", "for n in range(whole, whole, span):", PACKING),
+    Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", PACKING),
     Edit("product: last term lost", 'builder.icmp_signed("<", after, depth_)', 'builder.icmp_signed("<", builder.add(after, intp(1)), depth_)', TILES, "def multiply_tile("),
+    Edit("panels: whole ones a row off", "n // span * depth + k, j", "n // span * depth + max(k - 1, 0), j", PACKING),
+    Edit("panels: the first one for all", "panel = panels[n // span * depth : n // span * depth + depth]", "panel = panels[:depth]", PRODUCTS),
     Edit("transposition: squares not swapped", "if not r & distance:", "if not r & distance and distance > 1:", TILES),
     Edit("forward: one bias for both", "bias_ih[0, i] + bias_hh[0, i]", "bias_ih[0, i] + bias_ih[0, i]", LAYER),
-    Edit("forward: matrix not transposed", "transpose_into(matrix, loose(weight_hh))", "transpose_into(matrix, loose(weight_hh.T.copy()))", LAYER),
+    Edit("forward: matrix not transposed", "panels_of(loose(weight_hh.T))", "panels_of(loose(weight_hh))", LAYER),
     Edit("backward: a row too few", "min(first + STRETCH, rows.shape[0])", "min(first + STRETCH, rows.shape[0] - 1)", LAYER),
     Edit("backward: by_hh without the first state", "if initial.shape[0] > 0:\n            gemm", "if initial.shape[0] > 9999:\n            gemm", LAYER),
     Edit("backward: by_hh one step off", "loose(states[:-B])", "loose(states[B:])", LAYER),
