@@ -55,7 +55,7 @@ def measured(
 ) -> Computation:
     """Time all ways and return the one whose best time is lowest.
 
-    One after another, not turn by turn: after an operation of torch's, its threads keep cores busy
+    In each round one does all its trials before the next, since after an operation of torch's, its threads keep cores busy
     for a while.
     """
     problem = Problem(B, H, I, dtype)
