@@ -55,8 +55,8 @@ def measured(
 ) -> Computation:
     """Time all ways and return the one whose best time is lowest.
 
-    In each round one does all its trials before the next, since after an operation of torch's, its threads keep cores busy
-    for a while.
+    In a round each does all its trials before the next begins: after an operation of torch's, its
+    threads keep cores busy for a while.
     """
     problem = Problem(B, H, I, dtype)
     best = dict.fromkeys(ways(threads), float("inf"))
