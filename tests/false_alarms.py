@@ -1,15 +1,18 @@
 """Correct gradients of many kinds, in drawn cases: the verifier must call none of them wrong.
 
-    python -m tests.false_alarms [CASES] [SEED]      # default 100,000 and 0
+    python -m tests.false_alarms [CASES] [SEED] [PROCESSES]      # default 100,000, 0 and 2
 
-Prints how many got which verdict, by oracle and dtype, and any alarm with its case. Exit status 1
-when there was one.
+Prints how many got which verdict, by family, oracle and dtype, and any alarm with its case. Exit
+status 1 when there was one.
 """
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,9 @@ from bptt.verify.checker.problem import Case
 from bptt.verify.checker.search import SCALES
 from bptt.verify.own import compile_kernels, own_engines
 
+from .correct_problems import FAMILIES
+
+CHUNK = 500  # cases handed to a process at a time
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ACTIVATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "tanh": (np.tanh, lambda h: 1 - np.tanh(h) ** 2),
@@ -105,15 +111,15 @@ def makers() -> list[tuple[str, Maker]]:
         for dtype in ("float64", "float32"):
             for library in ("numpy", "torch"):
                 found.append((f"{name} {library} {dtype}", load(layer(name, dtype, library))))
-    return found
+    return found + [(name, load(family)) for name, family in FAMILIES.items()]
 
 
-def draw(cases: int, seed: int) -> Iterator[tuple[str, Outcome]]:
-    """Check so many drawn cases, one of each problem after the other, and say whose each is."""
+def draw(cases: range, seed: int) -> Iterator[tuple[str, Outcome]]:
+    """Check drawn cases by their numbers, one of each problem after the other, with their names."""
     compile_kernels()
-    rng = np.random.default_rng(seed)
     problems = makers()
-    for number in range(cases):
+    for number in cases:
+        rng = np.random.default_rng([seed, number])
         name, maker = problems[number % len(problems)]
         sizes = {size: int(rng.integers(1, 6)) for size in maker.size_names}
         case = Case(sizes, int(rng.integers(2**31)), float(rng.choice(SCALES)))
@@ -124,38 +130,51 @@ def is_alarm(outcome: Outcome) -> bool:
     return outcome.verdict in (*FAILURES, *COULD_NOT_RUN)
 
 
-def tabulated(counts: Counter[tuple[str, str, str]]) -> Table:
-    """Lay out how many got which verdict, a line for each oracle and dtype."""
+def tabulated(counts: Counter[tuple[str, str, str, str]]) -> Table:
+    """Lay out how many got which verdict, a line for each family, oracle and dtype."""
     usual = (RIGHT, ROUNDING, KINK)
     verdicts = [*usual, *sorted({verdict for *_, verdict in counts} - set(usual))]
-    table = Table("oracle", "dtype", *verdicts, "all", box=None)
-    for column in table.columns[2:]:
+    table = Table("family", "oracle", "dtype", *verdicts, "all", box=None)
+    for column in table.columns[3:]:
         column.justify = "right"
-    for oracle, dtype in sorted({key[:2] for key in counts}):
-        row = [counts[oracle, dtype, verdict] for verdict in verdicts]
-        table.add_row(oracle, dtype, *(f"{count:,}" for count in (*row, sum(row))))
+    for kind in sorted({key[:3] for key in counts}):
+        row = [counts[*kind, verdict] for verdict in verdicts]
+        table.add_row(*kind, *(f"{count:,}" for count in (*row, sum(row))))
     return table
 
 
-def main(cases: int = 100_000, seed: int = 0) -> int:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+def checked(cases: range, seed: int) -> tuple[Counter[tuple[str, str, str, str]], list[str]]:
+    """Count the verdicts of some cases, and describe the false alarms among them."""
     torch.set_num_threads(1)  # the arrays are tiny
-    counts: Counter[tuple[str, str, str]] = Counter()
-    alarms, begun = 0, time.monotonic()
-    for number, (name, outcome) in enumerate(draw(cases, seed), start=1):
-        counts[outcome.oracle, outcome.dtype, outcome.verdict] += 1
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    alarms = []
+    for name, outcome in draw(cases, seed):
+        counts[name, outcome.oracle, outcome.dtype, outcome.verdict] += 1
         if is_alarm(outcome):
-            alarms += 1
-            console.print(f"{name}: {outcome}")
-        if number % 5000 == 0 or number == cases:
-            minutes = (time.monotonic() - begun) / 60
-            console.print(
-                f"{number:,} correct problems, {alarms} false alarms, {minutes:.1f} minutes"
-            )
-            sys.stdout.flush()
+            alarms.append(f"{name}: {outcome}")
+    return counts, alarms
+
+
+def main(cases: int = 100_000, seed: int = 0, processes: int = 2) -> int:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    alarms, begun = 0, time.monotonic()
+    chunks = [range(low, min(low + CHUNK, cases)) for low in range(0, cases, CHUNK)]
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        for number, (found, said) in enumerate(pool.map(checked, chunks, repeat(seed)), start=1):
+            counts += found
+            alarms += len(said)
+            console.print(*said, sep="\n", end="\n" if said else "", markup=False)
+            if number % 10 == 0 or number == len(chunks):
+                minutes = (time.monotonic() - begun) / 60
+                done = f"{counts.total():,} correct problems, {alarms} false alarms"
+                console.print(f"{done}, {minutes:.1f} minutes")
+                sys.stdout.flush()
     console.print(tabulated(counts))
     return 1 if alarms else 0
 
 
 if __name__ == "__main__":
+    if any(not argument.isdigit() for argument in sys.argv[1:]):
+        sys.exit(__doc__)
     sys.exit(main(*map(int, sys.argv[1:])))

@@ -13,7 +13,7 @@ from .false_alarms import draw, is_alarm, makers
 
 
 def test_no_false_alarm_in_a_few_drawn_problems() -> None:
-    outcomes = list(draw(2 * len(makers()), seed=1))
+    outcomes = list(draw(range(2 * len(makers())), seed=1))
     alarms = [f"{name}: {outcome}" for name, outcome in outcomes if is_alarm(outcome)]
     assert not alarms, "\n".join(alarms)
     verdicts = Counter(outcome.verdict for _, outcome in outcomes)

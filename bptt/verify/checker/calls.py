@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 HERE = str(Path(__file__).resolve().parent)
+CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
 
 
 class CaseError(Exception):
@@ -63,12 +64,12 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
         with time_limit(limit), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
-        raise CaseError("hung", f"{what} took longer than {limit:g} s") from None
+        raise CaseError(HUNG, f"{what} took longer than {limit:g} s") from None
     except CaseError:
         raise
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise CaseError("crashed", f"{what} raised {said}", their_traceback(error)) from error
+        raise CaseError(CRASHED, f"{what} raised {said}", their_traceback(error)) from error
 
 
 def their_traceback(error: BaseException) -> str:

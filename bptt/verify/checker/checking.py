@@ -5,6 +5,7 @@ parameter come first, and its entries only when one of them fails.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from bptt.errors import InputError
 
 from . import differences, oracles, rounding
 from .calls import CaseError
+from .confirmation import consult_differences, is_confirmed
 from .kinks import kink_at
 from .loading import Maker, load
-from .oracles import Oracle
+from .oracles import Oracle, RefutedError
 from .outcome import (
     FAILURES,
     KINK,
@@ -30,10 +32,11 @@ from .outcome import (
     digits,
     distance,
 )
+from .precision import gradient_is_coarse, gradient_is_single
 from .problem import Case
 from .repeatability import differing_calls, mutations
 from .shares import true_shares
-from .subject import UNITS, Arrays, make
+from .subject import UNITS, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
 PROJECTIONS = 3  # of each parameter
@@ -97,11 +100,7 @@ class _Check:
                 return Outcome(
                     self.case, verdict, self.maker.target, dtype=subject.dtype, message=message
                 )
-        if subject.problem.fold is not None:
-            findings, oracle = self._folded()
-        else:
-            oracle = oracles.choose(subject.loss, self.rng)
-            findings = {name: self._parameter(name, oracle) for name in subject.point}
+        findings, oracle = self._compared(None)
         return Outcome(
             self.case,
             _worst([found.verdict for found in findings.values()]),
@@ -111,7 +110,28 @@ class _Check:
             findings,
             passed_over=tuple(oracle.passed_over),
             entries=self.entries,
+            arithmetic=self._shown_dtype(oracle),
         )
+
+    def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
+        """Compare all parameters; anew with central differences where they refute the oracle."""
+        try:
+            if self.subject.problem.fold is not None:
+                return self._folded(oracle)
+            oracle = oracle or oracles.choose(self.subject.loss, self.rng)
+            return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
+        except RefutedError as refuted:
+            return self._compared(refuted.oracle.replaced(refuted.reason))
+
+    @cached_property
+    def arithmetic(self) -> str:
+        """The dtype that the gradient is computed in; looked for only where it matters."""
+        single = gradient_is_single(self.subject, self.mine)
+        return "float32" if single else self.subject.dtype
+
+    def _shown_dtype(self, oracle: Oracle) -> str:
+        known = self.__dict__.get("arithmetic", self.subject.dtype)
+        return "float32" if "float32" in (known, oracle.arithmetic) else known
 
     def _parameter(self, name: str, oracle: Oracle) -> Finding:
         if not np.isfinite(self.mine[name]).all():
@@ -122,10 +142,10 @@ class _Check:
                 return found
         return self._entries(name, oracle)
 
-    def _allowed(self, oracle: Oracle, size: float) -> float:
-        subject = self.subject
-        allowed = UNITS_ALLOWED[subject.dtype] * subject.loss.unit
-        if oracle.unit > 2.0**-53 and oracle.name == oracles.AUTOGRAD:
+    def _allowed(self, oracle: Oracle, size: float, arithmetic: str) -> float:
+        allowed = UNITS_ALLOWED[arithmetic] * UNITS[arithmetic]
+        exact_but_single = oracle.name == oracles.COMPLEX and oracle.arithmetic == "float32"
+        if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == oracles.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
         return allowed * size
 
@@ -134,10 +154,11 @@ class _Check:
         mine, fewest = self.mine[name], np.inf
         size = float(np.abs(mine).max(initial=0.0))
         for _ in range(PROJECTIONS):
-            direction = differences.signs(oracle.loss, name, self.rng)
+            direction = differences.uneven(oracle.loss, [name], self.rng)
             true, error = oracle.slope(direction)
             off = abs(float(np.sum(direction[name] * mine)) - true)
-            allowed = self._allowed(oracle, size) * np.sqrt(mine.size) + 4.0 * error
+            allowed = self._allowed(oracle, size, self.subject.dtype) * np.sqrt(mine.size)
+            allowed += 4.0 * error
             if not off <= allowed or error > TOO_VAGUE * size:
                 return None
             fewest = min(fewest, digits(off, size * mine.size**0.5, self.subject.dtype))
@@ -156,21 +177,23 @@ class _Check:
 
     def _judge(self, name: str, true: np.ndarray, errors: np.ndarray, oracle: Oracle) -> Finding:
         """Turn one parameter's differences into a verdict."""
-        mine, dtype = self.mine[name], self.subject.dtype
+        mine = self.mine[name]
         size = float(np.abs(true).max(initial=0.0))
         off = distance(mine, true)
-        fewest = digits(float(off.max(initial=0.0)), size, dtype)
-        allowed = np.full(off.shape, self._allowed(oracle, size)) + 4.0 * errors
+        allowed = self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors
 
         def finding(verdict: str, why: str = "") -> Finding:
+            fewest = digits(float(off.max(initial=0.0)), size, self._shown_dtype(oracle))
             return Finding(name, verdict, fewest, why, mine, true, allowed)
 
         if not np.isfinite(true).all():
             return finding(UNDECIDABLE, "the oracle isn't finite")
         if not np.isfinite(mine).all():
             return finding(WRONG, "not finite")
+        if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
+            allowed = self._allowed(oracle, size, self.arithmetic) + 4.0 * errors
         if (off <= allowed).all():
-            if errors.max(initial=0.0) > TOO_VAGUE * size > 0.0:
+            if errors.max(initial=0.0) > TOO_VAGUE * max(size, np.abs(mine).max(initial=0.0)) > 0.0:
                 return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
             return finding(RIGHT)
         beyond = self._rounding(name, oracle)
@@ -178,18 +201,23 @@ class _Check:
             return finding(UNDECIDABLE, "a little rounding makes it overflow")
         if (off <= allowed + TIMES_THE_NOISE * beyond).all():
             return finding(ROUNDING, "no further off than rounding in this code explains")
+        if gradient_is_coarse(self.subject, self.mine):
+            coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
+            if (off <= coarse).all():
+                return finding(ROUNDING, "no further off than float32 inside this code explains")
         allowed += TIMES_THE_NOISE * beyond
-        return self._suspect(name, off, allowed, oracle, finding)
+        return self._suspect(name, true, off, allowed, oracle, finding)
 
     def _suspect(
         self,
         name: str,
+        true: np.ndarray,
         off: np.ndarray,
         allowed: np.ndarray,
         oracle: Oracle,
         finding: Callable[..., Finding],
     ) -> Finding:
-        """Rule out kinks, and steps that were chosen unluckily."""
+        """Rule out kinks, steps that were chosen unluckily, and an oracle that is wrong itself."""
         if self.subject.problem.fold is not None:
             return finding(WRONG)
         places = np.argwhere(off > allowed)
@@ -202,55 +230,46 @@ class _Check:
             kink = kink_at(along, oracle.noise)
             if kink is not None:
                 kinks.append(kink)
-            elif oracle.name == oracles.DIFFERENCES and not self._confirmed(
-                name, place, oracle, direction
-            ):
-                vague += 1
-            else:
+            elif oracle.name != oracles.DIFFERENCES:
+                consult_differences(self.mine[name][place], true[place], oracle, direction)
                 return finding(WRONG)
+            elif is_confirmed(self.mine[name][place], oracle, direction):
+                return finding(WRONG)
+            else:
+                vague += 1
             allowed[place] = np.inf
         if kinks:
             left, right = kinks[0].left, kinks[0].right
             return finding(KINK, f"slopes {left:.6g} and {right:.6g} on the two sides")
         return finding(UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps")
 
-    def _confirmed(
-        self, name: str, place: tuple[int, ...], oracle: Oracle, direction: Arrays
-    ) -> bool:
-        """Whether differences with other steps say that mine is wrong as well."""
-        mine = self.mine[name][place]
-        if not np.isfinite(mine):
-            return True
-        said = [oracle.difference(direction, start) for start in (1.0, 0.3, 0.02)]
-        gap = min(abs(mine - true) - 4.0 * error for true, error in said)
-        if said[0][1] > max(0.1 * abs(said[0][0]), 1e-4 * gap):
-            return False
-        # Where a kink is near, the usual steps can all step over it, and then agree.
-        for true, error in [*said, *(oracle.difference(direction, s) for s in oracles.NEARER)]:
-            off, errors = abs(true - said[0][0]), error + said[0][1]
-            if off > min(4.0 * errors + 1e-3 * abs(said[0][0]), 0.25 * gap + errors):
-                return False
-        return bool(gap > 0.0)
-
     def _rounding(self, name: str, oracle: Oracle) -> float:
         if self._noise is None:
-            self._noise = rounding.gradient_noise(self.subject, self.mine)
+            self._noise = rounding.gradient_noise(self.subject, self.mine, self.arithmetic)
         # The oracle may be computed more precisely; the gradient's own rounding can be out of
         # sight (in another library, in Python floats), and is as large in its own precision.
-        coarser = self.subject.loss.unit / UNITS[oracle.dtype]
+        coarser = UNITS[self.arithmetic] / UNITS[oracle.dtype]
         keys = [name]
         if self.subject.problem.fold is not None:
             keys = [f"{name}@{t}" for t in range(self.case.sizes["T"])]
         of_oracle = sum(rounding.oracle_noise(oracle, key) for key in keys)
         return self._noise[name] + coarser * of_oracle
 
-    def _folded(self) -> tuple[dict[str, Finding], Oracle]:
+    def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the fold of each step's share of the true gradient."""
-        shares, errors, oracle = true_shares(self.subject, self.case, self.rng)
+        shares, errors, oracle = true_shares(self.subject, self.case, self.rng, oracle)
         true = self.subject.folded(shares)
-        return {
+        findings = {
             name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
-        }, oracle
+        }
+        for name, found in findings.items():
+            if found.verdict != WRONG or oracle.name == oracles.DIFFERENCES:
+                continue
+            for t in range(len(shares)):
+                direction = differences.entry(oracle.loss, f"{name}@{t}", found.worst)
+                if oracles.contradicted(oracle, direction):
+                    raise RefutedError(oracle, f"it disagrees with {oracles.DIFFERENCES} in {name}")
+        return findings, oracle
 
 
 def _worst(verdicts: list[str]) -> str:

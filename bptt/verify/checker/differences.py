@@ -7,7 +7,7 @@ Sources: Ridders (1982), Accurate computation of F'(x); Moré and Wild (2011), E
 computational noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14
 WIDEST_SPACING = 1e-2
 STAIR_AT_MOST = 64.0
+TREADS, TREAD = (-0.03, -0.01, 0.013, 0.027), 1e-11  # places, and the width of a step on a stair
 FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # where a function has its usual size again
 
 
@@ -47,9 +48,14 @@ def signs(loss: Loss, name: str, rng: np.random.Generator) -> Arrays:
 
 def astray(loss: Loss, rng: np.random.Generator) -> Arrays:
     """Draw a direction in all parameters, of magnitudes that don't cancel."""
+    return uneven(loss, loss.point, rng)
+
+
+def uneven(loss: Loss, names: Iterable[str], rng: np.random.Generator) -> Arrays:
+    """Draw a direction in some parameters, of either sign and of magnitudes that don't cancel."""
     return {
         name: part * rng.uniform(0.5, 1.0, part.shape)
-        for key in loss.point
+        for key in names
         for name, part in signs(loss, key, rng).items()
     }
 
@@ -67,8 +73,22 @@ def noise_of(along: Callable[[float], float], unit: float, elsewhere: float) -> 
     if heights > 0.0:
         return noise
     usual = unit * max(elsewhere, *(size(lambda x=x: along(x)) for x in FAR))
+    if stair > 0.0 and is_staircase(along):
+        return max(noise, stair)
     # More than so many units were a kink, and no stair.
     return max(noise, min(stair, STAIR_AT_MOST * usual) if stair > 0.0 else 2.0 * usual)
+
+
+def is_staircase(along: Callable[[float], float]) -> bool:
+    """Whether a function that moves within wider steps stands still within tiny ones, everywhere.
+
+    One that is computed in float32 does; one that has a kink moves on one side of it.
+    """
+    places = np.array([along(x) for x in TREADS])
+    if not np.isfinite(places).all() or len(np.unique(places)) < len(TREADS):
+        return False
+    near = np.array([[along(x - TREAD), along(x + TREAD)] for x in TREADS])
+    return bool((near == places[:, None]).sum() >= 1.5 * len(TREADS))
 
 
 def size(evaluate: Callable[[], float | np.ndarray]) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .buffers import buffers_converted
+from .calls import HUNG, CaseError
 from .subject import UNITS, Arrays, Loss, to_array
 
 LOSS_SAMPLES = 4
@@ -77,14 +79,11 @@ class Noisy(np.ndarray):
         return self @ other
 
 
-def noisy_arrays(values: dict[str, Any], rng: np.random.Generator, size: float) -> dict[str, Any]:
-    """Make copies whose operations are all disturbed, beginning with the values themselves."""
-    noisy = {}
-    for name, value in values.items():
-        own = np.array(value).view(Noisy)
-        own.rng, own.size_of_noise = rng, size
-        noisy[name] = own._disturbed(own)
-    return noisy
+def noisy_array(value: np.ndarray, rng: np.random.Generator, size: float) -> Noisy:
+    """Return a view whose every operation is disturbed."""
+    own = value.view(Noisy)
+    own.rng, own.size_of_noise = rng, size
+    return own
 
 
 def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
@@ -129,19 +128,34 @@ def works_in_place(name: str) -> bool:
 
 
 def disturbed(
-    loss: Loss, run: Callable[[dict[str, Any]], Any], dtype: str, sample: int, along: Arrays
+    loss: Loss,
+    run: Callable[[dict[str, Any]], Any],
+    dtype: str,
+    sample: int,
+    along: Arrays | None = None,
+    arithmetic: str = "",
 ) -> Any:
-    """Run somebody's code on values whose every operation is disturbed.
+    """Run somebody's code on values of `dtype` whose every operation is disturbed.
 
-    `along` is added to the values, in NumPy as an imaginary part.
+    `along` is added to the values, in NumPy as an imaginary part; all of them are complex then.
+    `arithmetic` is the dtype that the code computes in, where that is another.
     """
-    size = UNITS[dtype] * AMPLIFICATION[dtype]
+    size = UNITS[arithmetic or dtype] * AMPLIFICATION[arithmetic or dtype]
     rng = np.random.default_rng([20, sample])
     if loss.device is None:
-        values = loss.wrap(loss.point, dtype)
-        for name, part in along.items():
-            values[name] = values[name] + 1j * part
-        return run(noisy_arrays(values, rng, size))
+        values: dict[str, Any] = loss.wrap(loss.point, dtype)
+        if along is not None:
+            values = {name: np.asarray(value + 0j) for name, value in values.items()}
+            for name, part in along.items():
+                values[name] += 1j * part
+
+        def noisy(made: np.ndarray) -> Noisy:
+            wide = made.astype(np.complex128) if along is not None else made
+            return noisy_array(wide, rng, size)
+
+        noisy_values = {name: noisy(value) for name, value in values.items()}
+        with buffers_converted(noisy, loss.raw):
+            return run({name: value._disturbed(value) for name, value in noisy_values.items()})
     moved = {
         name: value * (1 + size * rng.uniform(-1.0, 1.0, value.shape))
         for name, value in loss.point.items()
@@ -150,11 +164,28 @@ def disturbed(
     return _disturb_tensors(lambda: run(values), sample, size)
 
 
-def loss_noise(loss: Loss, dtype: str) -> float:
-    """Estimate how far rounding moves the loss at its point."""
-    values = [
-        complex(to_array(disturbed(loss, loss.evaluate, dtype, sample, {})).item()).real
-        for sample in range(LOSS_SAMPLES)
-    ]
+def samples(run: Callable[[int], Any], count: int) -> list[Any]:
+    """Return the results of disturbed runs that could be had, perhaps none.
+
+    Other people's code need not accept disturbed values: what fails here says nothing about it.
+    """
+    results = []
+    for sample in range(count):
+        try:
+            results.append(run(sample))
+        except CaseError as trouble:
+            if trouble.kind == HUNG:
+                break
+    return results
+
+
+def loss_noise(loss: Loss, dtype: str, arithmetic: str) -> float:
+    """Estimate how far rounding moves the loss at its point; 0 where that can't be had."""
+
+    def height(sample: int) -> float:
+        found = to_array(disturbed(loss, loss.evaluate, dtype, sample, arithmetic=arithmetic))
+        return complex(found.item()).real
+
+    values = samples(height, LOSS_SAMPLES)
     # The parameters were disturbed too, which moves the loss more than its own rounding would.
-    return float(np.ptp(values)) / AMPLIFICATION[dtype]
+    return float(np.ptp(values)) / AMPLIFICATION[arithmetic] if values else 0.0

@@ -4,12 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .calls import BROKEN as BROKEN
+from .calls import CRASHED as CRASHED
+from .calls import HUNG as HUNG
+from .calls import NOT_FINITE as NOT_FINITE
 from .problem import Case
 
 RIGHT, WRONG, KINK, ROUNDING = "right", "wrong", "kink", "rounding"
 NONDETERMINISTIC, MUTATES = "nondeterministic", "mutates its input"
 UNDECIDABLE = "undecidable"
-CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
 FAILURES = (WRONG, MUTATES, NONDETERMINISTIC)
 COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
@@ -62,7 +65,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One case: its verdict, by which oracle, and what was found in each parameter."""
+    """One case: its verdict, by which oracle, and what was found in each parameter.
+
+    `dtype` is that of the parameters, `arithmetic` the coarsest that was seen inside the code.
+    """
 
     case: Case
     verdict: str
@@ -74,6 +80,12 @@ class Outcome:
     detail: str = ""
     passed_over: tuple[str, ...] = ()
     entries: int = 0
+    arithmetic: str = ""
+
+    @property
+    def is_single_inside(self) -> bool:
+        """Whether the code computes in float32 although it is given float64."""
+        return self.dtype == "float64" and self.arithmetic == "float32"
 
     def named(self, verdict: str) -> list[str]:
         """List the parameters that got this verdict."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .subject import Arrays, Subject
+from .subject import Arrays, Subject, to_array
 
 
 def mutations(subject: Subject) -> str:
@@ -17,7 +17,7 @@ def mutations(subject: Subject) -> str:
         changed = [
             name
             for name in kept
-            if name not in values or not _same(np.asarray(values[name]), np.asarray(kept[name]))
+            if name not in values or not _same(to_array(values[name]), to_array(kept[name]))
         ]
         if changed or len(values) != len(kept):
             return f"{what} changes {', '.join(changed) or 'the dict it is given'}"

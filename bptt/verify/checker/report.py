@@ -83,7 +83,10 @@ class Report:
     def notes(self) -> list[str]:
         """Say what limits this report: precision, kinks, oracles that were passed over."""
         said = []
-        if "float32" in self.tally("dtype"):
+        inside = sum(outcome.is_single_inside for outcome in self.outcomes)
+        if inside:
+            said.append(f"This code computes in float32, whatever it is given ({_cases(inside)}).")
+        if inside or "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
         passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
         said += [

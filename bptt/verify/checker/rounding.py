@@ -6,30 +6,48 @@ gradient lacks in smoothness, over steps too small to matter otherwise, is its r
 
 import numpy as np
 
+from .calls import CaseError
 from .differences import FAR, astray, jags, signs, size
-from .noise import AMPLIFICATION, disturbed
+from .noise import AMPLIFICATION, disturbed, samples
 from .oracles import COMPLEX, STEP, Oracle, autograd_of, complex_slope
-from .subject import Arrays, Loss, Subject
+from .subject import UNITS, Arrays, Loss, Subject
 
 SAMPLES = 6
 ORACLE_SAMPLES = 3
 WIDER = {"float64": (1e-4, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # units of the gradient's usual size
+UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be disturbed
 
 
-def gradient_noise(subject: Subject, mine: Arrays) -> dict[str, float]:
-    """Estimate each parameter's largest rounding error in the hand-written gradient."""
-    spread = dict.fromkeys(mine, 0.0)
-    for sample in range(SAMPLES):
-        strayed = disturbed(subject.loss, subject.gradient, subject.dtype, sample, {})
-        for name, value in mine.items():
-            spread[name] = max(spread[name], _far(strayed[name], value, subject.dtype))
-    for name, jagged in _jaggedness(subject, mine).items():
-        spread[name] = max(spread[name], jagged)
-    return spread
+def gradient_noise(subject: Subject, computed: Arrays, arithmetic: str) -> dict[str, float]:
+    """Estimate each parameter's largest rounding error in the hand-written gradient.
+
+    `arithmetic` is the dtype that it is computed in.
+    """
+
+    def run(sample: int) -> Arrays:
+        return disturbed(
+            subject.loss, subject.gradient, subject.dtype, sample, arithmetic=arithmetic
+        )
+
+    strayed = samples(run, SAMPLES)
+    least = 0.0 if strayed else UNSEEN * UNITS[arithmetic]
+    spread = {
+        name: max(
+            least * float(np.abs(value).max(initial=0.0)),
+            *(_far(one[name], value, arithmetic) for one in strayed),
+            0.0,
+        )
+        for name, value in computed.items()
+    }
+    try:
+        jagged = _jaggedness(subject, computed, UNITS[arithmetic])
+    except CaseError:  # it needn't accept other values than its own
+        return spread
+    return {name: max(spread[name], jagged[name]) for name in spread}
 
 
-def _jaggedness(subject: Subject, mine: Arrays) -> dict[str, float]:
+def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]:
     """Estimate rounding by the lack of smoothness, in units of what the gradient usually is.
 
     Tiny steps show rounding that changes at random. A stair (1 − p has them, for p near 1) can be
@@ -38,14 +56,12 @@ def _jaggedness(subject: Subject, mine: Arrays) -> dict[str, float]:
     """
     rng = np.random.default_rng(40)
     towards = astray(subject.loss, rng)
-    unit = subject.loss.unit
 
     def along(distance: float, share: float = 1.0) -> np.ndarray:
         moved = {
             name: share * value + distance * towards[name] for name, value in subject.point.items()
         }
-        values = subject.loss.wrap(moved, subject.dtype)
-        return np.concatenate([part.ravel() for part in subject.gradient(values).values()])
+        return subject.flat_gradient(moved)
 
     rough = np.fmax(*jags(along, unit))
     for spacing in WIDER[subject.dtype]:
@@ -71,25 +87,28 @@ def oracle_noise(oracle: Oracle, name: str) -> float:
         return _complex_noise(oracle.loss, name)
     if oracle.gradient is None:
         return 0.0
-    strayed = (
-        disturbed(
-            oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample, {}
+    true = oracle.gradient[name]
+
+    def run(sample: int) -> Arrays:
+        return disturbed(
+            oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample
         )
-        for sample in range(ORACLE_SAMPLES)
-    )
-    return max(_far(found[name], oracle.gradient[name], oracle.dtype) for found in strayed)
+
+    far = [_far(found[name], true, oracle.dtype) for found in samples(run, ORACLE_SAMPLES)]
+    return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(true).max(initial=0.0)))
 
 
 def _complex_noise(loss: Loss, name: str) -> float:
     direction = signs(loss, name, np.random.default_rng(30))
     expected = complex_slope(loss, direction)
     along = {name: direction[name] * STEP}
-    spread = 0.0
-    for sample in range(ORACLE_SAMPLES):
+
+    def run(sample: int) -> np.ndarray:
         strayed = disturbed(loss, loss.evaluate, "float64", sample, along)
-        found = np.asarray(complex(strayed).imag / STEP)
-        spread = max(spread, _far(found, np.asarray(expected), "float64"))
-    return spread
+        return np.asarray(complex(np.asarray(strayed).item()).imag / STEP)
+
+    far = [_far(found, np.asarray(expected), "float64") for found in samples(run, ORACLE_SAMPLES)]
+    return max(far, default=UNSEEN * UNITS["float64"] * abs(expected))
 
 
 def _far(strayed: np.ndarray, value: np.ndarray, dtype: str) -> float:

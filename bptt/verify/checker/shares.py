@@ -6,23 +6,27 @@ from . import differences, oracles
 from .calls import CaseError
 from .oracles import Oracle
 from .problem import Case
-from .subject import Arrays, Subject
+from .subject import UNITS, Arrays, Subject
 
 
 def true_shares(
-    subject: Subject, case: Case, rng: np.random.Generator
+    subject: Subject, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
 ) -> tuple[list[Arrays], Arrays, Oracle]:
-    """Return each step's share of the true gradient, first step first, and their errors' sum."""
+    """Return each step's share of the true gradient, first step first, and their errors' sum.
+
+    `oracle` is one of the loss with a copy of the parameters a step; by default the best.
+    """
     T = case.sizes.get("T")
     if T is None or subject.problem.loss_of_steps is None:
         raise CaseError("broken", "fold needs loss_of_steps and a size called T")
     loss = subject.loss_of_copies(T)
+    oracle = oracle or oracles.choose(loss, rng)
     whole, parts = subject.loss(subject.point), loss(loss.point)
-    if not abs(whole - parts) <= 1e4 * loss.unit * max(abs(whole), abs(parts)):
+    unit = max(loss.unit, UNITS[oracle.arithmetic])
+    if not abs(whole - parts) <= 1e4 * unit * max(abs(whole), abs(parts)):
         raise CaseError(
             "broken", f"loss_of_steps of equal copies is {parts:.17g}, but loss is {whole:.17g}"
         )
-    oracle = oracles.choose(loss, rng)
     shares = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
               for _ in range(T)]  # fmt: skip
     errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}

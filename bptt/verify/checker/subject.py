@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .buffers import buffers_converted
 from .calls import CaseError, call
 from .loading import Maker
 from .problem import Case, GradientProblem
@@ -34,7 +35,8 @@ class Loss:
     """A scalar function of named arrays, at a point.
 
     `raw` is somebody's function of arrays or tensors. `dtype` is the one that the parameters came
-    in, `device` None for NumPy.
+    in, `device` None for NumPy. With `complex_buffers`, the buffers that the function makes of
+    NumPy's are complex where its parameters are.
     """
 
     point: Arrays
@@ -42,6 +44,7 @@ class Loss:
     dtype: str
     device: Any
     limit: float
+    complex_buffers: bool = False
 
     @property
     def unit(self) -> float:
@@ -65,8 +68,13 @@ class Loss:
         return float(scalar(self.evaluate(self.wrap(values, dtype or self.dtype))))
 
     def evaluate(self, values: dict[str, Any]) -> Any:
-        with _made_like(values):
+        with _made_like(values), self._buffers(values):
             return call("loss", self.raw, values, limit=self.limit)
+
+    def _buffers(self, values: dict[str, Any]) -> AbstractContextManager[None]:
+        if not self.complex_buffers or not any(map(np.iscomplexobj, values.values())):
+            return nullcontext()
+        return buffers_converted(lambda made: made.astype(np.complex128), self.raw)
 
 
 @contextmanager
@@ -115,6 +123,11 @@ class Subject:
             values = self.loss.wrap(self.point, self.dtype)
         given = call("gradient", self.problem.gradient, values, limit=self.limit)
         return self._checked(given, "gradient")
+
+    def flat_gradient(self, values: Arrays) -> np.ndarray:
+        """Return the gradient at these arrays, all parameters in one row."""
+        computed = self.gradient(self.loss.wrap(values, self.dtype))
+        return np.concatenate([part.ravel() for part in computed.values()])
 
     def _checked(self, given: Any, what: str) -> Arrays:
         if not isinstance(given, dict):

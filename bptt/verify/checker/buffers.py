@@ -1,0 +1,62 @@
+"""Buffers that somebody's code makes while it runs, turned into what the caller needs there.
+
+`np.zeros(n)` makes room for real numbers. When parameters are complex, or carry noise, what is
+written into such a buffer would lose just that; so while a block runs, NumPy's functions that make
+arrays hand out converted ones.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .calls import HERE
+
+MAKERS = (
+    "zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like",
+)  # fmt: skip
+
+
+@contextmanager
+def buffers_converted(
+    convert: Callable[[np.ndarray], np.ndarray], used_by: Callable[..., Any]
+) -> Iterator[None]:
+    """Let the buffers of floats that NumPy makes in the block go through `convert`.
+
+    Names that the module of `used_by` imported from NumPy (`from numpy import zeros`) are covered
+    too. Buffers of integers and of booleans stay as they are.
+    """
+    originals = {name: getattr(np, name) for name in MAKERS}
+    converting = {name: _converting(make, convert) for name, make in originals.items()}
+    theirs = getattr(used_by, "__globals__", {})
+    imported = {
+        key: name for key, value in theirs.items() for name in MAKERS if value is originals[name]
+    }
+    try:
+        for name in MAKERS:
+            setattr(np, name, converting[name])
+        for key, name in imported.items():
+            theirs[key] = converting[name]
+        yield
+    finally:
+        for name in MAKERS:
+            setattr(np, name, originals[name])
+        for key, name in imported.items():
+            theirs[key] = originals[name]
+
+
+def _converting(
+    make: Callable[..., Any], convert: Callable[[np.ndarray], np.ndarray]
+) -> Callable[..., Any]:
+    @wraps(make)
+    def converted(*args: Any, **named: Any) -> Any:
+        made = make(*args, **named)
+        caller = sys._getframe(1).f_code.co_filename
+        if "site-packages" in caller or caller.startswith(HERE) or not isinstance(made, np.ndarray):
+            return made  # libraries and this package need their buffers as they are
+        return convert(made) if made.dtype.kind in "fc" else made
+
+    return converted
