@@ -6,7 +6,7 @@ arrays hand out converted ones.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -22,27 +22,29 @@ MAKERS = (
 
 @contextmanager
 def buffers_converted(
-    convert: Callable[[np.ndarray], np.ndarray], used_by: Callable[..., Any]
+    convert: Callable[[np.ndarray], np.ndarray],
+    used_by: Callable[..., Any],
+    makers: Sequence[str] = MAKERS,
 ) -> Iterator[None]:
-    """Let the buffers of floats that NumPy makes in the block go through `convert`.
+    """Let the buffers of floats that NumPy's `makers` make in the block go through `convert`.
 
     Names that the module of `used_by` imported from NumPy (`from numpy import zeros`) are covered
     too. Buffers of integers and of booleans stay as they are.
     """
-    originals = {name: getattr(np, name) for name in MAKERS}
+    originals = {name: getattr(np, name) for name in makers}
     converting = {name: _converting(make, convert) for name, make in originals.items()}
     theirs = getattr(used_by, "__globals__", {})
     imported = {
-        key: name for key, value in theirs.items() for name in MAKERS if value is originals[name]
+        key: name for key, value in theirs.items() for name in makers if value is originals[name]
     }
     try:
-        for name in MAKERS:
+        for name in makers:
             setattr(np, name, converting[name])
         for key, name in imported.items():
             theirs[key] = converting[name]
         yield
     finally:
-        for name in MAKERS:
+        for name in makers:
             setattr(np, name, originals[name])
         for key, name in imported.items():
             theirs[key] = originals[name]

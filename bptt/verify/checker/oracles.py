@@ -111,6 +111,8 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
             if complex_refusal(own.loss, direction, height) is None:
                 reason = None
         candidate = own
+    elif not loss.autograd:
+        return candidate
     else:
         try:
             gradient = autograd_of(loss, loss.wrap(loss.point, dtype))

@@ -19,6 +19,9 @@ class GradientProblem:
     their steps' shares, such as a running clip: it takes the T shares, each a dict, first step
     first, and returns what the gradient should be. It must never move two gradients apart.
 
+    `autograd=False` says that PyTorch's gradient of the loss would be the very gradient in question
+    (of a function with its own backward pass), so it is no oracle.
+
     The function that makes problems may take a keyword `counted`, None by default. Given a step, it
     makes the problem whose loss counts this step alone, with the state at the start among the
     parameters. It shows the error against the lag from a state to a target.
@@ -29,6 +32,7 @@ class GradientProblem:
     gradient: Callable[[dict[str, Any]], Any]
     loss_of_steps: Callable[[list[dict[str, Any]]], Any] | None = None
     fold: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
+    autograd: bool = True
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,8 @@ class Loss:
 
     `raw` is somebody's function of arrays or tensors. `dtype` is the one that the parameters came
     in, `device` None for NumPy. With `complex_buffers`, the buffers that the function makes of
-    NumPy's are complex where its parameters are.
+    NumPy's are complex where its parameters are. Without `autograd`, PyTorch's gradient of it is no
+    oracle.
     """
 
     point: Arrays
@@ -45,6 +46,7 @@ class Loss:
     device: Any
     limit: float
     complex_buffers: bool = False
+    autograd: bool = True
 
     @property
     def unit(self) -> float:
@@ -115,7 +117,9 @@ class Subject:
         arrays, self.dtype, device = accept(problem.parameters)
         factor = np.array(scale, self.dtype)
         self.point: Arrays = {name: np.asarray(value * factor) for name, value in arrays.items()}
-        self.loss = Loss(self.point, problem.loss, self.dtype, device, limit)
+        self.loss = Loss(
+            self.point, problem.loss, self.dtype, device, limit, autograd=problem.autograd
+        )
 
     def gradient(self, values: dict[str, Any] | None = None) -> Arrays:
         """Call the hand-written gradient, and check names and shapes."""
@@ -165,7 +169,7 @@ class Subject:
             return raw([{name: values[f"{name}@{t}"] for name in self.point} for t in range(T)])
 
         point = {f"{name}@{t}": value for t in range(T) for name, value in self.point.items()}
-        return Loss(point, flat, self.dtype, self.loss.device, self.limit)
+        return replace(self.loss, point=point, raw=flat)
 
     def folded(self, shares: list[Arrays]) -> Arrays:
         """Fold the steps' shares as the problem wants them: by its `fold`, else by adding."""

@@ -1,0 +1,205 @@
+"""Checks of a backward pass beside its values: what it is given, and what it must leave alone.
+
+Each compares with the gradient for the same numbers in memory of one piece, so it needs no oracle:
+cotangents and inputs laid out otherwise, subsets of inputs that want a gradient, repeated calls.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ..checker.calls import CaseError
+from ..checker.subject import is_tensor, to_array
+from .layouts import layouts
+from .problem import BackwardCase, copied, far
+
+PASSED, FAILED, REFUSED = "passed", "failed", "refused"
+ALLOWED = {"float64": 1e-12, "float32": 1e-4}  # of the largest entry: another order of a sum
+SUBSETS = 12
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: its name, what it gave, and where it failed the sizes and the difference."""
+
+    name: str
+    verdict: str
+    message: str = ""
+
+
+Check = Callable[[BackwardCase], Iterator[CheckResult]]
+
+
+def run(check: Check, case: BackwardCase) -> list[CheckResult]:
+    """Run a check; a function that raises refuses what it was given, which is no failure."""
+    results = []
+    try:
+        results.extend(check(case))
+    except CaseError as trouble:
+        results.append(CheckResult(_title(check), REFUSED, trouble.message))
+    return results
+
+
+def _title(check: Check) -> str:
+    return check.__name__.replace("_", " ")
+
+
+def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
+    """Hand over the same cotangents in other layouts of memory."""
+    for place, cotangent in enumerate(case.cotangents):
+        if cotangent is None:
+            continue
+        for layout, laid_out, plain in layouts(cotangent):
+            yield _same(
+                case,
+                f"{layout} cotangents",
+                (_copies(case.inputs), _with(case.cotangents, place, laid_out)),
+                (_copies(case.inputs), _with(case.cotangents, place, plain)),
+            )
+
+
+def input_layouts(case: BackwardCase) -> Iterator[CheckResult]:
+    """Hand over the same inputs in other layouts of memory."""
+    for place in case.places:
+        for layout, laid_out, plain in layouts(case.inputs[place]):
+            yield _same(
+                case,
+                f"{layout} {case.name_of(place)}",
+                (_with(case.inputs, place, laid_out), _copies(case.cotangents)),
+                (_with(case.inputs, place, plain), _copies(case.cotangents)),
+            )
+
+
+def unused_outputs(case: BackwardCase) -> Iterator[CheckResult]:
+    """Leave out each output in turn: None must count as zeros."""
+    floating = [k for k, cotangent in enumerate(case.cotangents) if cotangent is not None]
+    if len(floating) < 2:
+        return
+    for place in floating:
+        yield _same(
+            case,
+            f"output {place} unused",
+            (_copies(case.inputs), _with(case.cotangents, place, None)),
+            (_copies(case.inputs), _with(case.cotangents, place, 0 * case.cotangents[place])),
+        )
+
+
+def zero_cotangents(case: BackwardCase) -> Iterator[CheckResult]:
+    """Zeros must give zeros."""
+    zeros = [None if value is None else 0 * value for value in case.cotangents]
+    found = case.gradients(cotangents=zeros)
+    for place, slope in found.items():
+        if slope is not None and (to_array(slope) != 0).any():
+            message = f"the gradient of {case.name_of(place)} is {to_array(slope).ravel()[0]:.3g}"
+            yield CheckResult("zero cotangents", FAILED, message)
+            return
+    yield CheckResult("zero cotangents", PASSED)
+
+
+def same_tensor_twice(case: BackwardCase) -> Iterator[CheckResult]:
+    """Pass one tensor for two inputs of one shape: its gradient is the sum of both."""
+    for first, second in combinations(case.places, 2):
+        if case.inputs[first].shape != case.inputs[second].shape:
+            continue
+        apart = _with(case.inputs, second, copied(case.inputs[first]))
+        yield _same(
+            case,
+            f"one array for {case.name_of(first)} and {case.name_of(second)}",
+            (_with(apart, second, apart[first]), _copies(case.cotangents)),
+            (apart, _copies(case.cotangents)),
+        )
+        return
+
+
+def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
+    """Ask for the gradients of some inputs only."""
+    whole = case.gradients()
+    chosen = [
+        wanted
+        for count in range(1, len(case.places))
+        for wanted in combinations(case.places, count)
+    ]
+    for wanted in chosen[:SUBSETS]:
+        some = case.gradients(wanted=wanted)
+        for place in wanted:
+            off = far(some[place], whole[place])
+            if not off <= ALLOWED[case.dtype]:
+                names = ", ".join(map(case.name_of, wanted))
+                yield CheckResult(
+                    "subsets of inputs",
+                    FAILED,
+                    f"{case.name_of(place)} is off by {off:.2g} where only {names} want one",
+                )
+                return
+    if chosen:
+        yield CheckResult("subsets of inputs", PASSED, f"{len(chosen[:SUBSETS])} of them")
+
+
+def arguments_unchanged(case: BackwardCase) -> Iterator[CheckResult]:
+    """Inputs and cotangents must be as they were."""
+    inputs = [copied(value) for value in case.inputs]
+    cotangents = [copied(value) for value in case.cotangents]
+    case.gradients(inputs, cotangents)
+    changed = [
+        f"the cotangent of output {k}"
+        for k, (now, before) in enumerate(zip(cotangents, case.cotangents, strict=True))
+        if before is not None and not _equal(now, before)
+    ]
+    changed += [
+        case.name_of(place)
+        for place in case.places
+        if not _equal(inputs[place], case.inputs[place])
+    ]
+    verdict = FAILED if changed else PASSED
+    message = f"the backward pass changes {', '.join(changed)}" if changed else ""
+    yield CheckResult("arguments unchanged", verdict, message)
+
+
+Arguments = tuple[list[Any], list[Any]]  # inputs, cotangents
+
+
+def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> CheckResult:
+    """Compare the gradients for the same numbers handed over in two ways."""
+    expected = case.gradients(*plain)
+    try:
+        computed = case.gradients(*given)
+    except CaseError as trouble:
+        return CheckResult(name, REFUSED, trouble.message)
+    for place, slope in computed.items():
+        off = far(slope, expected[place])
+        if not off <= ALLOWED[case.dtype]:
+            message = (
+                f"the gradient of {case.name_of(place)} is off by {off:.2g} of its largest entry, "
+                f"at {case.case}"
+            )
+            return CheckResult(name, FAILED, message)
+    return CheckResult(name, PASSED)
+
+
+def _copies(values: Sequence[Any]) -> list[Any]:
+    return [copied(value) for value in values]
+
+
+def _with(values: Sequence[Any], place: int, value: Any) -> list[Any]:
+    """Return copies of the values but for one, which stays as it is."""
+    return [value if k == place else copied(other) for k, other in enumerate(values)]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if not is_tensor(a) and not isinstance(a, np.ndarray):
+        return True
+    return np.array_equal(to_array(a), to_array(b), equal_nan=True)
+
+
+CHECKS: tuple[Check, ...] = (
+    arguments_unchanged,
+    cotangent_layouts,
+    unused_outputs,
+    zero_cotangents,
+    subsets_of_inputs,
+    input_layouts,
+    same_tensor_twice,
+)

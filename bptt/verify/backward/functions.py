@@ -1,0 +1,241 @@
+"""A forward pass with a backward pass of its own, whatever it is written in.
+
+One interface over what people have: a torch callable (the `apply` of an autograd Function, an
+operator of `torch.library`, a module), a pair of NumPy functions, a NumPy function that returns its
+loss and its gradients, a JAX function with a custom VJP.
+"""
+
+import inspect
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from bptt.errors import InputError
+
+from ..checker.subject import is_tensor
+
+EXPECTED = (
+    "a torch callable, a pair (forward, backward) of NumPy functions, a function that returns "
+    "(loss, gradients), or a JAX function"
+)
+
+
+class DifferentiableFunction(ABC):
+    """A function of several inputs that returns outputs, and gradients for given cotangents."""
+
+    names: tuple[str, ...] = ()  # of its inputs, where the signature tells
+
+    @abstractmethod
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Run the forward pass alone."""
+
+    @abstractmethod
+    def gradients(
+        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
+    ) -> dict[int, Any]:
+        """Run both passes; return the gradients of the wanted inputs, by their places.
+
+        `cotangents` are the gradients with respect to the outputs; None for an unused one.
+        """
+
+    def extra_inputs(self) -> tuple[Any, ...]:
+        """Return inputs that the function brings along: a module's parameters."""
+        return ()
+
+
+class TorchFunction(DifferentiableFunction):
+    """A torch callable whose backward pass PyTorch calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        owner = getattr(function, "__self__", None)  # of apply: the autograd Function
+        self.names = argument_names(getattr(owner, "forward", function), skip=("ctx", "self"))
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        return self.function(*inputs)
+
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        import torch
+
+        with torch.no_grad():
+            return as_tuple(self.call(inputs))
+
+    def gradients(
+        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
+    ) -> dict[int, Any]:
+        import torch
+
+        leaves = [
+            value.detach().requires_grad_(place in wanted) if is_tensor(value)
+            and value.is_floating_point() else value
+            for place, value in enumerate(inputs)
+        ]  # fmt: skip
+        with torch.enable_grad():
+            found = as_tuple(self.call(leaves))
+        used = [
+            (output, cotangent)
+            for output, cotangent in zip(found, cotangents, strict=True)
+            if cotangent is not None and is_tensor(output) and output.requires_grad
+        ]
+        if not used:
+            raise ValueError("no output depends on an input that requires a gradient")
+        outs, given = zip(*used, strict=True)
+        slopes = torch.autograd.grad(
+            outs, [leaves[place] for place in wanted], given, allow_unused=True
+        )
+        return dict(zip(wanted, slopes, strict=True))
+
+
+class TorchModule(TorchFunction):
+    """A module: its parameters are inputs too, behind the others."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
+        self.parameter_names = tuple(name for name, _ in module.named_parameters())
+        self.names = (*argument_names(module.forward), *self.parameter_names)
+
+    def extra_inputs(self) -> tuple[Any, ...]:
+        return tuple(value.detach().double() for _, value in self.function.named_parameters())  # pyright: ignore[reportFunctionMemberAccess]
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        import torch
+
+        split = len(inputs) - len(self.parameter_names)
+        parameters = dict(zip(self.parameter_names, inputs[split:], strict=True))
+        return torch.func.functional_call(self.function, parameters, tuple(inputs[:split]))  # pyright: ignore[reportArgumentType]
+
+
+class NumpyPair(DifferentiableFunction):
+    """`forward(*inputs)` and `backward(cotangents, *inputs)`, which returns the gradients.
+
+    With one output `cotangents` is one array, else a tuple of them.
+    """
+
+    def __init__(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
+        self.forward, self.backward = forward, backward
+        self.names = argument_names(forward)
+
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        return as_tuple(self.forward(*inputs))
+
+    def gradients(
+        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
+    ) -> dict[int, Any]:
+        given = cotangents[0] if len(cotangents) == 1 else tuple(cotangents)
+        return by_place(self.backward(given, *inputs), inputs, self.names, wanted)
+
+
+class LossAndGradients(DifferentiableFunction):
+    """A function that returns its loss and the gradients of its inputs in one go."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.names = argument_names(function)
+
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        return (np.asarray(self.function(*inputs)[0]),)
+
+    def gradients(
+        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
+    ) -> dict[int, Any]:
+        found = by_place(self.function(*inputs)[1], inputs, self.names, wanted)
+        return {
+            place: None if slope is None else np.asarray(cotangents[0]) * slope
+            for place, slope in found.items()
+        }
+
+
+class JaxFunction(DifferentiableFunction):
+    """A JAX function; its VJP is asked for with the inputs that are wanted."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.names = argument_names(function)
+
+    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(map(np.asarray, as_tuple(self.function(*inputs))))
+
+    def gradients(
+        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
+    ) -> dict[int, Any]:
+        import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+        def of_wanted(*values: Any) -> tuple[Any, ...]:
+            given = list(inputs)
+            for place, value in zip(wanted, values, strict=True):
+                given[place] = value
+            return as_tuple(self.function(*given))
+
+        found, pull = jax.vjp(of_wanted, *(inputs[place] for place in wanted))
+        given = tuple(
+            np.zeros(output.shape, output.dtype)
+            if cotangent is None
+            else np.asarray(cotangent, output.dtype)
+            for output, cotangent in zip(found, cotangents, strict=True)
+        )
+        return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+
+
+def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFunction:
+    """Recognise what `function` is, given the inputs of one case. Raises InputError."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(function, torch.nn.Module):
+        return TorchModule(function)
+    if isinstance(function, tuple):
+        if len(function) != 2 or not all(map(callable, function)):
+            raise InputError(f"expected a pair (forward, backward), got {function!r:.80}")
+        return NumpyPair(*function)
+    if not callable(function):
+        raise InputError(f"expected {EXPECTED}, got {type(function).__name__}")
+    if any(map(is_tensor, inputs)):
+        return TorchFunction(function)
+    jax = sys.modules.get("jax")
+    if jax is not None:
+        found = as_tuple(function(*inputs))
+        if all(isinstance(value, jax.Array) for value in found):
+            return JaxFunction(function)
+    return LossAndGradients(function)
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[str, ...]:
+    """Return the names of the positional arguments, none where the signature can't be read."""
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(a.name for a in arguments if a.kind in positional and a.name not in skip)
+
+
+def by_place(
+    given: Any, inputs: Sequence[Any], names: tuple[str, ...], wanted: Collection[int]
+) -> dict[int, Any]:
+    """Assign the gradients that a NumPy function returned to the inputs that they belong to.
+
+    A dict goes by the inputs' names; a tuple by their order, one for each input or one for each
+    floating one. Raises ValueError where the number fits neither.
+    """
+    if isinstance(given, dict):
+        return {place: given.get(names[place]) for place in wanted}
+    slopes = as_tuple(given)
+    if len(slopes) == len(inputs):
+        return {place: slopes[place] for place in wanted}
+    floating = [place for place, value in enumerate(inputs) if is_floating(value)]
+    if len(slopes) != len(floating):
+        raise ValueError(
+            f"expected {len(floating)} gradients, one for each floating input, got {len(slopes)}"
+        )
+    return {place: slopes[floating.index(place)] for place in wanted}
+
+
+def is_floating(value: Any) -> bool:
+    if is_tensor(value):
+        return bool(value.is_floating_point())
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"

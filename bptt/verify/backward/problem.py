@@ -1,0 +1,216 @@
+"""One case of a function with its own backward pass: drawn inputs, outputs, drawn cotangents."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bptt.errors import InputError
+
+from ..checker.calls import CaseError, call
+from ..checker.loading import Maker, size_names
+from ..checker.problem import Case, GradientProblem
+from ..checker.subject import is_tensor, to_array
+from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
+
+
+@dataclass(frozen=True)
+class BackwardProblem:
+    """A function with its own backward pass, and what draws its inputs.
+
+    `function` is a torch callable (the `apply` of an autograd Function, an operator, a module,
+    whose parameters are inputs too), a pair `(forward, backward)` of NumPy functions where
+    `backward(cotangents, *inputs)` returns the gradients, a NumPy function that returns its loss
+    and the gradients, or a JAX function with a custom VJP.
+
+    `inputs(rng, N, D, ...)` draws the arguments for some sizes, named as you like: a tuple of
+    arrays or tensors, and anything else that the function takes. Gradients are checked for the
+    floating ones. `forward`, where there is one, is a plain version of the function in torch's
+    operations; autograd through it is another oracle.
+
+        def inputs(rng, N, D):
+            return torch.tensor(rng.standard_normal((N, D))), torch.tensor(rng.standard_normal(D))
+
+        layer = BackwardProblem(LayerNorm.apply, inputs)     # bptt verify file.py:layer
+    """
+
+    function: Any
+    inputs: Callable[..., Any]
+    forward: Callable[..., Any] | None = None
+
+    @property
+    def name(self) -> str:
+        owner = getattr(self.function, "__self__", self.function)
+        if isinstance(owner, tuple):
+            owner = owner[0]
+        return getattr(owner, "__qualname__", type(owner).__name__).rpartition("<locals>.")[2]
+
+    @property
+    def size_names(self) -> tuple[str, ...]:
+        return size_names(self.inputs, "inputs")
+
+
+class BackwardCase:
+    """Inputs of some sizes in one dtype, and cotangents for their outputs.
+
+    Raises CaseError where the inputs can't be drawn or the forward pass fails.
+    """
+
+    def __init__(
+        self, problem: BackwardProblem, case: Case, limit: float, dtype: str = "float64"
+    ) -> None:
+        self.case, self.limit, self.dtype = case, limit, dtype
+        rng = np.random.default_rng(case.seed)
+        drawn = as_tuple(call("inputs", lambda: problem.inputs(rng=rng, **case.sizes), limit=limit))
+        self.function: DifferentiableFunction = differentiable(problem.function, drawn)
+        self.inputs = [
+            in_dtype(value, dtype) if is_floating(value) else value
+            for value in (*drawn, *self.function.extra_inputs())
+        ]
+        self.places = [place for place, value in enumerate(self.inputs) if is_floating(value)]
+        if not self.places:
+            raise InputError(f"inputs{tuple(case.sizes)}: expected a floating array among them")
+        self._rng = np.random.default_rng([case.seed, 30])
+
+    def name_of(self, place: int) -> str:
+        names = self.function.names
+        return names[place] if place < len(names) else f"input {place}"
+
+    @cached_property
+    def outputs(self) -> tuple[Any, ...]:
+        """Copies of the outputs. Raises CaseError where there is no floating one."""
+        found = call("forward", self.function.outputs, self.inputs, limit=self.limit)
+        if not any(map(is_floating, map(as_array, found))):
+            kinds = ", ".join(type(value).__name__ for value in found)
+            raise CaseError("broken", f"expected a floating output, got {kinds}")
+        return tuple(copied(as_array(value)) for value in found)
+
+    @cached_property
+    def cotangents(self) -> tuple[Any, ...]:
+        """Drawn gradients with respect to the outputs; None for one that isn't floating."""
+        return tuple(
+            like(value, self._rng.standard_normal(tuple(value.shape)))
+            if is_floating(value)
+            else None
+            for value in self.outputs
+        )
+
+    def gradients(
+        self,
+        inputs: Sequence[Any] | None = None,
+        cotangents: Sequence[Any] | None = None,
+        wanted: Sequence[int] | None = None,
+    ) -> dict[int, Any]:
+        """Run both passes; by default on copies of the drawn inputs and cotangents.
+
+        Raises CaseError where the function raises, or a gradient's shape or dtype isn't its
+        input's.
+        """
+        inputs = [copied(value) for value in self.inputs] if inputs is None else inputs
+        given = [copied(value) for value in self.cotangents] if cotangents is None else cotangents
+        chosen = self.places if wanted is None else wanted
+        found = call("backward", self.function.gradients, inputs, given, chosen, limit=self.limit)
+        for place, slope in found.items():
+            self._checked(place, slope, inputs[place])
+        return found
+
+    def _checked(self, place: int, slope: Any, value: Any) -> None:
+        if slope is None:
+            return
+        shapes = tuple(np.shape(slope)), tuple(value.shape)
+        if shapes[0] != shapes[1]:
+            raise CaseError(
+                "broken",
+                f"the gradient of {self.name_of(place)}: expected shape {shapes[1]}, "
+                f"got {shapes[0]}",
+            )
+        dtypes = dtype_name(slope), dtype_name(value)
+        if is_tensor(value) and dtypes[0] != dtypes[1]:
+            raise CaseError(
+                "broken",
+                f"the gradient of {self.name_of(place)}: expected {dtypes[1]}, got {dtypes[0]}",
+            )
+
+
+def maker_of(problem: BackwardProblem, limit: float) -> Maker:
+    """Make the scalar problem whose gradient this is: the outputs' sum, weighted by cotangents."""
+
+    def made(rng: np.random.Generator, **sizes: int) -> GradientProblem:
+        seed = int(rng.integers(2**31))
+        case = BackwardCase(problem, Case(sizes, seed), limit)
+        cotangents = case.cotangents
+        names = {case.name_of(place): place for place in case.places}
+
+        def placed(values: dict[str, Any]) -> list[Any]:
+            inputs = [copied(value) for value in case.inputs]
+            for name, place in names.items():
+                inputs[place] = values[name]
+            return inputs
+
+        def loss(values: dict[str, Any]) -> Any:
+            if problem.forward is not None:
+                found = as_tuple(problem.forward(*placed(values)))
+            else:
+                found = case.function.outputs(placed(values))
+            return sum(
+                (as_array(output) * cotangent).sum()
+                for output, cotangent in zip(found, cotangents, strict=True)
+                if cotangent is not None
+            )
+
+        def gradient(values: dict[str, Any]) -> dict[str, Any]:
+            found = case.gradients(placed(values))
+            return {name: found[place] for name, place in names.items()}
+
+        parameters = {name: case.inputs[place] for name, place in names.items()}
+        return GradientProblem(parameters, loss, gradient, autograd=problem.forward is not None)
+
+    return Maker(made, problem.size_names, problem.name)
+
+
+def in_dtype(value: Any, dtype: str) -> Any:
+    if is_tensor(value):
+        import torch
+
+        return value.detach().to(getattr(torch, dtype))
+    return value.astype(dtype)
+
+
+def copied(value: Any) -> Any:
+    """Copy an array or a tensor into memory of its own, in one piece; let others through."""
+    if is_tensor(value):
+        import torch
+
+        return value.detach().clone(memory_format=torch.contiguous_format)
+    return np.array(value) if isinstance(value, np.ndarray) else value
+
+
+def as_array(value: Any) -> Any:
+    return value if is_tensor(value) else np.asarray(value)
+
+
+def like(value: Any, drawn: np.ndarray) -> Any:
+    """Return drawn numbers as a tensor or array of the same kind, dtype and device."""
+    if is_tensor(value):
+        import torch
+
+        return torch.as_tensor(drawn).to(value)
+    return drawn.astype(value.dtype)
+
+
+def dtype_name(value: Any) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def far(a: Any, b: Any) -> float:
+    """Return the largest difference over the largest entry of `b`; None counts as zeros."""
+    first, second = (0.0 if value is None else to_array(value).astype(float) for value in (a, b))
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        difference = np.abs(np.subtract(first, second))
+    if np.isnan(difference).any():
+        return float("inf")
+    size = np.abs(second).max(initial=0.0)
+    off = difference.max(initial=0.0)
+    return float(off / size) if size > 0 else float(off)

@@ -1,0 +1,162 @@
+"""Calls of a backward pass again: on the same graph, for another shape in between, many times."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..checker.buffers import buffers_converted
+from ..checker.calls import call
+from ..checker.subject import to_array
+from .checks import ALLOWED, FAILED, PASSED, CheckResult
+from .functions import NumpyPair, TorchFunction, as_tuple
+from .problem import BackwardCase, copied, far
+
+MOST_CALLS = 20_000
+
+
+def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
+    """Go back twice through one graph of torch's: what was saved must still be there."""
+    function = case.function
+    if not isinstance(function, TorchFunction):
+        return
+    import torch
+
+    leaves = [
+        copied(value).requires_grad_() if place in case.places else value
+        for place, value in enumerate(case.inputs)
+    ]
+
+    def twice() -> tuple[list[Any], list[str]]:
+        with torch.enable_grad():
+            outputs = as_tuple(function.call(leaves))
+        used = [k for k, value in enumerate(outputs) if case.cotangents[k] is not None]
+        kept = [copied(outputs[k]) for k in used]
+        wanted = [leaves[place] for place in case.places]
+        found = [
+            torch.autograd.grad(
+                [outputs[k] for k in used],
+                wanted,
+                [copied(case.cotangents[k]) for k in used],
+                retain_graph=True,
+                allow_unused=True,
+            )
+            for _ in range(2)
+        ]
+        changed = [
+            f"output {k}"
+            for k, before in zip(used, kept, strict=True)
+            if not torch.equal(outputs[k].detach(), before)
+        ]
+        return found, changed
+
+    (first, second), changed = call("backward twice", twice, limit=case.limit)
+    if changed:
+        yield CheckResult(
+            "outputs unchanged", FAILED, f"the backward pass changes {', '.join(changed)}"
+        )
+    for place, a, b in zip(case.places, first, second, strict=True):
+        off = far(b, a)
+        if not off <= ALLOWED[case.dtype]:
+            yield CheckResult(
+                "two backward passes (retain_graph)",
+                FAILED,
+                f"the second gradient of {case.name_of(place)} is off by {off:.2g}",
+            )
+            return
+    yield CheckResult("two backward passes (retain_graph)", PASSED)
+
+
+def uninitialized_memory(case: BackwardCase) -> Iterator[CheckResult]:
+    """Fill memory that is handed out uninitialised with NaN, and see whether any comes back."""
+    name = "uninitialised memory"
+    # Before any is filled: what is freed comes back.
+    expected = {place: copied(slope) for place, slope in case.gradients().items()}
+    if isinstance(case.function, TorchFunction):
+        with torch_memory_filled():
+            found = case.gradients()
+    elif isinstance(case.function, NumpyPair):
+
+        def poison(made: np.ndarray) -> np.ndarray:
+            made.fill(np.nan)
+            return made
+
+        with buffers_converted(poison, case.function.backward, ("empty", "empty_like")):
+            found = case.gradients()
+    else:
+        return
+    for place, slope in found.items():
+        if slope is None or np.isfinite(to_array(slope)).all():
+            continue
+        if expected[place] is not None and np.isfinite(to_array(expected[place])).all():
+            message = f"the gradient of {case.name_of(place)} reads memory that nobody wrote"
+            yield CheckResult(name, FAILED, message)
+            return
+    yield CheckResult(name, PASSED)
+
+
+@contextmanager
+def torch_memory_filled() -> Iterator[None]:
+    """Let torch fill the memory that it hands out uninitialised with NaN."""
+    import torch
+
+    flags: Any = torch.utils.deterministic
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        flags.fill_uninitialized_memory,
+    )
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        flags.fill_uninitialized_memory = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of operations that may vary: not asked
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        flags.fill_uninitialized_memory = before[2]
+
+
+def another_shape_between(case: BackwardCase, other: BackwardCase) -> Iterator[CheckResult]:
+    """Call for one shape, for another, and for the first again."""
+    name = "another shape in between"
+    first = {place: copied(slope) for place, slope in case.gradients().items()}
+    other.gradients()
+    for place, slope in case.gradients().items():
+        off = far(slope, first[place])
+        if not off <= ALLOWED[case.dtype]:
+            message = f"the gradient of {case.name_of(place)} is off by {off:.2g} afterwards"
+            yield CheckResult(name, FAILED, message)
+            return
+    yield CheckResult(name, PASSED)
+
+
+def many_calls(case: BackwardCase, seconds: float) -> Iterator[CheckResult]:
+    """Call with the same inputs for some seconds: a race shows in a few calls of many.
+
+    Without a differing call in N, the chance of one is below 3/N with 95 % (the rule of three).
+    """
+    inputs = [copied(value) for value in case.inputs]
+    cotangents = [copied(value) for value in case.cotangents]
+    first = {place: copied(slope) for place, slope in case.gradients(inputs, cotangents).items()}
+    calls, differing, worst = 1, 0, 0.0
+    end = time.perf_counter() + seconds
+    while calls < MOST_CALLS and time.perf_counter() < end:
+        found = case.gradients(
+            [copied(value) for value in case.inputs], [copied(value) for value in case.cotangents]
+        )
+        off = max(far(slope, first[place]) for place, slope in found.items())
+        calls += 1
+        if not off <= ALLOWED[case.dtype]:
+            differing += 1
+            worst = max(worst, off)
+    odd = min(differing, calls - differing)  # the first call may have been the odd one
+    if odd:
+        message = f"{odd} of {calls} calls differ, by up to {worst:.2g} of the largest entry"
+        yield CheckResult("many calls", FAILED, message)
+    else:
+        message = f"no differing call in {calls}: fewer than 1 in {calls // 3} (95 %)"
+        yield CheckResult("many calls", PASSED, message)
