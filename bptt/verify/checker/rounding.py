@@ -19,6 +19,7 @@ JAGS_AT_MOST = 64.0  # units of the gradient's usual size
 UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be disturbed
 
 
+@np.errstate(over="ignore", invalid="ignore")  # gradients may hold whatever was in memory
 def gradient_noise(subject: Subject, computed: Arrays, arithmetic: str) -> dict[str, float]:
     """Estimate each parameter's largest rounding error in the hand-written gradient.
 
