@@ -29,7 +29,7 @@ from bptt.verify.checker.problem import Case
 from bptt.verify.checker.search import SCALES
 from bptt.verify.own import compile_kernels, own_engines
 
-from .correct_problems import FAMILIES
+from .correct import FAMILIES
 
 CHUNK = 500  # cases handed to a process at a time
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -15,7 +15,7 @@ from bptt.verify.checker.precision import loss_is_single
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.subject import make
 
-from .correct_problems import FAMILIES
+from .correct import FAMILIES
 
 FEW = Settings(cases=12)
 
@@ -41,12 +41,15 @@ def off_by(family, factor: float):
 def test_family_is_right_and_float32_inside_is_said(name: str) -> None:
     report = verify(FAMILIES[name], FEW)
     assert report.exit_status == 0, report.tally("verdict")
-    assert report.tally("verdict")["right"] >= 5
+    verdicts = report.tally("verdict")
+    assert verdicts["right"] + verdicts.get("rounding", 0) >= 5
     said = any("computes in float32" in note for note in report.notes)
     assert said == name.startswith("float32")
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", sorted(FAMILIES.keys() - {"constant"})
+)  # a factor of zero is right
 def test_factor_in_a_family_is_found(name: str) -> None:
     report = verify(off_by(FAMILIES[name], 1.01 if "float32" in name else 1.0001), FEW)
     assert report.verdict == "wrong"

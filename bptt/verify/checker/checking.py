@@ -180,7 +180,7 @@ class _Check:
         mine = self.mine[name]
         size = float(np.abs(true).max(initial=0.0))
         off = distance(mine, true)
-        allowed = self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors
+        allowed = np.asarray(self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors)
 
         def finding(verdict: str, why: str = "") -> Finding:
             fewest = digits(float(off.max(initial=0.0)), size, self._shown_dtype(oracle))
@@ -191,7 +191,7 @@ class _Check:
         if not np.isfinite(mine).all():
             return finding(WRONG, "not finite")
         if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
-            allowed = self._allowed(oracle, size, self.arithmetic) + 4.0 * errors
+            allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
         if (off <= allowed).all():
             if errors.max(initial=0.0) > TOO_VAGUE * max(size, np.abs(mine).max(initial=0.0)) > 0.0:
                 return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from .calls import CaseError
-from .subject import Arrays, Loss
+from .subject import UNITS, Arrays, Loss
 
 START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14
@@ -60,21 +60,24 @@ def uneven(loss: Loss, names: Iterable[str], rng: np.random.Generator) -> Arrays
     }
 
 
-def noise_of(along: Callable[[float], float], unit: float, elsewhere: float) -> float:
+def noise_of(
+    along: Callable[[float], float], unit: float, elsewhere: Callable[[float], float]
+) -> float:
     """Estimate how far the loss is from a smooth function of the position, as a standard deviation.
 
     Fourth differences over tiny steps kill whatever is smooth; what they leave is noise. Where the
     loss doesn't move at all, it may be on one stair of many (log(1 + x) has them, for a tiny x):
     then a stair's height is noise, and if no other stair is near, the rounding of its usual size,
-    which it has at some distance or `elsewhere`.
+    which it has at some distance or `elsewhere`: along a line through smaller arguments.
     """
     heights, stair = map(float, jags(along, unit))
     noise = max(heights, 2.0 * unit * abs(along(0.0)))
     if heights > 0.0:
         return noise
-    usual = unit * max(elsewhere, *(size(lambda x=x: along(x)) for x in FAR))
-    if stair > 0.0 and is_staircase(along):
-        return max(noise, stair)
+    largest = max(size(lambda: elsewhere(0.0)), *(size(lambda x=x: along(x)) for x in FAR))
+    usual = unit * largest
+    if is_staircase(along) or is_staircase(elsewhere):
+        return max(noise, stair, 2.0 * UNITS["float32"] * largest)
     # More than so many units were a kink, and no stair.
     return max(noise, min(stair, STAIR_AT_MOST * usual) if stair > 0.0 else 2.0 * usual)
 
@@ -84,7 +87,10 @@ def is_staircase(along: Callable[[float], float]) -> bool:
 
     One that is computed in float32 does; one that has a kink moves on one side of it.
     """
-    places = np.array([along(x) for x in TREADS])
+    try:
+        places = np.array([along(x) for x in TREADS])
+    except CaseError:  # it needn't accept other values than its own
+        return False
     if not np.isfinite(places).all() or len(np.unique(places)) < len(TREADS):
         return False
     near = np.array([[along(x - TREAD), along(x + TREAD)] for x in TREADS])

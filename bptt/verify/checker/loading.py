@@ -12,6 +12,7 @@ from bptt.errors import InputError
 
 from .calls import CaseError, call
 
+IMPORT_FACTOR = 12.0  # libraries can take long to import: so many times a call's limit
 EXPECTED = "expected problem(T, H, ..., rng): sizes by name, and a NumPy generator called rng"
 
 
@@ -45,7 +46,7 @@ def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
     path, _, name = target.rpartition(":")
     if not path:
         raise InputError(f"expected FILE.py:NAME, such as gru.py:problem, got {target}")
-    module = import_file(Path(path), limit)
+    module = import_file(Path(path), IMPORT_FACTOR * limit)
     if not hasattr(module, name):
         theirs = [
             key

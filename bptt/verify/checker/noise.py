@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .buffers import buffers_converted
+from .buffers import MAKERS, buffers_converted
 from .calls import HUNG, CaseError
 from .subject import UNITS, Arrays, Loss, to_array
 
@@ -23,6 +23,7 @@ EXACT = {
     np.negative, np.positive, np.absolute, np.maximum, np.minimum, np.sign, np.copysign,
     np.floor, np.ceil, np.trunc, np.rint, np.conjugate, np.fmax, np.fmin,
 }  # fmt: skip
+COPIERS = ("array", "asarray", "ascontiguousarray")  # which lose the class of what they copy
 ROUNDED_FUNCTIONS = {np.dot, np.einsum, np.inner, np.outer, np.tensordot, np.vdot, np.convolve}
 
 
@@ -40,8 +41,13 @@ class Noisy(np.ndarray):
         if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fc":
             return value
         values: Any = np.asarray(value)
-        noise = self.size_of_noise * self.rng.uniform(-1.0, 1.0, values.shape)
-        return self._own(np.asarray(values + values * noise, dtype=values.dtype))
+        noise = self._noise(values.shape) * values.real
+        if values.dtype.kind == "c":  # the two parts are rounded each on its own
+            noise = noise + 1j * (self._noise(values.shape) * values.imag)
+        return self._own(np.asarray(values + noise, dtype=values.dtype))
+
+    def _noise(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.size_of_noise * self.rng.uniform(-1.0, 1.0, shape)
 
     def _own(self, value: np.ndarray) -> "Noisy":
         own = value.view(Noisy)
@@ -68,12 +74,17 @@ class Noisy(np.ndarray):
         if isinstance(result, tuple):
             return tuple(self._disturbed(part) for part in result)
         if ufunc in EXACT:
-            return self._own(np.asarray(result)) if np.ndim(result) else result
+            return self._kept(result)
         return self._disturbed(result)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         result = super().__array_function__(func, types, args, kwargs)
-        return self._disturbed(result) if func in ROUNDED_FUNCTIONS else result
+        return self._disturbed(result) if func in ROUNDED_FUNCTIONS else self._kept(result)
+
+    def _kept(self, result: Any) -> Any:
+        """Let operations on a result be disturbed in turn, where it is an array of floats."""
+        is_float = isinstance(result, np.ndarray | np.inexact) and result.dtype.kind in "fc"
+        return self._own(np.asarray(result)) if is_float else result
 
     def dot(self, other: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self @ other
@@ -154,7 +165,7 @@ def disturbed(
             return noisy_array(wide, rng, size)
 
         noisy_values = {name: noisy(value) for name, value in values.items()}
-        with buffers_converted(noisy, loss.raw):
+        with buffers_converted(noisy, loss.raw, (*MAKERS, *COPIERS)):
             return run({name: value._disturbed(value) for name, value in noisy_values.items()})
     moved = {
         name: value * (1 + size * rng.uniform(-1.0, 1.0, value.shape))

@@ -93,8 +93,8 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     dtype = finest_dtype(loss, height)
     direction = differences.astray(loss, rng)
     along = differences.line(loss, direction, dtype)
-    nothing = {name: 0.0 * value for name, value in loss.point.items()}
-    elsewhere = differences.size(lambda: loss(nothing, dtype))
+    nearly_nothing = {name: 0.03 * value for name, value in loss.point.items()}
+    elsewhere = differences.line(replace(loss, point=nearly_nothing), direction, dtype)
     arithmetic = "float32" if loss_is_single(loss, dtype, rng) else dtype
     noise = max(
         differences.noise_of(along, UNITS[arithmetic], elsewhere),

@@ -8,6 +8,7 @@ where only a part of the code does so, small moves of its arguments don't move i
 import numpy as np
 
 from . import differences
+from .buffers import buffers_converted
 from .calls import CaseError
 from .subject import Arrays, Loss, Subject
 
@@ -31,6 +32,7 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
     """Whether the loss is computed in float32 although its parameters are of `dtype`."""
     if dtype == "float32":
         return False
+    said = []
     for share, reach in NEARBY_AND_FAR:
         towards = differences.astray(loss, rng)
         points = [
@@ -47,8 +49,8 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
             return False
         if np.ptp(values) > MOVING * np.abs(values).max() and len(np.unique(values)) == POINTS:
             unmoved = bool((values == rounded).all()) and not is_exact_in_float16(values)
-            return unmoved or is_exact_in_float32(values)
-    return False
+            said.append(unmoved or is_exact_in_float32(values))
+    return bool(said) and all(said)
 
 
 def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
@@ -56,9 +58,9 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
     if subject.dtype == "float32":
         return False
     here = flat(computed)
-    if is_exact_in_float32(here):
+    if is_exact_in_float32(here) or makes_single_buffers(subject):
         return True
-    rng = np.random.default_rng(60)
+    rng, said = np.random.default_rng(60), []
     for share, reach in NEARBY_AND_FAR:
         towards = differences.astray(subject.loss, rng)
         point = {
@@ -74,8 +76,23 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
         moves = moved != there
         if moves.any():
             still = (there == rounded)[moves].mean() > 0.5
-            return is_exact_in_float32(there) or (still and not is_exact_in_float16(there))
-    return False
+            unmoved = still and not is_exact_in_float16(there)
+            said.append(unmoved or is_exact_in_float32(there))
+    return bool(said) and all(said)
+
+
+def makes_single_buffers(subject: Subject) -> bool:
+    """Whether the gradient asks NumPy for buffers of float32 although it is given float64."""
+    single = False
+
+    def noted(made: np.ndarray) -> np.ndarray:
+        nonlocal single
+        single = single or made.dtype == np.float32
+        return made
+
+    with buffers_converted(noted, subject.problem.gradient):
+        subject.gradient()
+    return single
 
 
 def gradient_is_coarse(subject: Subject, computed: Arrays) -> bool:

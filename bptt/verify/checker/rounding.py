@@ -14,8 +14,9 @@ from .subject import UNITS, Arrays, Loss, Subject
 
 SAMPLES = 6
 ORACLE_SAMPLES = 3
-WIDER = {"float64": (1e-4, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
+WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # units of the gradient's usual size
+NOISE_AT_MOST = 2.0**-18  # of its usual size: a part of the code may compute in float32
 UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be disturbed
 
 
@@ -65,13 +66,19 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
         return subject.flat_gradient(moved)
 
     rough = np.fmax(*jags(along, unit))
+    rests = []
     for spacing in WIDER[subject.dtype]:
         row = np.array([along(j * spacing) for j in range(-6, 7)])
-        rest = np.diff(row, 8, axis=0) / np.sqrt(12870.0)
-        rough = np.fmax(rough, 3.0 * np.sqrt(np.mean(rest**2, axis=0)))
+        rests.append(
+            3.0 * np.sqrt(np.mean((np.diff(row, 8, axis=0) / np.sqrt(12870.0)) ** 2, axis=0))
+        )
+        rough = np.fmax(rough, rests[-1])
     places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
     usual = max(size(lambda at=at: along(*at)) for at in places)
-    rough = np.clip(rough, unit * usual, JAGS_AT_MOST * unit * usual)
+    # Noise is as large whatever the spacing, and what a kink or a bend leaves isn't.
+    largest = sorted(float(np.max(rest, initial=0.0)) for rest in rests[:2])
+    most = NOISE_AT_MOST if largest[1] <= 4.0 * largest[0] else JAGS_AT_MOST * unit
+    rough = np.clip(rough, unit * usual, max(most, JAGS_AT_MOST * unit) * usual)
     ends = np.cumsum([value.size for value in mine.values()])[:-1]
     return {
         name: float(part.max(initial=0.0))
