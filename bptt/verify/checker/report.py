@@ -122,7 +122,9 @@ class Report:
         said = []
         inside = sum(outcome.is_single_inside for outcome in self.outcomes)
         if inside:
-            said.append(f"This code computes in float32, whatever it is given ({_cases(inside)}).")
+            said.append(
+                f"This code computes in float32, whatever it is given ({number_of_cases(inside)})."
+            )
         if inside or "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
         if self.settings.tolerance:
