@@ -16,7 +16,7 @@ from bptt.errors import InputError
 
 from . import differences, oracles, rounding
 from .calls import CaseError, OutOfTime, time_left
-from .chaos import is_chaotic
+from .chaos import FINEST, is_chaotic
 from .confirmation import consult_differences, is_confirmed
 from .kinks import kink_at
 from .loading import Maker, load
@@ -126,8 +126,9 @@ class _Check:
         findings, oracle = self._compared(None)
         verdict = _worst([found.verdict for found in findings.values()])
         message = ""
-        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss):
-            verdict, message = UNDECIDABLE, "the loss is chaotic here: rounding alone moves it"
+        move = FINEST if oracle.name == oracles.DIFFERENCES else 0.0
+        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
+            verdict, message = UNDECIDABLE, "the loss is chaotic here: tiny moves change it"
         return Outcome(
             self.case,
             verdict,
