@@ -24,7 +24,7 @@ FILE = str(Path(problems.__file__))
         ("has_an_extra_name", ["gradient has the unknown v; expected w"]),
         ("has_a_wrong_shape", ["expected w of shape (1,), got (1, 1)"]),
         ("gives_a_list", ["gradient must return a dict, got list"]),
-        ("loss_is_a_vector", ["loss must be a scalar, got shape (1,)"]),
+        ("loss_is_a_vector", ["loss must be a scalar, got shape (2,)"]),
         ("loss_is_none", ["loss must be a scalar, got None"]),
         ("integers", ["parameter w must be float64 or float32", "got int64"]),
         ("half_precision", ["got float16"]),

@@ -197,7 +197,7 @@ def gives_a_list(n, rng):
 
 def loss_is_a_vector(n, rng):
     return GradientProblem(
-        {"w": rng.standard_normal(n)}, lambda p: p["w"] ** 2, lambda p: {"w": 2 * p["w"]}
+        {"w": rng.standard_normal(n)}, lambda p: np.tile(p["w"], 2), lambda p: {"w": 2 * p["w"]}
     )
 
 

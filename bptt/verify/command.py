@@ -1,11 +1,13 @@
 """The command `bptt verify`."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from bptt.errors import InputError, explained
 
@@ -15,7 +17,7 @@ from .checker.page import page
 from .checker.report import Report
 from .checker.report import verify as verify_gradient
 from .checker.search import Settings
-from .checker.terminal import show
+from .checker.terminal import show, style_of
 
 
 def verify(
@@ -37,7 +39,8 @@ def verify(
         typer.Option(
             "--size",
             metavar="NAME=LOW..HIGH",
-            help="The range of a size, such as T=2..8; can be repeated. [default: 1..5, T 1..6]",
+            help="The range of a size, such as T=2..8; can be repeated. "
+            "[default: 1..5, T 1..6, and a few large ones up to 129]",
             show_default=False,
         ),
     ] = None,
@@ -45,6 +48,24 @@ def verify(
         float,
         typer.Option("--time-limit", metavar="SECONDS", help="For each call of your functions."),
     ] = 10.0,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget",
+            metavar="SECONDS",
+            help="For the whole search of one gradient, with shrinking and diagnosis.",
+        ),
+    ] = 60.0,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance",
+            metavar="ERROR",
+            help="How far an entry may be off, relative to the largest entry of its parameter: "
+            "for gradients that are approximate on purpose. [default: rounding only]",
+            show_default=False,
+        ),
+    ] = 0.0,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
     ] = None,
@@ -58,8 +79,13 @@ def verify(
     """
     if not 0.0 < time_limit < float("inf"):
         raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
+    if not 0.0 < budget < float("inf"):
+        raise InputError(f"--budget must be a positive number of seconds, got {budget}")
+    if not 0.0 <= tolerance < 1.0:
+        raise InputError(f"--tolerance must be from 0 to below 1, got {tolerance}")
 
-    settings = Settings(cases, seed, time_limit, dict(map(size_range, sizes or [])))
+    ranges = dict(map(size_range, sizes or []))
+    settings = Settings(cases, seed, time_limit, ranges, budget, tolerance)
     console = Console(highlight=False)
     if target is None:
         from .own import compile_kernels, own_engines  # only here: it imports torch, seconds
@@ -71,7 +97,12 @@ def verify(
     reports = []
     for maker in makers:
         reports.append(_verified(maker, settings, console))
-        show(reports[-1], console)
+        if target is None:
+            console.print(Text(reports[-1].summary, style=style_of(reports[-1])))
+    for report in reports:
+        show(report, console)
+    if target is None:
+        console.print(Text(_overall(reports), style="bold"))
     for path, write in ((json_path, _as_json), (html_path, page)):
         if path is not None:
             with explained("write", path):
@@ -85,6 +116,11 @@ def _verified(maker: Maker, settings: Settings, console: Console) -> Report:
         return verify_gradient(maker, settings)
     with console.status(f"verifying {maker.target}") as status:
         return verify_gradient(maker, settings, _count(lambda text: status.update(text), maker))
+
+
+def _overall(reports: list[Report]) -> str:
+    counts = Counter(report.verdict for report in reports)
+    return f"{len(reports)} gradients: " + ", ".join(f"{n} {what}" for what, n in counts.items())
 
 
 def _count(say: Callable[[str], None], maker: Maker) -> Callable[[Outcome], None]:

@@ -17,16 +17,19 @@ def assert_gradient_right(
     seed: int = 0,
     time_limit: float = 10.0,
     sizes: Mapping[str, tuple[int, int]] | None = None,
+    budget: float = 60.0,
+    tolerance: float = 0.0,
 ) -> None:
     """Verify a gradient; raise AssertionError with the whole report unless it is right.
 
-    `sizes` gives ranges such as {"T": (1, 8)}, `time_limit` seconds for each call. Raises
+    `sizes` gives ranges such as {"T": (1, 8)}, `time_limit` seconds for each call, `budget` for
+    all of it; `tolerance` is what an entry may be off, in units of its parameter's largest. Raises
     InputError where nothing could be run.
     """
     __tracebackhide__ = True
-    report = verify(target, Settings(cases, seed, time_limit, dict(sizes or {})))
+    report = verify(target, Settings(cases, seed, time_limit, dict(sizes or {}), budget, tolerance))
     if report.exit_status != 0:
         console = Console(width=100, color_system=None)
         with console.capture() as capture:
-            console.print(rendered(report))
+            console.print(rendered(report), crop=False)
         raise AssertionError("\n" + capture.get())

@@ -4,16 +4,21 @@ The limit is a timer signal, so it needs a POSIX system and the main thread; els
 none. A call that hangs inside compiled code gets the signal only when it returns.
 """
 
+import math
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+
+from .problem import Skip
 
 HERE = str(Path(__file__).resolve().parent)
 CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
@@ -31,6 +36,28 @@ class CaseError(Exception):
 
 class TimeIsUp(BaseException):
     """Not an Exception: code that swallows those must not swallow this."""
+
+
+class OutOfTime(BaseException):
+    """The budget of the whole search is spent; no verdict may come of it."""
+
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Let calls raise OutOfTime once `time.monotonic()` has reached this moment."""
+    token = _deadline.set(min(moment, _deadline.get()))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def time_left() -> float:
+    """Return the seconds until the deadline, infinite without one."""
+    return _deadline.get() - time.monotonic()
 
 
 @contextmanager
@@ -58,14 +85,20 @@ def _stop(number: int, frame: object) -> None:
 def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
     """Call somebody's function.
 
-    Raises CaseError of kind "crashed" with their traceback, or "hung" after `limit` seconds.
+    Raises CaseError of kind "crashed" with their traceback, or "hung" after `limit` seconds;
+    OutOfTime where the deadline of `until` comes first. Skip is let through.
     """
+    left = time_left()
+    if left <= 0.0:
+        raise OutOfTime
     try:
-        with time_limit(limit), np.errstate(all="ignore"):
+        with time_limit(min(limit, left)), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
+        if left < limit:
+            raise OutOfTime from None
         raise CaseError(HUNG, f"{what} took longer than {limit:g} s") from None
-    except CaseError:
+    except (CaseError, Skip):
         raise
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}".rstrip(": ")

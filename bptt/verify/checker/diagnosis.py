@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .calls import CaseError
-from .checking import check_case
+from .calls import CaseError, OutOfTime
 from .outcome import WRONG, Finding, Outcome
 from .patterns import Evidence, explain
 from .problem import Case
@@ -57,7 +56,7 @@ class Diagnosis:
 
     @property
     def lag(self) -> str:
-        if self.first_T is None:
+        if self.first_T is None or not self.errors:
             return ""
         if self.first_T == min(self.errors):
             return f"wrong from T={self.first_T} on: within a single step"
@@ -71,12 +70,17 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
     """Look closer at a wrong gradient; None for other failures."""
     if smallest.verdict != WRONG:
         return None
-    sizes = search.settings.distinct_sizes(search.maker)
+    sizes = {
+        name: max(size, smallest.case.sizes[name])
+        for name, size in search.settings.distinct_sizes(search.maker).items()
+    }
     if "T" not in sizes:
         outcomes = _failing(search, [sizes], smallest)
         return _conclude(search, smallest, outcomes, None, {}, {})
     low, high = search.settings.range_of("T")
-    lengths = range(low, max(min(high, LONGEST), smallest.case.sizes["T"]) + 1)
+    first = smallest.case.sizes["T"]
+    lengths = sorted({*range(low, max(min(high, LONGEST), min(first, LONGEST)) + 1),
+                      max(low, first - 1), first})  # fmt: skip
     by_length = {T: _checked(search, sizes | {"T": T}, smallest.case) for T in lengths}
     errors = {T: _errors(outcomes) for T, outcomes in by_length.items() if outcomes}
     by_lag = {T - 1: _of_one_target(search, sizes | {"T": T}, smallest.case) for T in lengths}
@@ -111,7 +115,7 @@ def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Ou
         return []
     seeds = range(like.seed, like.seed + SEEDS)
     cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
-    outcomes = [check_case(search.maker, case, True, search.settings.time_limit) for case in cases]
+    outcomes = [search.tried(case, entrywise=True) for case in cases]
     return [outcome for outcome in outcomes if outcome.findings]
 
 
@@ -129,8 +133,10 @@ def _failing(search: Search, all_sizes: list[dict[str, int]], smallest: Outcome)
 
 def _error(found: Finding) -> float:
     """Return the largest error over the largest entry; 0 where it is within what is allowed."""
-    if found.mine is None or found.true is None or found.verdict != WRONG:
+    if found.verdict != WRONG:
         return 0.0
+    if found.mine is None or found.true is None:
+        return found.relative_error if np.isfinite(found.relative_error) else np.inf
     size = np.abs(found.true).max(initial=0.0)
     off = np.abs(found.mine - found.true).max(initial=0.0)
     return float(off / size) if size > 0.0 and np.isfinite(off) else np.inf
@@ -172,7 +178,7 @@ def _conclude(
         at_first = [outcome for outcome in wrong if outcome.case.sizes.get("T") == first[name]]
         worst = max(at_first or wrong, key=lambda outcome: _error(outcome.findings[name]))
         found = worst.findings[name]
-        pattern = _pattern(search, name, wrong, at_first, smallest)
+        pattern = _pattern(search, name, _whole(wrong, name), _whole(at_first, name), smallest)
         suspect = Suspect(
             name, found.worst, *found.worst_values, found.relative_error, pattern, first[name]
         )
@@ -181,12 +187,20 @@ def _conclude(
     return Diagnosis(tuple(suspects), tuple(also), first_T, shown, errors, of_one_target)
 
 
+def _whole(outcomes: list[Outcome], name: str) -> list[Outcome]:
+    """Leave out what was compared by projections only."""
+    return [outcome for outcome in outcomes if outcome.findings[name].mine is not None]
+
+
 def _pattern(
     search: Search, name: str, wrong: list[Outcome], at_first: list[Outcome], smallest: Outcome
 ) -> str:
     """Explain all cases; or those of the first failing T, where least else has gone wrong."""
     for outcomes in (wrong, at_first, [outcome for outcome in at_first if outcome is not smallest]):
-        pattern = explain([_evidence(search, outcome, name) for outcome in outcomes])
+        try:
+            pattern = explain([_evidence(search, outcome, name) for outcome in outcomes])
+        except OutOfTime:
+            return ""
         if pattern:
             return pattern
     return ""
@@ -206,7 +220,7 @@ def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
     if subject.problem.loss_of_steps is not None:
         try:
             shares, _, _ = true_shares(subject, outcome.case, np.random.default_rng(0))
-        except CaseError:
+        except (CaseError, OutOfTime):
             shares = None  # the pattern is then told without it
     return Evidence(
         name, found.mine, found.true, found.allowed, subject.point[name], all_true,

@@ -13,6 +13,7 @@ from .problem import Case
 RIGHT, WRONG, KINK, ROUNDING = "right", "wrong", "kink", "rounding"
 NONDETERMINISTIC, MUTATES = "nondeterministic", "mutates its input"
 UNDECIDABLE = "undecidable"
+SKIPPED, OUT_OF_TIME = "skipped", "out of time"
 FAILURES = (WRONG, MUTATES, NONDETERMINISTIC)
 COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
@@ -29,7 +30,8 @@ class Finding:
     """One parameter at one case.
 
     `digits` are those of the worst entry, against the largest true entry of the parameter. Where
-    only projections were compared, `mine` and `true` are None.
+    only projections were compared, `mine` and `true` are None; where they led to a wrong entry,
+    `entry` has its place, mine and the true value.
     """
 
     name: str
@@ -39,10 +41,13 @@ class Finding:
     mine: np.ndarray | None = None
     true: np.ndarray | None = None
     allowed: np.ndarray | None = None
+    entry: tuple[tuple[int, ...], float, float] | None = None
 
     @property
     def worst(self) -> tuple[int, ...]:
         """The entry that is furthest beyond what it is allowed to be off."""
+        if self.entry is not None:
+            return self.entry[0]
         if self.mine is None or self.true is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
         off = distance(self.mine, self.true)
@@ -53,6 +58,8 @@ class Finding:
     @property
     def worst_values(self) -> tuple[float, float]:
         """Mine and the true value at the worst entry."""
+        if self.entry is not None:
+            return self.entry[1:]
         if self.mine is None or self.true is None:
             raise ValueError(f"{self.name} was compared by projections only")
         return float(self.mine[self.worst]), float(self.true[self.worst])
@@ -68,6 +75,7 @@ class Outcome:
     """One case: its verdict, by which oracle, and what was found in each parameter.
 
     `dtype` is that of the parameters, `arithmetic` the coarsest that was seen inside the code.
+    `unmoved` are the parameters of a wrong case that the loss doesn't change with.
     """
 
     case: Case
@@ -81,6 +89,7 @@ class Outcome:
     passed_over: tuple[str, ...] = ()
     entries: int = 0
     arithmetic: str = ""
+    unmoved: tuple[str, ...] = ()
 
     @property
     def is_single_inside(self) -> bool:
@@ -98,7 +107,7 @@ class Outcome:
         if self.message:
             lines.append(f"  {self.message}")
         for name, found in self.findings.items():
-            if found.mine is None or found.verdict in (RIGHT, ROUNDING):
+            if (found.mine is None and found.entry is None) or found.verdict in (RIGHT, ROUNDING):
                 lines.append(f"  {name}: {found.verdict}, {found.digits:.1f} digits")
                 continue
             mine, true = found.worst_values

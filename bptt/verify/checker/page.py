@@ -66,10 +66,10 @@ def _one(report: Report) -> str:
     oracles = ", ".join(f"{name} ({n})" for name, n in report.tally("oracle").items()) or "none"
     parts = [
         f"<h1>{escape(report.target)}</h1>",
-        f'<div class="verdict {kind}"><strong>{escape(report.verdict)}</strong>'
+        f'<div class="verdict {kind}"><strong>{escape(report.headline)}</strong>'
         f"<p>{escape(_sentence(report))}</p></div>",
         f'<p class="soft">{len(report.outcomes)} cases in {report.seconds:.1f} s: '
-        f"{escape(counts)}. Oracle: {escape(oracles)}.</p>",
+        f"{escape(counts)}. Oracle: {escape(oracles)}. {escape(' '.join(report.coverage))}</p>",
         _failure(report),
         _maps(report),
         _lags(report),

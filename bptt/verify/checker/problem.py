@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class Skip(Exception):  # noqa: N818 - it is no error, as unittest.SkipTest is none
+    """Raised by a maker of problems where the sizes don't fit: `raise Skip("H must be even")`.
+
+    The case is neither right nor wrong; the report counts it.
+    """
+
+
 @dataclass(frozen=True)
 class GradientProblem:
     """One function with its hand-written gradient, at one size.
@@ -22,6 +29,17 @@ class GradientProblem:
     `autograd=False` says that PyTorch's gradient of the loss would be the very gradient in question
     (of a function with its own backward pass), so it is no oracle.
 
+    `truncate` is for truncated backpropagation through time: with K, the loss of step t counts the
+    use of the parameters in the K steps t, t - 1, ..., t - K + 1 only, as in
+
+        for t in range(T):
+            for k in range(t, max(-1, t - K), -1): ...  # add what step k contributes
+
+    It needs `loss_of_steps`, which then returns the T losses, one a step (zeros where a step has
+    none). Where it returns one number instead, it is also called with the first n dicts alone, and
+    must return the loss of those n steps. Gradients of the last K steps alone are a fold:
+    `lambda shares: {name: sum(share[name] for share in shares[-K:]) for name in shares[0]}`.
+
     The function that makes problems may take a keyword `counted`, None by default. Given a step, it
     makes the problem whose loss counts this step alone, with the state at the start among the
     parameters. It shows the error against the lag from a state to a target.
@@ -32,6 +50,7 @@ class GradientProblem:
     gradient: Callable[[dict[str, Any]], Any]
     loss_of_steps: Callable[[list[dict[str, Any]]], Any] | None = None
     fold: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
+    truncate: int | None = None
     autograd: bool = True
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .subject import Arrays, Subject, to_array
+from .subject import Arrays, Loss, Subject, to_array
 
 
 def mutations(subject: Subject) -> str:
@@ -43,6 +43,19 @@ def differing_calls(subject: Subject, mine: Arrays) -> str:
     if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
         return f"two calls of loss differ by {off:.3g}"
     return ""
+
+
+def unmoved(loss: Loss) -> tuple[str, ...]:
+    """List the parameters that the loss doesn't change with, wherever they are moved."""
+    here = loss(loss.point)
+    return tuple(
+        name
+        for name, value in loss.point.items()
+        if all(
+            loss({**loss.point, name: factor * value + shift}) == here
+            for factor, shift in ((1.25, 0.125), (0.0, 0.0), (-0.5, 1.0))
+        )
+    )
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy as np
 from bptt.errors import InputError
 
 from . import outcome as o
+from .coverage import coverage, number_of_cases, ranges
 from .diagnosis import Diagnosis, Suspect, diagnose
 from .loading import Maker, load
 from .outcome import Outcome
 from .search import Search, Settings
+from .snippet import snippet
 
 FLOAT32_NOTE = (
     "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
@@ -26,7 +28,8 @@ FLOAT32_NOTE = (
 class Report:
     """What verifying one gradient came to.
 
-    `digits` are each parameter's (worst, median) over the cases compared entry by entry.
+    `digits` are each parameter's (worst, median) over the cases compared entry by entry. `skipped`
+    are the cases that the maker refused; `left_out` says what was not checked, and why.
     """
 
     target: str
@@ -35,6 +38,9 @@ class Report:
     smallest: Outcome | None
     diagnosis: Diagnosis | None
     seconds: float
+    skipped: tuple[Outcome, ...] = ()
+    left_out: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def exit_status(self) -> int:
@@ -42,6 +48,37 @@ class Report:
         if self.verdict in o.FAILURES:
             return 1
         return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
+
+    @property
+    def headline(self) -> str:
+        """The verdict, and in how many cases no oracle could tell."""
+        undecidable = self.tally("verdict").get(o.UNDECIDABLE, 0)
+        if self.verdict == o.UNDECIDABLE or not undecidable:
+            return self.verdict
+        cases = number_of_cases(len(self.outcomes))
+        return f"{self.verdict}; {o.UNDECIDABLE} in {undecidable} of {cases}"
+
+    @property
+    def searched(self) -> str:
+        """Each size's values that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
+        run = [out for out in self.outcomes if out.verdict not in (*o.COULD_NOT_RUN, o.NOT_FINITE)]
+        return ranges([outcome.case.sizes for outcome in run])
+
+    @property
+    def coverage(self) -> list[str]:
+        """Sentences on what was searched, what was skipped, and what was left out."""
+        return coverage(self.searched, self.skipped, self.left_out)
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        said = [f"{number_of_cases(len(self.outcomes))} in {self.seconds:.1f} s"]
+        if self.diagnosis is not None:
+            said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
+        elif self.digits and self.exit_status == 0:
+            worst = min(worst for worst, _ in self.digits.values())
+            said.insert(0, f"at least {worst:.1f} digits")
+        return f"{self.target}: {self.headline} ({', '.join(said)})"
 
     def tally(self, what: str) -> dict[str, int]:
         """Count the cases by "verdict", "oracle" or "dtype"."""
@@ -85,12 +122,24 @@ class Report:
         said = []
         inside = sum(outcome.is_single_inside for outcome in self.outcomes)
         if inside:
-            said.append(f"This code computes in float32, whatever it is given ({_cases(inside)}).")
+            said.append(
+                f"This code computes in float32, whatever it is given ({number_of_cases(inside)})."
+            )
         if inside or "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
+        if self.settings.tolerance:
+            said.append(
+                f"Tolerance: an entry may be off by {self.settings.tolerance:g} of the largest of "
+                "its parameter."
+            )
+        said += [
+            f"The loss never changed with {name}: does the adapter pass it on?"
+            for name in self.unmoved
+        ]
         passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
         said += [
-            f"Passed over in {_cases(n)}: {reason}." for reason, n in passed_over.most_common(3)
+            f"Passed over in {number_of_cases(n)}: {reason}."
+            for reason, n in passed_over.most_common(3)
         ]
         for verdict, meaning in (
             (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
@@ -99,18 +148,25 @@ class Report:
         ):
             count = self.tally("verdict").get(verdict, 0)
             if count:
-                said.append(f"{_cases(count)} {verdict}: {meaning}.")
+                said.append(f"{number_of_cases(count)} {verdict}: {meaning}.")
         return said
 
     @property
+    def unmoved(self) -> list[str]:
+        """List the wrong parameters that the loss didn't change with in any wrong case."""
+        wrong = [outcome for outcome in self.outcomes if outcome.verdict == o.WRONG]
+        return [
+            name
+            for name in dict.fromkeys(name for outcome in wrong for name in outcome.named(o.WRONG))
+            if all(name in outcome.unmoved for outcome in wrong)
+        ]
+
+    @property
     def snippet(self) -> str:
-        """Two lines of Python that show the smallest failing case again."""
+        """Lines of Python, short enough to be pasted, that show the smallest failing case again."""
         if self.smallest is None:
             return ""
-        case = self.smallest.case
-        target = repr(self.target) if ".py:" in self.target else self.target.rpartition(".")[2]
-        more = f"seed={case.seed}" + ("" if case.scale == 1.0 else f", scale={case.scale}")
-        return f"from bptt.verify import check\nprint(check({target}, {case.sizes}, {more}))"
+        return snippet(self.target, self.smallest.case, self.settings.tolerance)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON's types; numbers that aren't finite become strings."""
@@ -128,6 +184,9 @@ class Report:
                 name: {"worst": worst, "median": median}
                 for name, (worst, median) in self.digits.items()
             },
+            "searched": self.searched,
+            "skipped": len(self.skipped),
+            "left_out": list(self.left_out),
             "notes": self.notes,
             "troubles": [
                 {
@@ -164,10 +223,6 @@ class Report:
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'s'[: count != 1]}"
 
 
 def _number(value: float) -> float | str:
@@ -209,7 +264,10 @@ def verify(
     maker = target if isinstance(target, Maker) else load(target)
     search = Search(maker, settings, seen)
     smallest = search.run()
-    diagnosis = None if smallest is None else diagnose(search, smallest)
+    diagnosis = None
+    if smallest is not None:
+        with search.diagnosing(smallest):
+            diagnosis = diagnose(search, smallest)
     report = Report(
         maker.target,
         _overall(search.outcomes, smallest),
@@ -217,6 +275,9 @@ def verify(
         smallest,
         diagnosis,
         time.perf_counter() - begun,
+        tuple(search.skipped),
+        tuple(search.left_out),
+        settings,
     )
     if all(outcome.verdict in o.COULD_NOT_RUN for outcome in report.outcomes):
         raise InputError(_nothing_ran(report))
@@ -238,6 +299,10 @@ def _overall(outcomes: list[Outcome], smallest: Outcome | None) -> str:
 
 def _nothing_ran(report: Report) -> str:
     said = []
+    if report.skipped and not report.outcomes:
+        said += report.coverage
+    elif not report.outcomes:
+        said.append(f"nothing was checked within {report.settings.budget:g} s (--budget)")
     for (kind, message), outcomes in report.troubles.items():
         first = outcomes[0]
         said.append(f"{message} (at {first.case}; {len(outcomes)} such cases)")

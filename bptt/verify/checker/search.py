@@ -1,19 +1,24 @@
 """Looks for a case where a gradient is wrong, and then for the smallest one.
 
 The smallest sizes come first, one after the other, so that what fails there need not be shrunk.
-Then hypothesis draws sizes, seeds and scales, and shrinks what it finds.
+Then hypothesis draws sizes, seeds and scales, and shrinks what it finds. Where all is right, a few
+large cases come last.
 """
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from bptt.errors import InputError
 
-from .checking import check_case
+from .calls import until
+from .checking import ENTRYWISE_AT_MOST, check_case
+from .large_cases import LargeCases
 from .loading import Maker
-from .outcome import FAILURES, HUNG, Outcome
+from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome
 from .problem import Case
 
 HIGHEST = {"T": 6}  # the others 5; each from 1
@@ -21,17 +26,27 @@ SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
 SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
 SHRINKING_CASES, SEEDS_TO_SHRINK = 150, 12
 HANGS_ENOUGH = 3
+# Of the budget, at the most; each counts from where the one before has ended.
+LOOKING, LOOKING_AT_LARGE, SHRINKING, DIAGNOSING = 1 / 3, 1 / 6, 1 / 6, 1 / 4
+IGNORED = "the loss does not change with its parameters: does the adapter pass them on?"
 TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How hard to look. `sizes` are ranges, `time_limit` is in seconds for each call."""
+    """How hard to look.
+
+    `sizes` are ranges. `time_limit` is in seconds for each call, `budget` for the whole, with the
+    shrinking and the diagnosis. `tolerance` is what an entry may be off, in units of the largest of
+    its parameter: for gradients that are approximate on purpose.
+    """
 
     cases: int = 60
     seed: int = 0
     time_limit: float = 10.0
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    budget: float = 60.0
+    tolerance: float = 0.0
 
     def range_of(self, name: str) -> tuple[int, int]:
         return self.sizes.get(name, (1, HIGHEST.get(name, 5)))
@@ -46,7 +61,10 @@ class Settings:
 
 
 class Search:
-    """Checks cases, each once, and remembers them all."""
+    """Checks cases, each once, and remembers them all.
+
+    `skipped` are those that the maker refused. `left_out` says what else was not checked, and why.
+    """
 
     def __init__(
         self, maker: Maker, settings: Settings, seen: Callable[[Outcome], None] = lambda _: None
@@ -59,8 +77,13 @@ class Search:
             )
         self.maker = maker
         self.settings = settings
+        self.skipped: list[Outcome] = []
+        self.left_out: list[str] = []
         self._seen = seen
         self._outcomes: dict[object, Outcome] = {}
+        self._out_of_time = False
+        self._ignored = False
+        self._begun = time.monotonic()
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -68,22 +91,83 @@ class Search:
 
     def check(self, case: Case, entrywise: bool = False) -> Outcome:
         known = self._outcomes.get(case.key)
-        if known is None:
-            known = check_case(self.maker, case, entrywise, self.settings.time_limit)
-            self._outcomes[case.key] = known
-            self._seen(known)
-        return known
+        return known or self.remember(self.tried(case, entrywise))
+
+    def tried(self, case: Case, entrywise: bool) -> Outcome:
+        """Check a case, and don't remember it."""
+        settings = self.settings
+        return check_case(self.maker, case, entrywise, settings.time_limit, settings.tolerance)
+
+    def remember(self, outcome: Outcome) -> Outcome:
+        if outcome.verdict == OUT_OF_TIME:
+            self._out_of_time = True
+        elif outcome.verdict == SKIPPED:
+            self.skipped.append(outcome)
+        else:
+            self._outcomes[outcome.case.key] = outcome
+            self._seen(outcome)
+        return outcome
 
     def run(self) -> Outcome | None:
         """Return the smallest failing case that was found, or None."""
-        for case in self._smallest_cases():
+        cases = self._smallest_cases()
+        with self._within(1.0):
+            self.check(cases[0], entrywise=True)
+        with self._within(LOOKING):
+            found = self._first_failing(cases)
+        if found is None and not self._ignored:
+            if self._out_of_time:
+                checked = len(self._outcomes)
+                self.left_out.append(f"time was up after {checked} of {self.settings.cases} cases")
+            large = LargeCases(self)
+            with self._within(LOOKING_AT_LARGE * min(1.0, self.settings.cases / 60)):
+                found = None if self._gives_up() else large.first_failing()
+            if found is not None:
+                with self._within(SHRINKING):
+                    return large.shrunk(found)
+        if found is None:
+            return None
+        with self._within(SHRINKING):
+            return self._shrunk(found)
+
+    @contextmanager
+    def _within(self, part: float) -> Iterator[None]:
+        self._out_of_time = False
+        with until(time.monotonic() + part * self.settings.budget):
+            yield
+
+    def diagnosing(self, found: Outcome) -> AbstractContextManager[None]:
+        """Limit what is done in the block to what is left; with many parameters, to a part."""
+        left = 1.0 - (time.monotonic() - self._begun) / self.settings.budget
+        return self._within(min(left, DIAGNOSING) if found.entries > ENTRYWISE_AT_MOST else left)
+
+    def _first_failing(self, smallest: list[Case]) -> Outcome | None:
+        for case in smallest:
             if self._gives_up() or len(self._outcomes) >= self.settings.cases:
                 return None
             outcome = self.check(case, entrywise=True)
             if outcome.verdict in FAILURES:
-                return self._shrunk(outcome)
-        found = self._drawn()
-        return None if found is None else self._shrunk(found)
+                self._ignored = self._ignores_its_parameters(outcome)
+                return None if self._ignored else outcome
+        return self._drawn()
+
+    def _ignores_its_parameters(self, found: Outcome) -> bool:
+        """Whether the loss stands still in other cases as well: then it isn't the gradient's fault.
+
+        One that stands still in a single case may be that of one class only, say.
+        """
+        if not found.findings or set(found.unmoved) != set(found.findings):
+            return False
+        sizes = self.settings.distinct_sizes(self.maker)
+        others = [self.check(Case(sizes, found.case.seed + k), entrywise=True) for k in range(2)]
+        wrong = [outcome for outcome in self.outcomes if outcome.verdict == WRONG]
+        if any(set(other.unmoved) != set(other.findings) for other in [*others, *wrong]):
+            return False
+        for outcome in wrong:
+            self._outcomes[outcome.case.key] = replace(
+                outcome, verdict=BROKEN, findings={}, message=IGNORED
+            )
+        return True
 
     def _smallest_cases(self) -> list[Case]:
         names = self.maker.size_names
@@ -104,7 +188,7 @@ class Search:
         try:
             import hypothesis
             from hypothesis import strategies as st
-            from hypothesis.errors import NoSuchExample
+            from hypothesis.errors import NoSuchExample, Unsatisfiable
         except ModuleNotFoundError as error:
             raise InputError(
                 "the search needs hypothesis; install it: pip install hypothesis"
@@ -121,7 +205,12 @@ class Search:
             return None
 
         def fails(case: Case) -> bool:
-            return not self._gives_up() and self.check(case).verdict in FAILURES
+            if self._gives_up():
+                return False
+            outcome = self.check(case)
+            if outcome.verdict == SKIPPED:
+                hypothesis.reject()
+            return outcome.verdict in FAILURES
 
         try:
             smallest = hypothesis.find(
@@ -137,7 +226,7 @@ class Search:
                 ),
                 random=random.Random(self.settings.seed),
             )
-        except NoSuchExample:
+        except (NoSuchExample, Unsatisfiable):
             return None
         return self.check(smallest)
 
@@ -171,4 +260,4 @@ class Search:
 
     def _gives_up(self) -> bool:
         hung = sum(outcome.verdict == HUNG for outcome in self._outcomes.values())
-        return hung >= HANGS_ENOUGH
+        return self._out_of_time or hung >= HANGS_ENOUGH

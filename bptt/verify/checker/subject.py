@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import truncation
 from .buffers import buffers_converted
 from .calls import CaseError, call
 from .loading import Maker
@@ -71,7 +72,7 @@ class Loss:
 
     def evaluate(self, values: dict[str, Any]) -> Any:
         with _made_like(values), self._buffers(values):
-            return call("loss", self.raw, values, limit=self.limit)
+            return without_axes(call("loss", self.raw, values, limit=self.limit))
 
     def _buffers(self, values: dict[str, Any]) -> AbstractContextManager[None]:
         if not self.complex_buffers or not any(map(np.iscomplexobj, values.values())):
@@ -96,11 +97,25 @@ def _made_like(values: dict[str, Any]) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+def same_loss(whole: float, of_steps: float, unit: float) -> None:
+    """Raise CaseError where `loss_of_steps` of equal copies isn't the loss."""
+    if not abs(whole - of_steps) <= 1e4 * unit * max(abs(whole), abs(of_steps)):
+        raise CaseError(
+            "broken", f"loss_of_steps of equal copies is {of_steps:.17g}, but loss is {whole:.17g}"
+        )
+
+
+def without_axes(result: Any) -> Any:
+    """Turn a loss of shape (1,) or (1, 1) into a scalar."""
+    shape = tuple(getattr(result, "shape", ()))
+    return result.reshape(()) if shape and set(shape) == {1} else result
+
+
 def scalar(result: Any) -> np.ndarray:
     """Check that a loss is one real number."""
     if result is None:
         raise CaseError("broken", "loss must be a scalar, got None: does it return anything?")
-    value = to_array(result)
+    value = without_axes(to_array(result))
     if value.shape != ():
         raise CaseError("broken", f"loss must be a scalar, got shape {value.shape}")
     if value.dtype.kind not in "fiu":
@@ -120,6 +135,25 @@ class Subject:
         self.loss = Loss(
             self.point, problem.loss, self.dtype, device, limit, autograd=problem.autograd
         )
+
+    def truncate(self, T: int | None) -> None:
+        """Put the loss whose gradient is the truncated one in place of the problem's."""
+        truncation.check(self.problem, T)
+        raw, K = self.problem.loss_of_steps, self.problem.truncate
+        if T is None or raw is None or K is None:
+            return
+        whole = self.loss(self.point)
+        steps = replace(self.loss, raw=lambda values: truncation.total(raw([values] * T), T))
+        same_loss(whole, steps(self.point), self.loss.unit)
+        loss = truncation.truncated(raw, T, K, self._fixed)
+        self.loss = replace(self.loss, raw=lambda values: loss([values] * T))
+
+    def _fixed(self, like: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters at the point, as arrays or tensors like those that are given."""
+        first = next(iter(like.values()))
+        if not is_tensor(first):
+            return self.loss.wrap(self.point, None)
+        return self.loss.wrap(self.point, str(first.dtype).removeprefix("torch."))
 
     def gradient(self, values: dict[str, Any] | None = None) -> Arrays:
         """Call the hand-written gradient, and check names and shapes."""
@@ -148,7 +182,8 @@ class Subject:
             )
         arrays = {}
         for name, value in self.point.items():
-            arrays[name] = to_array(given[name])
+            # PyTorch has None for the gradient of a parameter that isn't used.
+            arrays[name] = np.zeros(value.shape) if given[name] is None else to_array(given[name])
             if arrays[name].shape != value.shape:
                 raise CaseError(
                     "broken",
@@ -165,8 +200,12 @@ class Subject:
         if raw is None:
             raise ValueError("the problem has no loss_of_steps")
 
+        if self.problem.truncate is not None:
+            raw = truncation.truncated(raw, T, self.problem.truncate, self._fixed)
+
         def flat(values: dict[str, Any]) -> Any:
-            return raw([{name: values[f"{name}@{t}"] for name in self.point} for t in range(T)])
+            copies = [{name: values[f"{name}@{t}"] for name in self.point} for t in range(T)]
+            return truncation.total(raw(copies), T)
 
         point = {f"{name}@{t}": value for t in range(T) for name, value in self.point.items()}
         return replace(self.loss, point=point, raw=flat)
@@ -188,7 +227,10 @@ def make(maker: Maker, case: Case, limit: float) -> Subject:
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
         raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")
-    return Subject(problem, case.scale, limit)
+    subject = Subject(problem, case.scale, limit)
+    if problem.truncate is not None:
+        subject.truncate(case.sizes.get("T"))
+    return subject
 
 
 def accept(parameters: Any) -> tuple[Arrays, str, Any]:

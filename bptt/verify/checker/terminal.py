@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from rich.console import Console, Group, RenderableType
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -19,13 +18,17 @@ TRACEBACK_LINES = 12
 
 def show(report: Report, console: Console) -> None:
     """Print a report; 60 columns are enough."""
-    console.print(rendered(report))
+    console.print(rendered(report), crop=False)
+
+
+def style_of(report: Report) -> str:
+    return STYLES.get(report.verdict, "bold red")
 
 
 def rendered(report: Report) -> Group:
     """Lay a report out as lines and tables."""
     parts: list[RenderableType] = [
-        Text(f"{report.target}: {report.verdict}", style=STYLES.get(report.verdict, "bold red")),
+        Text(f"{report.target}: {report.headline}", style=style_of(report)),
         Text(
             f"{len(report.outcomes)} cases in {report.seconds:.1f} s; "
             f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
@@ -44,7 +47,9 @@ def rendered(report: Report) -> Group:
         if outcomes[0].detail:
             lines = harmless(outcomes[0].detail).splitlines()
             parts.append(Text("\n".join(f"  {line}" for line in lines[-TRACEBACK_LINES:])))
+    parts += [Text(harmless(sentence)) for sentence in report.coverage]
     parts += [Text(note, style="dim") for note in report.notes]
+    parts.append(Text(report.summary, style=style_of(report)))
     return Group(*parts)
 
 
@@ -76,8 +81,7 @@ def _failure(report: Report) -> list[RenderableType]:
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
     parts += [
         Text("\nTo see it again:"),
-        Syntax(report.snippet, "python", theme="ansi_light", background_color="default",
-               word_wrap=True),
+        Text(report.snippet, style="bold", no_wrap=True, overflow="ignore"),
         Text(),
     ]  # fmt: skip
     return parts

@@ -1,0 +1,228 @@
+"""Large, odd cases, which end a search that has found nothing wrong among small ones.
+
+Code that works in blocks forgets the rest of a block; code that is cut off in time is right as long
+as no loss is further away. So each size goes beyond 16, 32, 64 and 128 by one, and T to 20, 40 and
+129, the others staying small; then several at once. They are compared by projections. How time and
+memory have grown with a size so far tells what still fits.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import exp, log
+from typing import TYPE_CHECKING
+
+from .calls import CaseError, OutOfTime, time_left
+from .outcome import (
+    BROKEN,
+    CRASHED,
+    FAILURES,
+    HUNG,
+    NOT_FINITE,
+    OUT_OF_TIME,
+    SKIPPED,
+    UNDECIDABLE,
+    Outcome,
+)
+from .problem import Case, Skip
+from .subject import make
+
+if TYPE_CHECKING:
+    from .search import Search
+
+SIZES = (17, 33, 65, 129)
+STEPS = (20, 40, 129)
+NEIGHBOURS = 8  # tried one after the other where the maker skips a size
+AT_MOST = 1 / 3  # of the small cases' number
+STEEPEST_POWER = 4.5
+MEMORY = 0.5  # of what is free
+COPIES = 16  # of the parameters, that a case needs at the least
+SEEDS = 2  # with which a smaller case may fail
+ROUNDS = 2  # of shrinking: a size can need another to be small first
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a case took: seconds, and bytes beyond the most in use before, or for its parameters."""
+
+    seconds: float
+    memory: float
+
+
+class LargeCases:
+    """Tries them, the smaller ones first, and shrinks the first that fails."""
+
+    def __init__(self, search: "Search") -> None:
+        self.search = search
+        self.names = search.maker.size_names
+        self.base = search.settings.distinct_sizes(search.maker)
+        self.costs: dict[str, dict[int, Cost]] = {name: {} for name in self.names}
+
+    def first_failing(self) -> Outcome | None:
+        """Return the first case that fails, or None; the search is told what was left out."""
+        most = int(self.search.settings.cases * AT_MOST)
+        stopped: set[str] = set()
+        plan = list(self._plan())[:most]
+        if plan:
+            cost, _ = self._measured(self.base)
+            self.costs = {name: {self.base[name]: cost} for name in self.names}
+        for grown in plan:
+            if stopped & grown.keys():
+                continue
+            if time_left() <= 0.0:
+                self.search.left_out.append(f"{_listed(grown)} and larger cases (time was up)")
+                break
+            outcome, trouble = self._tried(grown)
+            if outcome is not None and self.search.remember(outcome).verdict in FAILURES:
+                return outcome
+            if trouble:
+                more = " and beyond" if len(grown) == 1 else ""
+                self.search.left_out.append(f"{_listed(grown)}{more} ({trouble})")
+                stopped |= grown.keys() if len(grown) == 1 else set()
+        return None
+
+    def _plan(self) -> Iterator[dict[str, int]]:
+        levels = [
+            {
+                name: values[level]
+                for name in self.names
+                for values in [STEPS if name == "T" else SIZES]
+                if level < len(values) and self._allows(name, values[level])
+            }
+            for level in range(len(SIZES))
+        ]
+        for number, level in enumerate(levels):
+            yield from ({name: value} for name, value in level.items())
+            if number == 0 and len(level) > 1:
+                yield level
+        if len(levels[1]) > 1:
+            yield levels[1]
+
+    def _allows(self, name: str, value: int) -> bool:
+        chosen = self.search.settings.sizes.get(name)
+        return value > self.base[name] and (chosen is None or chosen[0] <= value <= chosen[1])
+
+    def _tried(self, grown: dict[str, int]) -> tuple[Outcome | None, str]:
+        """Check a case unless it would take too much; without an outcome, say why."""
+        predicted = self._predicted(grown)
+        if predicted.seconds > time_left():
+            return None, f"would take about {predicted.seconds:.2g} s"
+        if predicted.memory > MEMORY * free_memory():
+            return None, f"would need about {predicted.memory / 2**30:.0f} GiB"
+        sizes, (cost, outcome) = grown, self._measured(self.base | grown)
+        for more in range(1, NEIGHBOURS):
+            if outcome.verdict == SKIPPED:
+                sizes = {name: value + more for name, value in grown.items()}
+                cost, outcome = self._measured(self.base | sizes)
+        if outcome.verdict in (OUT_OF_TIME, HUNG):
+            return None, "took too long"
+        if outcome.verdict == UNDECIDABLE:
+            return None, outcome.message or "no oracle could tell"
+        if outcome.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(outcome):
+            return None, f"{outcome.verdict}: {outcome.message}".removesuffix(": ")
+        if len(sizes) == 1:
+            ((name, value),) = sizes.items()
+            self.costs[name][value] = cost
+        return outcome, ""
+
+    def _has_a_loss(self, outcome: Outcome) -> bool:
+        """Whether it is the gradient that can't be had, and not a problem of such sizes."""
+        if outcome.verdict not in (CRASHED, BROKEN):
+            return True
+        try:
+            subject = make(self.search.maker, outcome.case, self.search.settings.time_limit)
+            subject.loss(subject.point)
+        except (CaseError, OutOfTime, Skip):
+            return False
+        return True
+
+    def _measured(self, sizes: dict[str, int]) -> tuple[Cost, Outcome]:
+        begun, peak = time.monotonic(), peak_memory()
+        outcome = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
+        memory = max(peak_memory() - peak, float(COPIES * 8 * outcome.entries))
+        return Cost(time.monotonic() - begun, memory), outcome
+
+    def _predicted(self, grown: dict[str, int]) -> Cost:
+        """Extrapolate what a case will take from how it has grown with each size alone."""
+        base = self.costs[self.names[0]][self.base[self.names[0]]].seconds
+        seconds, memory = base, 0.0
+        for name, value in grown.items():
+            costs = self.costs[name]
+            taken = extrapolated({at: cost.seconds for at, cost in costs.items()}, value)
+            seconds *= taken / max(base, 1e-4)
+            memory += extrapolated({at: cost.memory for at, cost in costs.items()}, value)
+        return Cost(seconds, memory)
+
+    def shrunk(self, found: Outcome) -> Outcome:
+        """Return a case with sizes as small as fail: each is halved in on, one after the other."""
+        best = found
+        for _ in range(ROUNDS):
+            before = best
+            for name in sorted(self.names, key=lambda name: -best.case.sizes[name]):
+                best = self._shrunk_in(name, best)
+            if best is before:
+                break
+        whole = self.search.tried(best.case, entrywise=True)
+        return self.search.remember(whole) if whole.verdict == best.verdict else best
+
+    def _shrunk_in(self, name: str, best: Outcome) -> Outcome:
+        right = self.search.settings.range_of(name)[0]
+        if right >= best.case.sizes[name]:
+            return best
+        smallest = self._failing(name, right, best)
+        if smallest is not None:
+            return smallest
+        while best.case.sizes[name] - right > 1:
+            middle = (right + best.case.sizes[name]) // 2
+            failing = self._failing(name, middle, best)
+            if failing is None:
+                right = middle
+            else:
+                best = failing
+        return best
+
+    def _failing(self, name: str, value: int, like: Outcome) -> Outcome | None:
+        sizes = like.case.sizes | {name: value}
+        for seed in range(like.case.seed, like.case.seed + SEEDS):
+            outcome = self.search.check(Case(sizes, seed, like.case.scale))
+            if outcome.verdict == like.verdict:
+                return outcome
+        return None
+
+
+def _listed(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sizes.items())
+
+
+def extrapolated(seen: dict[int, float], value: int) -> float:
+    """Return what a cost will be at a value: on by a power law, or by an exponential if steeper."""
+    *before, (last, cost) = sorted(seen.items())
+    if cost <= 0.0:
+        return 0.0
+    if not before or before[-1][1] <= 0.0:
+        return cost * value / last  # too little often enough, but then the deadline ends it
+    earlier, cheaper = before[-1]
+    power = log(cost / cheaper) / log(last / earlier)
+    if power > STEEPEST_POWER:
+        steps = (value - last) / (last - earlier)
+        return cost * exp(min(steps * log(cost / cheaper), 100.0))
+    return cost * (value / last) ** max(power, 1.0)
+
+
+def peak_memory() -> float:
+    """Return the most bytes that this process has used, 0 where the system doesn't say."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that are free, infinite where the system doesn't say."""
+    if "SC_AVPHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return float("inf")
+    return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
