@@ -1,15 +1,13 @@
 """A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from . import checkpoint, diagnostics, durable, log
@@ -144,25 +142,17 @@ def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
 
     Raises InputError where another process still does after so many seconds.
     """
-    with explained("write", lock):
-        file = lock.open("w")
-    end = time.monotonic() + patience
-    with file:
-        while not _locked(file):
-            if time.monotonic() >= end:
-                raise InputError(f"another process is training in {lock.parent}")
-            time.sleep(0.1)
-        yield
-
-
-def _locked(file: TextIO) -> bool:
+    file = FileLock(lock, timeout=patience)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # a file system that knows no locks
-        raise InputError(f"can't lock {file.name}: {error.strerror}") from error
-    return True
+        file.acquire()
+    except Timeout as error:
+        raise InputError(f"another process is training in {lock.parent}") from error
+    except OSError as error:  # a folder that is read-only, a file system that knows no locks
+        raise InputError(f"can't lock {lock}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        file.release()
 
 
 def create(path: Path, config: Config, training: Training, job: str | None = None) -> RunFolder:

@@ -1,6 +1,5 @@
 """Runs from beginning to end: the text, the folder, the training, the results."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from . import (
     display,
     engines,
     group,
+    memory,
     parts,
     results,
     run_folder,
@@ -191,11 +191,11 @@ def refuse_too_large(settings: Settings, V: int) -> None:
     weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
     window = T * B * (3 * H + V)
     size = (weights_gradients_and_sums + window) * np.dtype(settings.dtype).itemsize
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > memory:
+    installed = memory.installed()
+    if size > installed:
         raise InputError(
             f"not enough memory for {H} hidden units, {V} symbols and windows of {T} characters "
-            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {memory / 1e9:.3g}"
+            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {installed / 1e9:.3g}"
         )
 
 

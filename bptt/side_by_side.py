@@ -1,5 +1,6 @@
 """Several seeds at a time, each in a process of its own with one thread."""
 
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from .seeds_folder import SeedsFolder
 from .session import StopRequest
 
 BETWEEN_LOOKS = 0.05  # seconds
+# Windows has no sessions: a console's Ctrl-C comes to all its processes, and can't be sent.
+HAS_SESSIONS = hasattr(os, "setsid")
 
 
 def run(
@@ -32,7 +35,7 @@ def run(
                     console.print(f"Seed {seed}: begun in {folder.run(seed).path}", markup=False)
                 time.sleep(BETWEEN_LOOKS)
                 if stop.signal is not None:
-                    for process in going.values():
+                    for process in going.values() if HAS_SESSIONS else ():
                         process.send_signal(stop.signal)
                     _wait_for(going)
                     break
@@ -71,7 +74,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and we hand it on
+            start_new_session=HAS_SESSIONS,  # a terminal's Ctrl-C then comes to us alone
         )
 
 
