@@ -44,12 +44,6 @@ def open_but_no_folder(path: Any, *given: Any, **named: Any) -> int:
     return os.open(path, *given, **named)
 
 
-class MapWithoutAdvice(mmap.mmap):
-    @property
-    def madvise(self) -> None:
-        raise AttributeError("madvise")
-
-
 def imitations() -> dict[str, ModuleType]:
     """Make os, signal and mmap as Windows has them."""
     names: Mapping[ModuleType, Sequence[str]] = {
@@ -62,7 +56,6 @@ def imitations() -> dict[str, ModuleType]:
         made[module.__name__] = ModuleType(module.__name__)
         vars(made[module.__name__]).update({name: getattr(module, name) for name in kept})
     vars(made["os"])["open"] = open_but_no_folder
-    vars(made["mmap"])["mmap"] = MapWithoutAdvice
     return made
 
 
@@ -96,7 +89,7 @@ def run(*arguments: str) -> None:
 
 def run_all() -> None:
     hide()
-    importlib.import_module("bptt.corpora").IN_MEMORY = 100  # so that the text is mapped
+    vars(importlib.import_module("bptt.corpora"))["IN_MEMORY"] = 100  # so that the text is mapped
     small = ["--hidden", "4", "--seq-length", "5", "--validate-every", "20", "--iterations"]
     Path("problem.py").write_text(PROBLEM)
     run("corpora")
