@@ -2,10 +2,11 @@
 
 import json
 import statistics
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,16 +18,29 @@ from .. import durable
 from ..errors import explained
 from .lockstep import CONTENDERS, NAMES, Comparison
 
+FIRST_LINE, BETWEEN_LINES = 2.0, 5.0  # seconds
 SHOWN = (1, 2, 5, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 
+Item = TypeVar("Item")
 
-def collect(
-    console: Console, comparisons: Iterable[Comparison], doing: str, total: int
-) -> list[Comparison]:
-    """Take them all, with a progress bar where a person is looking."""
-    if not console.is_terminal:
-        return list(comparisons)
-    return list(track(comparisons, doing, total=total, console=console, transient=True))
+
+def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
+    """Give the items on, and say how far they are: a bar on a terminal, elsewhere a line at times.
+
+    The first line comes after two seconds, and has the time that is left.
+    """
+    if console.is_terminal:
+        yield from track(items, doing, total=total, console=console, transient=True)
+        return
+    begun = time.perf_counter()
+    due = begun + FIRST_LINE
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.perf_counter()
+        if now >= due and done < total:
+            left = (now - begun) / done * (total - done)
+            console.print(f"{doing}: {done / total:.0%}, about {left:.0f} s left", markup=False)
+            due = now + BETWEEN_LINES
 
 
 def by_engine(comparisons: list[Comparison]) -> dict[str, list[Comparison]]:
@@ -76,13 +90,14 @@ def show(
         for engine, rows in engines.items():
             unequal = sum(row.clipped[0] != row.clipped[1] for row in rows)
             console.print(
-                f"{engine}: another number of entries in {unequal} iterations", markup=False
+                f"{engine}: another number of entries, in {unequal} iterations.",
+                markup=False,
             )
     if gaps:
         console.print(f"\nLet go: gap to {base}'s weights after so many iterations", style="bold")
         length = len(next(iter(gaps.values())))
         shown = [iteration for iteration in SHOWN if iteration <= length]
-        table = Table("iteration", *gaps, box=None)
+        table = Table("iteration", *(name.replace("-", "\n") for name in gaps), box=None)
         for iteration in shown:
             sizes = (f"{values[iteration - 1]:.1e}" for values in gaps.values())
             table.add_row(str(iteration), *sizes)
