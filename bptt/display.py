@@ -22,6 +22,13 @@ def harmless(text: str) -> str:
     )
 
 
+def console() -> Console:
+    """Make a console that breaks lines between words on a terminal, and nowhere else."""
+    made = Console(highlight=False)
+    made.soft_wrap = not made.is_terminal
+    return made
+
+
 class Display(ABC):
     """Shows the entries of a run's log while it is entered."""
 

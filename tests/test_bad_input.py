@@ -1,13 +1,18 @@
 """What can't be worked with: exit status 2, one clear message, nothing left behind."""
 
 import json
+import os
 import resource
 import shutil
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
+
+from bptt import corpora, memory
 
 from .program import SMALL, TEXT, assert_refused, bptt, listing
 
@@ -79,11 +84,17 @@ def trained(finished_run: Path, tmp_path: Path) -> Path:
         (["text.txt", "--learning-rate", "nan"], ["positive finite number, got nan"]),
         (["text.txt", "--learning-rate", "inf"], ["positive finite number, got inf"]),
         (["text.txt", "--learning-rate", "fast"], ["positive finite number, got fast"]),
-        (["text.txt", "--clip", "0"], ["positive finite number, got 0"]),
-        (["text.txt", "--clip", "nan"], ["positive finite number, got nan"]),
+        (["text.txt", "--clip", "0"], ["positive finite number or none, got 0"]),
+        (["text.txt", "--clip", "nan"], ["positive finite number or none, got nan"]),
         (["text.txt", "--hidden", "100000000"], ["not enough memory"]),
-        (["text.txt", "--out", "a_folder"], ["a_folder exists already", "--resume a_folder"]),
-        (["text.txt", "--out", "empty.txt"], ["empty.txt exists already"]),
+        (["text.txt", "--out", "a_folder"], ["a_folder exists already, a folder", "--out"]),
+        (["text.txt", "--out", "empty.txt"], ["empty.txt exists already, a file", "--out"]),
+        (["/dev/zero"], ["can't read /dev/zero: it is a device"]),
+        (["text.txt", "--validation-file", "/dev/urandom"], ["can't read /dev/urandom"]),
+        (["text.txt", "--config", "/dev/zero"], ["can't read /dev/zero: it is a device"]),
+        (["text.txt", "--sample-temperature", "-1"], ["expected 0 or a positive finite number"]),
+        (["text.txt", "--weight-decay", "-1"], ["expected 0 or a positive finite number, got -1"]),
+        (["text.txt", "--momentum", "2"], ["--momentum", "expected a number from 0 to 1, got 2"]),
         (["text.txt", "--out", "text.txt/run"], ["can't make the run folder text.txt/run"]),
         (["text.txt", "--out", "/proc/run"], ["can't make the run folder /proc/run"]),
         (["--resume", "a_folder"], ["a_folder is no run folder", "config.json"]),
@@ -95,6 +106,42 @@ def test_train_refuses(arguments: list[str], said: list[str], folder: Path) -> N
     before = listing(folder)
     assert_refused(bptt("train", *arguments, folder=folder), *said)
     assert listing(folder) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "-"], ["lockstep", "-"], ["train", "pipe"]], ids=" ".join
+)
+def test_text_without_an_end_is_refused(
+    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 4000.0)
+    os.mkfifo(folder / "pipe")
+    writer = threading.Thread(target=write_much, args=[folder / "pipe"], daemon=True)
+    writer.start()
+    done = bptt(*arguments, folder=folder, stdin=b"over and over " * 100)
+    assert_refused(done, "doesn't end after 0.0 GB", "must be in a file")
+    if "pipe" not in arguments:
+        (folder / "pipe").open("rb").close()
+    writer.join()
+
+
+def write_much(pipe: Path) -> None:
+    with pipe.open("wb", buffering=0) as file, suppress(BrokenPipeError):
+        file.write(b"over and over " * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), MemoryError("Unable to allocate 3 GB")], ids=["silent", "numpy's"]
+)
+def test_lack_of_memory_is_said_in_words(
+    error: MemoryError, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(corpora, "find", fail)
+    done = bptt("train", "text.txt", folder=folder)
+    assert_refused(done, f"not enough memory: {str(error) or 'try a smaller text or network'}")
 
 
 def test_empty_standard_input_is_refused(folder: Path) -> None:
@@ -109,6 +156,12 @@ def test_empty_standard_input_is_refused(folder: Path) -> None:
         (["--prime", "Shéß"], ["2 of the text's characters", "'ß' 'é'", "position 2"]),
         (["--prime", ""], ["at least one character"]),
         (["--length", "-1"], ["at least 0, got -1"]),
+        (
+            ["--temperature", "-1"],
+            ["--temperature", "expected 0 or a positive finite number, got -1"],
+        ),
+        (["--top-p", "0"], ["--top-p", "expected a number above 0 and at most 1, got 0"]),
+        (["--prime-file", "/dev/zero"], ["can't read /dev/zero: it is a device"]),
         (["--seed", "-1"], ["0 to 4294967295, got -1"]),
     ],
     ids=" ".join,

@@ -20,31 +20,35 @@ def certify(
     corpus: Annotated[
         str,
         typer.Argument(
-            metavar="[CORPUS]",
-            help="A file, - for standard input, or a name that `bptt corpora` lists.",
+            metavar="CORPUS",
+            help="A text file, - for standard input, or a name that `bptt corpora` lists.",
         ),
     ] = corpora.DEFAULT,
-    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Hidden units.")] = 150,
+    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Number of hidden units.")] = 150,
     seq_length: Annotated[
         int, typer.Option(metavar="N", min=1, help="Characters in a window.")
     ] = 35,
     trained_iterations: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Of the reference, before the second certificate."),
+        typer.Option(
+            metavar="N", min=1, help="Iterations of training before the second certificate."
+        ),
     ] = 1000,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Of the weights.")
+        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the weights.")
     ] = 1,
-    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of CORPUS.")] = "utf-8",
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Character encoding of CORPUS.")
+    ] = "utf-8",
     out: Annotated[
         Path,
-        typer.Option(metavar="FOLDER", help="Gets certificates.json and certificates.png."),
+        typer.Option(metavar="FOLDER", help="Folder for certificates.json and certificates.png."),
     ] = Path("certificates"),
 ) -> None:
-    """Prove how many digits of each engine's gradient are right, hand-written and autograd's.
+    """Prove how many digits of each engine's gradient are right.
 
     Ball arithmetic encloses every entry of the true gradient at the first weights and at trained
-    ones; what each engine computes is held against that.
+    ones; what each engine computes, by hand or by autograd, is compared with that.
     """
     from . import balls  # noqa: F401 - says what to install where python-flint is missing
     from . import certificate_report as report
