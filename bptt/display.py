@@ -1,5 +1,6 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines elsewhere."""
 
+import textwrap
 import time
 import unicodedata
 from abc import ABC, abstractmethod
@@ -29,6 +30,29 @@ def console() -> Console:
     return made
 
 
+def advise(console: Console, words: str, command: str) -> None:
+    """Say a command that can be copied: where the line is too long for it, on one of its own."""
+    line = f"{words}: {command}"
+    if console.is_terminal and len(line) > console.width:
+        console.print(f"{words}:", markup=False)
+        line = command
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Break long lines between words; not within one, and not those that are indented."""
+    filler = textwrap.TextWrapper(
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(
+        line if line.startswith(" ") else filler.fill(line) for line in text.split("\n")
+    )
+
+
 class Display(ABC):
     """Shows the entries of a run's log while it is entered."""
 
@@ -53,7 +77,7 @@ class Display(ABC):
 
 
 class Bar(Display):
-    """A live progress bar, and each sample above it as it is written."""
+    """A live progress bar; each validation and sample stays above it."""
 
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         super().__init__(console, config, iteration)
@@ -72,9 +96,12 @@ class Bar(Display):
     def show(self, entry: Entry) -> None:
         if entry.validation_bits is not None:
             self._validation_bits = entry.validation_bits
-        if entry.sample is not None:
+        if (entry.sample, entry.validation_bits) != (None, None):
             heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
+            if entry.validation_bits is not None:
+                heading += f"  validation {entry.validation_bits:.3f}"
             self._console.print(Text(heading, "bold"))
+        if entry.sample is not None:
             self._console.print(Text(harmless(entry.sample) + "\n"))
         self._progress.update(
             self._task, completed=entry.iteration, description=self._description(entry)
@@ -82,7 +109,7 @@ class Bar(Display):
 
     def _description(self, entry: Entry) -> str:
         parts = [f"{entry.bits_per_character:.3f} bits/char"]
-        if self._validation_bits is not None:
+        if self._validation_bits is not None and self._console.width >= 50:
             parts.append(f"validation {self._validation_bits:.3f}")
         if self._console.width >= 70:
             parts.append(f"{self._speed(entry):,.0f} chars/s")

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .seeds_folder import SeedsFolder
+from .seeds_progress import SeedsProgress
 from .session import StopRequest
 
 BETWEEN_LOOKS = 0.05  # seconds
@@ -26,20 +27,24 @@ def run(
     """
     waiting, failed = list(seeds), []
     going: dict[int, subprocess.Popen[bytes]] = {}
-    with StopRequest() as stop:
+    with StopRequest() as stop, SeedsProgress(console) as progress:
         try:
             while going or (waiting and stop.signal is None):
                 while waiting and len(going) < jobs and stop.signal is None:
                     seed = waiting.pop(0)
+                    one = folder.run(seed)
+                    progress.begin(seed, one, one.read_config().iterations)
                     going[seed] = _start(_output(folder, seed), folder, seed, source)
-                    console.print(f"Seed {seed}: begun in {folder.run(seed).path}", markup=False)
+                    console.print(f"Seed {seed}: begun in {one.path}", markup=False)
                 time.sleep(BETWEEN_LOOKS)
+                progress.look()
                 if stop.signal is not None:
                     for process in going.values() if HAS_SESSIONS else ():
                         process.send_signal(stop.signal)
                     _wait_for(going)
                     break
                 for seed in [one for one, process in going.items() if process.poll() is not None]:
+                    progress.end(seed)
                     failure = _failure(folder, seed, going.pop(seed).returncode)
                     if failure is not None:
                         failed.append(failure)

@@ -1,6 +1,7 @@
 """The command line."""
 
 import io
+import shutil
 import sys
 from typing import Annotated
 
@@ -71,5 +72,8 @@ def main() -> None:
 
 
 def fail(message: str) -> None:
-    print(f"error: {display.harmless(message)}", file=sys.stderr)
+    line = f"error: {display.harmless(message)}"
+    if sys.stderr.isatty():
+        line = display.wrapped(line, shutil.get_terminal_size().columns)
+    print(line, file=sys.stderr)
     sys.exit(2)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from reference import Vocabulary
 
@@ -132,7 +131,8 @@ def list_corpora() -> None:
 
 
 def _show(heading: str, *lines: str) -> None:
-    console = Console(highlight=False)
+    console = display.console()
     console.print(heading, style="bold")
     for line in lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False)
+        shown = display.wrapped(line, console.width, "  ") if console.is_terminal else f"  {line}"
+        console.print(shown, soft_wrap=True, markup=False)
