@@ -156,7 +156,8 @@ HELP = {
     "eval": ["[default: the run's own validation and test texts]"],
     "compare": ["Run folders and folders of --seeds"],
     "lockstep": ["Learning rate of Adagrad", "[default: 0.05]", "compared with"],
-    "corpora": [], "verify": [], "certify": [],
+    "verify": ["Seed of the search.", "Largest number of cases"],
+    "certify": ["Seed of the weights.", "Number of hidden units."], "corpora": [],
 }  # fmt: skip
 
 

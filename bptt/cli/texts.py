@@ -57,7 +57,7 @@ def sample(
             "--top-k",
             parser=COUNT,
             metavar="N",
-            help="Draw only from the N most probable characters.",
+            help="Draw only from the N most probable characters (with --temperature).",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def sample(
             parser=share,
             metavar="P",
             help="Draw only from the most probable characters that together reach "
-            "probability P (nucleus sampling).",
+            "probability P (nucleus sampling; with --temperature).",
             show_default=False,
         ),
     ] = None,
