@@ -4,13 +4,19 @@ import textwrap
 import time
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.text import Text
 
 from .config import Config
 from .log import Entry
+
+FIRST_LINE, BETWEEN_LINES = 2.0, 5.0  # seconds
+
+Item = TypeVar("Item")
 
 
 def harmless(text: str) -> str:
@@ -37,6 +43,25 @@ def advise(console: Console, words: str, command: str) -> None:
         console.print(f"{words}:", markup=False)
         line = command
     console.print(line, markup=False, soft_wrap=True)
+
+
+def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
+    """Give the items on, and say how far they are: a bar on a terminal, elsewhere a line at times.
+
+    The first line comes after two seconds, and has the time that is left.
+    """
+    if console.is_terminal:
+        yield from track(items, doing, total=total, console=console, transient=True)
+        return
+    begun = time.perf_counter()
+    due = begun + FIRST_LINE
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.perf_counter()
+        if now >= due and done < total:
+            left = (now - begun) / done * (total - done)
+            console.print(f"{doing}: {done / total:.0%}, about {left:.0f} s left", markup=False)
+            due = now + BETWEEN_LINES
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:

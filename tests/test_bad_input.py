@@ -1,18 +1,13 @@
 """What can't be worked with: exit status 2, one clear message, nothing left behind."""
 
 import json
-import os
 import resource
 import shutil
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
-
-from bptt import corpora, memory
 
 from .program import SMALL, TEXT, assert_refused, bptt, listing
 
@@ -106,42 +101,6 @@ def test_train_refuses(arguments: list[str], said: list[str], folder: Path) -> N
     before = listing(folder)
     assert_refused(bptt("train", *arguments, folder=folder), *said)
     assert listing(folder) == before
-
-
-@pytest.mark.parametrize(
-    "arguments", [["train", "-"], ["lockstep", "-"], ["train", "pipe"]], ids=" ".join
-)
-def test_text_without_an_end_is_refused(
-    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "available", lambda: 4000.0)
-    os.mkfifo(folder / "pipe")
-    writer = threading.Thread(target=write_much, args=[folder / "pipe"], daemon=True)
-    writer.start()
-    done = bptt(*arguments, folder=folder, stdin=b"over and over " * 100)
-    assert_refused(done, "doesn't end after 0.0 GB", "must be in a file")
-    if "pipe" not in arguments:
-        (folder / "pipe").open("rb").close()
-    writer.join()
-
-
-def write_much(pipe: Path) -> None:
-    with pipe.open("wb", buffering=0) as file, suppress(BrokenPipeError):
-        file.write(b"over and over " * 2_000_000)
-
-
-@pytest.mark.parametrize(
-    "error", [MemoryError(), MemoryError("Unable to allocate 3 GB")], ids=["silent", "numpy's"]
-)
-def test_lack_of_memory_is_said_in_words(
-    error: MemoryError, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*given: object) -> None:
-        raise error
-
-    monkeypatch.setattr(corpora, "find", fail)
-    done = bptt("train", "text.txt", folder=folder)
-    assert_refused(done, f"not enough memory: {str(error) or 'try a smaller text or network'}")
 
 
 def test_empty_standard_input_is_refused(folder: Path) -> None:

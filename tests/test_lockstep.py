@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import reference
-from bptt.verify import lockstep, lockstep_report
+from bptt import display
+from bptt.verify import lockstep
 from bptt.verify.lockstep import Contender, run_free, run_in_lockstep
 from bptt.verify.tolerances import FLOAT64
 from reference import Gradients, Hyperparameters, Training, Vocabulary
@@ -82,8 +83,8 @@ def test_pipe_gets_lines_with_the_time_that_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
-    monkeypatch.setattr(lockstep_report, "FIRST_LINE", 0.0)
-    monkeypatch.setattr(lockstep_report, "BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(display, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(display, "BETWEEN_LINES", 0.0)
     done = bptt(
         "lockstep", "text.txt", "--iterations", "4", "--free", "5", "--hidden", "6",
         "--seq-length", "8", "--against", "torch", folder=tmp_path,

@@ -136,7 +136,7 @@ def lockstep(
     try:
         with threadpool_limits(1):
             comparisons = list(
-                report.watched(
+                display.watched(
                     console,
                     comparison.run_in_lockstep(training, base, compared),
                     "in lockstep",
@@ -148,7 +148,7 @@ def lockstep(
                 Hyperparameters(iterations=free, **shape),
                 base,
                 others,
-                watched=lambda turns: report.watched(console, turns, "let go", free),
+                watched=lambda turns: display.watched(console, turns, "let go", free),
                 **more,
             )
     except FloatingPointError as error:

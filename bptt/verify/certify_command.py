@@ -1,6 +1,7 @@
 """bptt certify: proved digits of every engine's gradient, on a corpus of one's own."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from reference import Hyperparameters, Training, Vocabulary
 
-from .. import corpora, durable
+from .. import corpora, display, durable
 from ..config import Versions
 from ..errors import InputError, explained
 
@@ -120,20 +121,26 @@ def _certificates(training: Training, console: Console) -> list[Any]:
 
     torch.set_num_threads(1)
     try:
-        with console.status("enclosing the gradient at the first weights"):
+        with _doing(console, "enclosing the gradient at the first weights"):
             window = next_window(training)
             found = list(certify_window("initial", training.parameters, window, CLIP))
         iterations = training.hyperparameters.iterations
-        with console.status("") as status:
-            for step in training:
-                if step.iteration % 50 == 0:
-                    status.update(f"training: {step.iteration}/{iterations}")
-        with console.status("enclosing the gradient at the trained weights"):
+        for _ in display.watched(console, training, "training", iterations):
+            pass
+        with _doing(console, "enclosing the gradient at the trained weights"):
             window = next_window(training)
             found += certify_window("trained", training.parameters, window, CLIP)
     except (FloatingPointError, ArithmeticError) as error:
         raise InputError(f"after {training.iteration} iterations: {error}") from error
     return found
+
+
+def _doing(console: Console, what: str) -> AbstractContextManager[object]:
+    """Show what goes on, as long as it does on a terminal, and as a line elsewhere."""
+    if console.is_terminal:
+        return console.status(what)
+    console.print(f"{what} …", markup=False)
+    return nullcontext()
 
 
 def _conclusions(found: list[Any]) -> list[str]:

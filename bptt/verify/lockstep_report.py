@@ -2,45 +2,20 @@
 
 import json
 import statistics
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from .. import durable
 from ..errors import explained
 from .lockstep import CONTENDERS, NAMES, Comparison
 
-FIRST_LINE, BETWEEN_LINES = 2.0, 5.0  # seconds
 SHOWN = (1, 2, 5, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
-
-Item = TypeVar("Item")
-
-
-def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
-    """Give the items on, and say how far they are: a bar on a terminal, elsewhere a line at times.
-
-    The first line comes after two seconds, and has the time that is left.
-    """
-    if console.is_terminal:
-        yield from track(items, doing, total=total, console=console, transient=True)
-        return
-    begun = time.perf_counter()
-    due = begun + FIRST_LINE
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.perf_counter()
-        if now >= due and done < total:
-            left = (now - begun) / done * (total - done)
-            console.print(f"{doing}: {done / total:.0%}, about {left:.0f} s left", markup=False)
-            due = now + BETWEEN_LINES
 
 
 def by_engine(comparisons: list[Comparison]) -> dict[str, list[Comparison]]:
