@@ -165,6 +165,7 @@ HELP = {
 def test_help_speaks_of_its_own_command(command: str, folder: Path) -> None:
     done = bptt(command, "--help", folder=folder)
     assert done.returncode == 0
+    assert bptt(command, "-h", folder=folder).stdout == done.stdout
     words = " ".join(done.stdout.split())
     for expected in HELP[command]:
         assert expected in words

@@ -21,6 +21,7 @@ from .train import Train, train
 app = typer.Typer(
     help="Train a character-level recurrent network, let it write, and check its gradients.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
