@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from .config import Config
 from .log import Entry
 from .run_folder import RunFolder
 
@@ -50,21 +51,22 @@ class SeedsProgress:
         if console.width < NARROW:
             del columns[2]
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._seeds: dict[int, tuple[Tail, TaskID, int]] = {}
+        self._seeds: dict[int, tuple[Tail, TaskID, Config]] = {}
 
-    def begin(self, seed: int, run: RunFolder, iterations: int) -> None:
-        task = self._progress.add_task(f"seed {seed}", total=iterations, bits="")
-        self._seeds[seed] = Tail(run.log), task, iterations
+    def begin(self, seed: int, run: RunFolder) -> None:
+        config = run.read_config()
+        task = self._progress.add_task(f"seed {seed}", total=config.iterations, bits="")
+        self._seeds[seed] = Tail(run.log), task, config
 
     def look(self) -> None:
         """Show what has come to the logs since the last look."""
-        for seed, (tail, task, iterations) in self._seeds.items():
+        for seed, (tail, task, config) in self._seeds.items():
             for entry in tail.entries():
                 bits = f"{entry.bits_per_character:.3f} bits/char"
                 self._progress.update(task, completed=entry.iteration, bits=bits)
                 if entry.validation_bits is not None:
                     self._console.print(
-                        f"Seed {seed}: iteration {entry.iteration}/{iterations}  {bits}  "
+                        f"Seed {seed}: iteration {entry.iteration}/{config.iterations}  {bits}  "
                         f"validation {entry.validation_bits:.3f}",
                         markup=False,
                     )

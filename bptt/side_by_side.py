@@ -33,7 +33,7 @@ def run(
                 while waiting and len(going) < jobs and stop.signal is None:
                     seed = waiting.pop(0)
                     one = folder.run(seed)
-                    progress.begin(seed, one, one.read_config().iterations)
+                    progress.begin(seed, one)
                     going[seed] = _start(_output(folder, seed), folder, seed, source)
                     console.print(f"Seed {seed}: begun in {one.path}", markup=False)
                 time.sleep(BETWEEN_LOOKS)
