@@ -1,5 +1,6 @@
 """Runs beside each other: what differs in their settings, and what they came to."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from .seeds_folder import SeedsFolder, Spread
 from .settings import Settings
 
 NONE = "-"
+FIGURES = ("validation", "test", "seconds", "chars/s")
 # Always said: above the table where all have the same, in it otherwise.
 NAMED = {"engine": "engine", "dtype": "dtype", "H": "hidden_size", "T": "seq_length",
          "lanes": "lanes", "optimizer": "optimizer", "rate": "learning_rate"}  # fmt: skip
@@ -83,11 +85,24 @@ class Contender:
         return found
 
 
-def read(paths: Sequence[Path]) -> list[Contender]:
-    """Raises InputError for what is no run folder, or a damaged one."""
+def read(paths: Sequence[Path]) -> tuple[list[Contender], list[str]]:
+    """Return the runs among the paths, and what is wrong with each of the others.
+
+    Raises InputError for a path that isn't there, and where none is a whole run.
+    """
     last = [path.resolve().name for path in paths]
     unique = len(set(last)) == len(last)
-    return [_read(path, last[n] if unique else str(path)) for n, path in enumerate(paths)]
+    contenders, wrong = [], []
+    for name, path in zip(last, paths, strict=True):
+        try:
+            contenders.append(_read(path, name if unique else str(path)))
+        except InputError as error:
+            if not os.path.lexists(path):
+                raise
+            wrong.append(str(error))
+    if not contenders:
+        raise InputError(f"there is no run to compare: {'; '.join(wrong)}")
+    return contenders, wrong
 
 
 def _read(path: Path, name: str) -> Contender:

@@ -14,6 +14,7 @@ import pooch
 
 from .errors import InputError, explained
 from .raw_text import RawText, Units, characters
+from .whole_files import drain, refuse_device
 
 STANDARD_INPUT = "-"
 # Bytes. A smaller file is encoded afresh at each start, which takes a fifth of a second at most:
@@ -117,7 +118,9 @@ def find(source: str, encoding: str) -> RawText:
     if source in REMOTE:
         return _fetched(source, REMOTE[source])
     if source == STANDARD_INPUT:
-        return RawText("standard input", source, encoding, content=sys.stdin.buffer.read())
+        return RawText(
+            "standard input", source, encoding, content=drain(sys.stdin.buffer, "standard input")
+        )
     path = Path(source)
     with explained("read", path):
         if not path.exists():
@@ -138,13 +141,14 @@ def find(source: str, encoding: str) -> RawText:
 
 def _content(path: Path) -> bytes | None:
     """Read a small file, and what can be read once only, such as a pipe; None: a large file."""
+    refuse_device(path)
     with path.open("rb") as file:
         head = file.read(IN_MEMORY + 1)
         if len(head) <= IN_MEMORY:
             return head
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return None
-        return b"".join([head, file.read()])
+        return head + drain(file, str(path))
 
 
 def cache_folder() -> Path:

@@ -1,15 +1,22 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines elsewhere."""
 
+import textwrap
 import time
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.text import Text
 
 from .config import Config
 from .log import Entry
+
+FIRST_LINE, BETWEEN_LINES = 2.0, 5.0  # seconds
+
+Item = TypeVar("Item")
 
 
 def harmless(text: str) -> str:
@@ -19,6 +26,55 @@ def harmless(text: str) -> str:
         if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter != "\n"
         else letter
         for letter in text
+    )
+
+
+def console() -> Console:
+    """Make a console that breaks lines between words on a terminal, and nowhere else."""
+    made = Console(highlight=False)
+    made.soft_wrap = not made.is_terminal
+    return made
+
+
+def advise(console: Console, words: str, command: str) -> None:
+    """Say a command that can be copied: where the line is too long for it, on one of its own."""
+    line = f"{words}: {command}"
+    if console.is_terminal and len(line) > console.width:
+        console.print(f"{words}:", markup=False)
+        line = command
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
+    """Give the items on, and say how far they are: a bar on a terminal, elsewhere a line at times.
+
+    The first line comes after two seconds, and has the time that is left.
+    """
+    if console.is_terminal:
+        yield from track(items, doing, total=total, console=console, transient=True)
+        return
+    begun = time.perf_counter()
+    due = begun + FIRST_LINE
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.perf_counter()
+        if now >= due and done < total:
+            left = (now - begun) / done * (total - done)
+            console.print(f"{doing}: {done / total:.0%}, about {left:.0f} s left", markup=False)
+            due = now + BETWEEN_LINES
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Break long lines between words; not within one, and not those that are indented."""
+    filler = textwrap.TextWrapper(
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(
+        line if line.startswith(" ") else filler.fill(line) for line in text.split("\n")
     )
 
 
@@ -46,7 +102,7 @@ class Display(ABC):
 
 
 class Bar(Display):
-    """A live progress bar, and each sample above it as it is written."""
+    """A live progress bar; each validation and sample stays above it."""
 
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         super().__init__(console, config, iteration)
@@ -65,9 +121,12 @@ class Bar(Display):
     def show(self, entry: Entry) -> None:
         if entry.validation_bits is not None:
             self._validation_bits = entry.validation_bits
-        if entry.sample is not None:
+        if (entry.sample, entry.validation_bits) != (None, None):
             heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
+            if entry.validation_bits is not None:
+                heading += f"  validation {entry.validation_bits:.3f}"
             self._console.print(Text(heading, "bold"))
+        if entry.sample is not None:
             self._console.print(Text(harmless(entry.sample) + "\n"))
         self._progress.update(
             self._task, completed=entry.iteration, description=self._description(entry)
@@ -75,7 +134,7 @@ class Bar(Display):
 
     def _description(self, entry: Entry) -> str:
         parts = [f"{entry.bits_per_character:.3f} bits/char"]
-        if self._validation_bits is not None:
+        if self._validation_bits is not None and self._console.width >= 50:
             parts.append(f"validation {self._validation_bits:.3f}")
         if self._console.width >= 70:
             parts.append(f"{self._speed(entry):,.0f} chars/s")

@@ -43,7 +43,12 @@ def _replacing(path: Path, aside: Path, mode: str) -> Iterator[BinaryIO]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the folder's own entries (what was renamed or created in it) survive a power cut."""
+    """Make the folder's own entries (what was renamed or created in it) survive a power cut.
+
+    Windows opens no folders and has nothing to ask for.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -150,7 +150,7 @@ def keep(
         place.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(place.parent)
         with durable.writing(place) as file:
-            indices = _written(file, summary.dtype, summary.length, hashed())
+            _write(file, hashed())
             entry = Entry(
                 key=asdict(key),
                 summary=summary,
@@ -159,7 +159,8 @@ def keep(
             ).sealed()
             with durable.writing(place.with_suffix(".json")) as description:
                 description.write(entry.model_dump_json().encode())
-        return indices
+        with place.open("rb") as file:  # not before: Windows renames no file that is mapped
+            return _mapped(file, summary.dtype, summary.length)
     except OSError as error:
         with suppress(OSError):
             place.with_suffix(".json").unlink()
@@ -173,7 +174,8 @@ def temporary(
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder()) as file:
-            return _written(file, dtype, length, pieces())
+            _write(file, pieces())
+            return _mapped(file, dtype, length)
     except OSError as error:
         return _in_memory_instead(error, dtype, length, pieces)
 
@@ -202,13 +204,10 @@ def _in_memory_instead(
     return in_memory(dtype, length, pieces())
 
 
-def _written(
-    file: BinaryIO, dtype: np.dtype, length: int, pieces: Iterable[UInt[np.ndarray, " _"]]
-) -> UInt[np.ndarray, " N"]:
+def _write(file: BinaryIO, pieces: Iterable[UInt[np.ndarray, " _"]]) -> None:
     for piece in pieces:
         file.write(piece.data)
     file.flush()
-    return _mapped(file, dtype, length)
 
 
 def _mapped(file: BinaryIO, dtype: np.dtype, length: int) -> UInt[np.ndarray, " N"]:

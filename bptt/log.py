@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 
 from . import durable
 from .settings import Strict
+
+BETWEEN_SHOWS = 1.0  # seconds that a line may wait before others can read it
 
 
 class Entry(Strict):
@@ -72,9 +75,13 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab")
+        self._shown = time.monotonic()
 
     def add(self, entry: Entry) -> None:
         self._file.write(to_line(entry))
+        if time.monotonic() - self._shown > BETWEEN_SHOWS:
+            self._file.flush()
+            self._shown = time.monotonic()
 
     def flush(self) -> None:
         """Bring every line to disk."""

@@ -5,6 +5,7 @@ Their state is there from the start, so that a checkpoint has the same shape at 
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,10 @@ class Optimizer(Protocol):
 
 
 class Adagrad:
-    """The notebook's: its epsilon stands inside the square root, which torch.optim's doesn't."""
+    """The notebook's: its epsilon stands inside the square root, which torch.optim's doesn't.
+
+    It rounds as the reference and the fast engine's own loop do, to the last bit.
+    """
 
     def __init__(self, parameters: dict[str, Tensor]) -> None:
         self._parameters = parameters
@@ -36,7 +40,9 @@ class Adagrad:
         for name, gradient in gradients.items():
             sums = self.state[f"sums.{name}"]
             sums += gradient * gradient
-            self._parameters[name] -= rate * gradient / torch.sqrt(sums + EPSILON)
+            # NumPy's root is the nearest float; torch's, from MKL, may be the one beside it.
+            root = torch.from_numpy(np.sqrt((sums + EPSILON).numpy()))
+            self._parameters[name] -= rate * gradient / root
 
 
 class FromTorch:

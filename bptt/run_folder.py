@@ -1,15 +1,13 @@
 """A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from . import checkpoint, diagnostics, durable, log
@@ -87,13 +85,25 @@ class RunFolder:
     def read_config(self) -> Config:
         """Raises InputError where there is no run, or one whose config.json is damaged."""
         if not self.config.exists():
-            raise InputError(f"{self.path} is no run folder: it has no {self.config.name}")
+            raise InputError(self._why_no_run())
         with explained("read", self.config):
             content = self.config.read_bytes()
         try:
             return Config.model_validate_json(content)
         except ValidationError as error:
             raise InputError(f"{self.config} is damaged: {explain(error)}") from error
+
+    def _why_no_run(self) -> str:
+        seeds = sorted(self.path.glob("seed-*"))
+        if seeds:
+            return (
+                f"{self.path} holds several runs, one for each seed; name one, such as {seeds[0]}"
+            )
+        if self.path.is_file():
+            return f"{self.path} is no run folder but a file"
+        if not self.path.exists():
+            return f"{self.path} is no run folder: nothing is there"
+        return f"{self.path} is no run folder: it has no {self.config.name}"
 
     def write_config(self, config: Config) -> None:
         with explained("write", self.config):
@@ -144,25 +154,17 @@ def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
 
     Raises InputError where another process still does after so many seconds.
     """
-    with explained("write", lock):
-        file = lock.open("w")
-    end = time.monotonic() + patience
-    with file:
-        while not _locked(file):
-            if time.monotonic() >= end:
-                raise InputError(f"another process is training in {lock.parent}")
-            time.sleep(0.1)
-        yield
-
-
-def _locked(file: TextIO) -> bool:
+    file = FileLock(lock, timeout=patience)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # a file system that knows no locks
-        raise InputError(f"can't lock {file.name}: {error.strerror}") from error
-    return True
+        file.acquire()
+    except Timeout as error:
+        raise InputError(f"another process is training in {lock.parent}") from error
+    except OSError as error:  # a folder that is read-only, a file system that knows no locks
+        raise InputError(f"can't lock {lock}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        file.release()
 
 
 def create(path: Path, config: Config, training: Training, job: str | None = None) -> RunFolder:
@@ -207,11 +209,15 @@ def made_aside(path: Path) -> Iterator[Path]:
 
 def refuse_existing(path: Path) -> None:
     """Raises InputError when something is there already."""
-    if os.path.lexists(path):
+    if not os.path.lexists(path):
+        return
+    if any((path / name).exists() for name in ("config.json", "seeds.json")):
         raise InputError(
             f"{path} exists already. Go on with it: bptt train --resume {path}. "
             f"Start another: --out with a new name"
         )
+    kind = "folder" if path.is_dir() else "file"
+    raise InputError(f"{path} exists already, a {kind}: --out makes a new folder, name another")
 
 
 def next_free(name: str) -> Path:

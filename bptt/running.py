@@ -1,6 +1,5 @@
 """Runs from beginning to end: the text, the folder, the training, the results."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from rich.console import Console
 
 from . import (
     card,
@@ -17,6 +15,7 @@ from . import (
     display,
     engines,
     group,
+    memory,
     parts,
     results,
     run_folder,
@@ -191,18 +190,18 @@ def refuse_too_large(settings: Settings, V: int) -> None:
     weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
     window = T * B * (3 * H + V)
     size = (weights_gradients_and_sums + window) * np.dtype(settings.dtype).itemsize
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > memory:
+    installed = memory.installed()
+    if size > installed:
         raise InputError(
             f"not enough memory for {H} hidden units, {V} symbols and windows of {T} characters "
-            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {memory / 1e9:.3g}"
+            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {installed / 1e9:.3g}"
         )
 
 
 def carry_out(run: Run) -> None:
     """Train, evaluate, and say where everything is. Leaves with 130 or 143 after a signal."""
     folder, config, training = run.folder, run.config, run.training
-    console = Console(highlight=False, soft_wrap=True)
+    console = display.console()
     console.print(
         f"{config.corpus.name}: {config.corpus.length:,} {config.corpus.units}, "
         f"{len(config.vocabulary)} symbols."
@@ -215,14 +214,15 @@ def carry_out(run: Run) -> None:
     stopped = session.run(display.choose(console, config, training.iteration))
     if stopped is not None:
         console.print(
-            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved. "
-            f"Go on with: bptt train --resume {folder.path}",
+            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved.",
             markup=False,
         )
+        display.advise(console, "Go on with", f"bptt train --resume {folder.path}")
         sys.exit(128 + stopped)
     came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
     card.write(folder, config, came_to, training.smooth_loss)
     console.print(_summary(run, came_to), markup=False)
+    display.advise(console, "Let it write", f"bptt sample {folder.path}")
 
 
 def _summary(run: Run, came_to: results.Results) -> str:
@@ -244,6 +244,5 @@ def _summary(run: Run, came_to: results.Results) -> str:
         f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.csv.name}, "
         f"{folder.results.name}, {folder.samples.name}, {folder.loss_plot.name}, "
         f"{folder.config.name} and {folder.card.name}, which says it all.",
-        f"Let it write: bptt sample {folder.path}",
     ]
     return "\n".join(lines)

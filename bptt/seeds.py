@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from . import corpora, log, run_folder, running, seeds_card, side_by_side
+from . import corpora, display, log, run_folder, running, seeds_card, side_by_side
 from .corpora import STANDARD_INPUT
 from .errors import InputError, explained
 from .seeds_folder import Seeds, SeedsFolder, Summary, is_finished
@@ -58,7 +58,7 @@ def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> S
 
 def carry_out(folder: SeedsFolder, source: str | None, jobs: int) -> None:
     """Train what isn't finished, `jobs` at a time, and write what all came to."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = display.console()
     with run_folder.held(folder.lock):
         waiting = [seed for seed in folder.read().seeds if not is_finished(folder.run(seed))]
         try:
@@ -67,7 +67,7 @@ def carry_out(folder: SeedsFolder, source: str | None, jobs: int) -> None:
             else:
                 failed = side_by_side.run(folder, waiting, source, jobs, console)
         except SystemExit:
-            console.print(f"Go on with all seeds: bptt train --resume {folder.path}", markup=False)
+            display.advise(console, "Go on with all seeds", f"bptt train --resume {folder.path}")
             raise
         if failed:
             raise InputError(
@@ -81,9 +81,10 @@ def _one_by_one(
     folder: SeedsFolder, seeds: list[int], source: str | None, console: Console
 ) -> list[str]:
     failed = []
-    for seed in seeds:
+    for number, seed in enumerate(seeds, 1):
         run = folder.run(seed)
-        console.print(f"Seed {seed}: {run.path}", style="bold", markup=False)
+        heading = f"Seed {seed}, {number} of {len(seeds)} to train: {run.path}"
+        console.print(heading, style="bold", markup=False)
         try:
             running.go_on(run.path, source, {})
         except InputError as error:

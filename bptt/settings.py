@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .errors import InputError, explained
+from . import whole_files
+from .errors import InputError
 
 RATES = {"adagrad": 0.05, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "sgd": 0.01}
 ALL = "all"  # of a text: train on the whole of it
@@ -196,8 +197,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
     Raises InputError that names an unknown setting's nearest.
     """
-    with explained("read", path):
-        content = path.read_bytes()
+    content = whole_files.read(path)
     try:
         if path.suffix == ".json":
             found = _of_a_run(json.loads(content))

@@ -1,5 +1,6 @@
 """Several seeds at a time, each in a process of its own with one thread."""
 
+import os
 import subprocess
 import sys
 import time
@@ -8,9 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from .seeds_folder import SeedsFolder
+from .seeds_progress import SeedsProgress
 from .session import StopRequest
 
 BETWEEN_LOOKS = 0.05  # seconds
+# Windows has no sessions: a console's Ctrl-C comes to all its processes, and can't be sent.
+HAS_SESSIONS = hasattr(os, "setsid")
 
 
 def run(
@@ -23,20 +27,24 @@ def run(
     """
     waiting, failed = list(seeds), []
     going: dict[int, subprocess.Popen[bytes]] = {}
-    with StopRequest() as stop:
+    with StopRequest() as stop, SeedsProgress(console) as progress:
         try:
             while going or (waiting and stop.signal is None):
                 while waiting and len(going) < jobs and stop.signal is None:
                     seed = waiting.pop(0)
+                    one = folder.run(seed)
+                    progress.begin(seed, one)
                     going[seed] = _start(_output(folder, seed), folder, seed, source)
-                    console.print(f"Seed {seed}: begun in {folder.run(seed).path}", markup=False)
+                    console.print(f"Seed {seed}: begun in {one.path}", markup=False)
                 time.sleep(BETWEEN_LOOKS)
+                progress.look()
                 if stop.signal is not None:
-                    for process in going.values():
+                    for process in going.values() if HAS_SESSIONS else ():
                         process.send_signal(stop.signal)
                     _wait_for(going)
                     break
                 for seed in [one for one, process in going.items() if process.poll() is not None]:
+                    progress.end(seed)
                     failure = _failure(folder, seed, going.pop(seed).returncode)
                     if failure is not None:
                         failed.append(failure)
@@ -71,7 +79,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a terminal's Ctrl-C comes to us alone, and we hand it on
+            start_new_session=HAS_SESSIONS,  # a terminal's Ctrl-C then comes to us alone
         )
 
 

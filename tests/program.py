@@ -2,6 +2,8 @@
 
 import io
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +68,31 @@ def in_a_process(
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
+
+
+def on_a_terminal(*arguments: object, folder: Path, columns: int) -> tuple[int, str]:
+    """Run a command before a person's eyes; return its status and what stood there, uncoloured."""
+    main_end, side = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=side,
+        stderr=side,
+        env=os.environ | {"COLUMNS": str(columns), "TERM": "xterm-256color"},
+    )
+    os.close(side)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(main_end, 65536)
+        except OSError:  # how Linux reports the other end's closing
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(main_end)
+    return process.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
 def interrupted(

@@ -3,7 +3,8 @@
     torchrun --nproc-per-node N -m tests.shared_lockstep TEXT FOLDER
 
 Leaves in FOLDER/found.json the largest differences of any iteration for each of CASES, a whole run
-with the settings WHOLE in FOLDER/whole, and in FOLDER/threads-RANK.json the threads at the end.
+with the settings WHOLE in FOLDER/whole, one with the notebook's Adagrad in FOLDER/DTYPE for each
+dtype, and in FOLDER/threads-RANK.json the threads at the end.
 """
 
 import json
@@ -38,6 +39,9 @@ CASES: dict[str, dict[str, Any]] = {
 }
 WHOLE = SMALL | {"lanes": 5, "clip": 0.5, "optimizer": "sgd", "iterations": 600,
                  "checkpoint_every": 20, "split": "90/5/5", "validate_every": 100}  # fmt: skip
+
+NOTEBOOKS = {"engine": "fast", "hidden_size": 21, "seq_length": 7, "lanes": 8, "iterations": 60,
+             "clip": 0.1, "split": "all"}  # fmt: skip
 
 
 def alone(run: Run) -> tuple[ComposedTraining, gradients.Compiled]:
@@ -100,6 +104,8 @@ def lead(text: str, folder: Path, group: Group) -> None:
         found[name] = compare(running.make(text, SMALL | settings, folder / str(number), group))
     (folder / "found.json").write_text(json.dumps(found))
     running.begin(text, WHOLE, folder / "whole", group)
+    for dtype in ("float64", "float32"):
+        running.begin(text, NOTEBOOKS | {"dtype": dtype}, folder / dtype, group)
 
 
 def main(text: str, folder: Path) -> None:

@@ -1,10 +1,8 @@
 """What people run, and what it leaves on disk."""
 
 import json
-import os
-import pty
 import re
-import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from bptt import corpora
 from bptt.display import harmless
 
-from .program import COMMAND, SMALL, TEXT, bptt
+from .program import SMALL, TEXT, assert_refused, bptt, on_a_terminal
 
 
 @pytest.fixture
@@ -103,34 +101,117 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("columns", [24, 40, 60, 120])
-def test_terminal_shows_a_bar_that_fits(columns: int, folder: Path) -> None:
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "train", "text.txt", *SMALL, "--out", f"run{columns}"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=side,
-        stderr=side,
-        env=os.environ | {"COLUMNS": str(columns), "TERM": "xterm-256color"},
-    )
-    os.close(side)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(main, 65536)
-        except OSError:  # how Linux reports the other end's closing
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(main)
-    assert process.wait() == 0
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+@pytest.mark.parametrize("columns", [24, 60, 80, 120])
+def test_terminal_shows_a_bar_that_fits_and_keeps_what_validation_said(
+    columns: int, folder: Path
+) -> None:
+    status, plain = on_a_terminal(
+        "train", "text.txt", "--hidden", 6, "--seq-length", 5, "--iterations", 60, "--sample-every",
+        60, "--validate-every", 20, "--out", "run", folder=folder, columns=columns,
+    )  # fmt: skip
+    assert status == 0
+    lines = re.split(r"[\r\n]+", plain)
     assert "60/60" in plain
-    bars = [line for line in re.split(r"[\r\n]+", plain) if "/60 " in line]
+    bars = [line for line in lines if "/60 " in line]
     assert bars
-    assert max(map(len, bars)) <= columns
+    assert max(map(len, lines)) <= columns
+    log = [json.loads(line) for line in (folder / "run/log.jsonl").read_text().splitlines()]
+    validated = [entry for entry in log if "validation_bits" in entry]
+    assert len(validated) == 3
+    for entry in validated:
+        said = rf"\b{entry['iteration']}\s+\S+\s+bits/char\s+validation\s+"
+        assert re.search(f"{said}{entry['validation_bits']:.3f}", plain)
+
+
+@pytest.mark.parametrize("columns", [60])
+def test_last_lines_break_between_words_only(columns: int, folder: Path) -> None:
+    train = ("train", "text.txt", *SMALL, "--split", "80/10/10")
+    run = "a_rather_long_name_of_a_run"
+    status, plain = on_a_terminal(*train, "--out", run, folder=folder, columns=columns)
+    assert status == 0
+    piped = bptt("train", "--resume", run, folder=folder).stdout
+    last = plain[plain.rindex("Finished") :]
+    assert last.split() == piped[piped.rindex("Finished") :].split()
+    assert max(map(len, last.splitlines())) <= columns
+    assert f"bptt sample {run}" in last
+    assert "\n" in last[: last.index("log.jsonl")]
+
+
+def test_error_breaks_between_words_only(folder: Path) -> None:
+    status, plain = on_a_terminal("train", "no_such_text.txt", folder=folder, columns=40)
+    assert status == 2
+    piped = bptt("train", "no_such_text.txt", folder=folder).stderr
+    assert plain.split() == piped.split()
+    assert max(map(len, plain.splitlines())) <= 40
+
+
+HELP = {
+    "train": ["--learning-rate, --lr RATE", "Momentum of SGD (0 to below 1).", "(reference), torch",
+              "(batch size)"],
+    "sample": ["0 always takes the most probable character"],
+    "eval": ["[default: the run's own validation and test texts]"],
+    "compare": ["Run folders and folders of --seeds"],
+    "lockstep": ["Learning rate of Adagrad", "[default: 0.05]", "compared with"],
+    "verify": ["Seed of the search.", "Largest number of cases"],
+    "certify": ["Seed of the weights.", "Number of hidden units."], "corpora": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_speaks_of_its_own_command(command: str, folder: Path) -> None:
+    done = bptt(command, "--help", folder=folder)
+    assert done.returncode == 0
+    assert bptt(command, "-h", folder=folder).stdout == done.stdout
+    words = " ".join(done.stdout.split())
+    for expected in HELP[command]:
+        assert expected in words
+    assert not re.findall(r"<str>|<path>|<list|\[\[CORPUS|Of CORPUS\.|[Ww]hom|\.\.\.$", words)
+    if command == "eval":
+        assert corpora.DEFAULT + "]" not in words
+    if command == "lockstep":
+        assert "adam," not in words
+        assert "--clip-kind" not in words
+
+
+def test_overview_cuts_no_sentence(folder: Path) -> None:
+    lines = bptt("--help", folder=folder).stdout.splitlines()
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert len(commands) == len(HELP)
+    assert all(line.endswith(".") and not line.endswith("..") for line in commands)
+
+
+def test_version_is_said(folder: Path) -> None:
+    done = bptt("--version", folder=folder)
+    assert (done.returncode, done.stdout) == (0, f"bptt {version('bptt')}\n")
+
+
+def test_lr_is_the_learning_rate(folder: Path) -> None:
+    done = bptt("train", "text.txt", *SMALL, "--lr", "0.25", "--out", "run", folder=folder)
+    assert done.returncode == 0, done
+    assert json.loads((folder / "run/config.json").read_text())["learning_rate"] == 0.25
+
+
+@pytest.mark.parametrize("command", ["sample", "eval"])
+def test_folder_of_seeds_is_named_for_what_it_is(command: str, folder: Path) -> None:
+    done = bptt("train", "text.txt", *SMALL, "--seeds", "2", "--out", "many", folder=folder)
+    assert done.returncode == 0, done
+    assert_refused(
+        bptt(command, "many", folder=folder), "many holds several runs", "such as many/seed-1"
+    )
+
+
+def test_only_a_run_is_said_to_go_on(folder: Path) -> None:
+    bptt("train", "text.txt", *SMALL, "--out", "run", folder=folder)
+    (folder / "notes").mkdir()
+    for name, said in (
+        ("run", "Go on with it: bptt train --resume run"),
+        ("text.txt", "text.txt exists already, a file"),
+        ("notes", "notes exists already, a folder"),
+    ):
+        for command in ("train", "lockstep"):
+            done = bptt(command, "text.txt", "--out", name, folder=folder)
+            assert_refused(done, said)
+            assert ("--resume" in done.stderr) == (name == "run")
 
 
 def test_control_characters_are_shown_harmlessly() -> None:

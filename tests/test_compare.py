@@ -98,7 +98,10 @@ def test_unfinished_run_is_shown_as_far_as_its_log_goes(folder: Path, capsys) ->
     assert row.split()[-2:] == ["-", "-"]
 
 
-def test_runs_of_one_name_are_told_apart_by_their_paths(folder: Path, capsys) -> None:
+def test_runs_of_one_name_are_told_apart_by_their_paths(
+    folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     shutil.copytree(folder / "large", folder / "elsewhere/small")
     output = compared(capsys, "small", "elsewhere/small")
     runs = [line.split()[0] for line in output.splitlines() if "small" in line]
@@ -116,11 +119,49 @@ def test_curves_of_any_runs_can_be_drawn(runs: list[str], folder: Path, capsys) 
     assert (folder / "all.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_no_run_is_left_out_with_a_warning(folder: Path, capsys) -> None:
+    (folder / "lockstep-1").mkdir()
+    (folder / "lockstep-1/lockstep.json").write_text("{}")
+    shutil.copytree(folder / "small", folder / "damaged")
+    (folder / "damaged/results.json").write_text('{"iterations": 3}')
+    (folder / "dangling").symlink_to("nowhere")
+    capsys.readouterr()
+    app(["compare", *sorted(path.name for path in folder.iterdir())], standalone_mode=False)
+    output, errors = capsys.readouterr()
+    for run in ("small", "large", "many", "whole", "other", "begun"):
+        assert any(line.startswith(run + " ") for line in output.splitlines()), run
+    warned = [line.removeprefix("warning: left out: ") for line in errors.splitlines()]
+    assert [line.split()[0] for line in warned] == [
+        "damaged/results.json", "dangling", "lockstep-1", "other.txt", "text.txt",
+    ]  # fmt: skip
+    assert warned[2] == "lockstep-1 is no run folder: it has no config.json"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_runs_are_compared_in_tables_that_fit(columns: int, folder: Path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = compared(capsys, "small", "large", "many", "whole").splitlines()
+    headers = [n for n, line in enumerate(lines) if line.startswith("run ")]
+    assert headers
+    names = [name for n in headers for name in lines[n].split()[1:]]
+    assert len(names) == len(set(names))
+    assert {"validation", "test", "seconds", "chars/s", "H", "lanes", "split"} <= set(names)
+    for n in headers:
+        assert [line.split()[0] for line in lines[n + 2 : n + 6]] == [
+            "small", "large", "many", "whole",
+        ]  # fmt: skip
+    assert max(map(len, lines[headers[0] :])) <= columns
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere is no run folder"),
-        (["small", "text.txt"], "text.txt is no run folder"),
+        (["small", "nowhere"], "nowhere is no run folder: nothing is there"),
+        (
+            ["text.txt", "empty"],
+            "no run to compare: text.txt is no run folder but a file; empty is",
+        ),
         (["damaged"], r"results\.json is damaged: iteration: field required"),
         (["small", "--out", "all.txt"], r"ends in \.png, got all\.txt"),
         (["small", "--out", "nowhere/all.png"], "in a folder that is there"),
@@ -130,6 +171,7 @@ def test_curves_of_any_runs_can_be_drawn(runs: list[str], folder: Path, capsys) 
 def test_compare_refuses(arguments: list[str], said: str, folder: Path) -> None:
     shutil.copytree(folder / "small", folder / "damaged")
     (folder / "damaged/results.json").write_text('{"iterations": 3}')
+    (folder / "empty").mkdir()
     before = listing(folder)
     with pytest.raises(InputError, match=said):
         app(["compare", *arguments], standalone_mode=False)

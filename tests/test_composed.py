@@ -90,33 +90,39 @@ def own(training: ComposedTraining) -> Any:
     )
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("lanes", [1, 2, 8])
 @pytest.mark.parametrize("clip", [5.0, 0.05, None])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_composed_adagrad_is_the_twins_own_loop_bit_for_bit(dtype, clip, lanes) -> None:
-    ours = composed(engine="torch", dtype=dtype, clip=clip, lanes=lanes, sample_every=8)
+@pytest.mark.parametrize(
+    ("engine", "dtype"), [("numpy", "float64"), ("fast", "float64"), ("fast", "float32")]
+)
+def test_composed_adagrad_is_an_engines_own_loop_bit_for_bit(engine, dtype, clip, lanes) -> None:
+    """Also where the engine's own fuses the update with the gradients."""
+    ours = composed(engine=engine, dtype=dtype, clip=clip, lanes=lanes, sample_every=8)
     theirs = own(ours)
-    assert list(ours) == list(theirs)
+    for step, its in zip(ours, theirs, strict=True):
+        assert step.loss == pytest.approx(its.loss, rel=1e-13)  # a sum in another order
+        assert step.sample == its.sample
     for name, a, b in zip(PARAMETER_NAMES, ours.parameters, theirs.parameters, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b), name)
     for name, b in zip(PARAMETER_NAMES, theirs.accumulators, strict=True):
         sums = ours.optimizer_state[f"sums.{name}"]
         np.testing.assert_array_equal(np.asarray(sums), np.asarray(b), name)
     np.testing.assert_array_equal(np.asarray(ours.hidden_state), np.asarray(theirs.hidden_state))
-    assert (ours.position, ours.smooth_loss) == (theirs.position, theirs.smooth_loss)
+    assert ours.position == theirs.position
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 @pytest.mark.parametrize("clip", [5.0, 0.05, None])
-@pytest.mark.parametrize("engine", ["numpy", "fast"])
-def test_composed_adagrad_is_an_engines_own_loop_to_rounding(engine, clip, lanes) -> None:
-    """Not to the bit: torch's square root, from MKL, is not NumPy's rounded one."""
-    ours = composed(engine=engine, clip=clip, lanes=lanes)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_composed_adagrad_is_the_twins_own_loop_to_rounding(dtype, clip, lanes) -> None:
+    """Not to the bit: torch's square root, from MKL, is not the nearest float."""
+    ours = composed(engine="torch", dtype=dtype, clip=clip, lanes=lanes)
     theirs = own(ours)
+    unit = torch.finfo(DTYPES[dtype]).eps
     for _ in range(20):
         a, b = ours.step(), theirs.step()
-        assert a.loss == pytest.approx(b.loss, rel=1e-13)
-        assert_close(got=ours.parameters, expected=theirs.parameters, relative=1e-12)
+        assert a.loss == pytest.approx(b.loss, rel=450 * unit)
+        assert_close(got=ours.parameters, expected=theirs.parameters, relative=4500 * unit)
         assert ours.position == theirs.position
         # Training is chaotic: the next iteration begins from the same place.
         put_arrays(theirs, {name: value.copy() for name, value in to_arrays(ours).items()})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import reference
+from bptt import display
 from bptt.verify import lockstep
 from bptt.verify.lockstep import Contender, run_free, run_in_lockstep
 from bptt.verify.tolerances import FLOAT64
@@ -76,6 +77,26 @@ def test_command_writes_figures_and_a_plot(tmp_path: Path) -> None:
     assert len(content["in_lockstep"]) == 5
     assert content["free"].keys() == {"torch", "nudged"}
     assert (tmp_path / "out/lockstep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pipe_gets_lines_with_the_time_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    monkeypatch.setattr(display, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(display, "BETWEEN_LINES", 0.0)
+    done = bptt(
+        "lockstep", "text.txt", "--iterations", "4", "--free", "5", "--hidden", "6",
+        "--seq-length", "8", "--against", "torch", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    first, *lines = done.stdout.splitlines()
+    assert first.startswith("4 iterations in lockstep with numpy (torch), then 5 let go.")
+    assert [line.split(",")[0] for line in lines[:7]] == [
+        "in lockstep: 25%", "in lockstep: 50%", "in lockstep: 75%",
+        "let go: 20%", "let go: 40%", "let go: 60%", "let go: 80%",
+    ]  # fmt: skip
+    assert all(line.endswith("s left") for line in lines[:7])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from bptt import log, running, schedule, tensorboard
 from bptt.errors import InputError
 from bptt.markdown import cell, fenced
 from bptt.progress import Progress
+from bptt.seeds_progress import Tail
 
 from .program import TEXT
 from .test_resume import Silent, StopAt, begin, train
@@ -119,3 +120,39 @@ def test_no_text_ends_its_own_fence(text: str) -> None:
 
 def test_no_name_breaks_a_table() -> None:
     assert cell("a|b\n*c*") == "a\\|b \\*c\\*"
+
+
+def test_others_can_read_the_log_while_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "BETWEEN_SHOWS", 0.0)
+    entry = log.Entry(
+        iteration=10, loss=1.0, smooth_loss=1.0, bits_per_character=2.0, characters=70,
+        seconds=1.0, learning_rate=0.1,
+    )  # fmt: skip
+    with log.Log(tmp_path / "log.jsonl") as lines:
+        lines.add(entry)
+        assert log.read(tmp_path / "log.jsonl", log.Entry) == [entry]
+
+
+def test_tail_of_a_log_gives_what_is_new_and_survives_a_shortened_log(tmp_path: Path) -> None:
+    path, entries = tmp_path / "log.jsonl", []
+    for iteration in (10, 20, 30, 40):
+        entries.append(
+            log.Entry(
+                iteration=iteration, loss=1.0, smooth_loss=1.0, bits_per_character=2.0,
+                characters=70, seconds=1.0, learning_rate=0.1,
+            )
+        )  # fmt: skip
+    log.write(path, entries[:1])
+    tail = Tail(path)
+    assert tail.entries() == []
+    whole = b"".join(map(log.to_line, entries[:3]))
+    path.write_bytes(whole[:-20])
+    assert tail.entries() == entries[1:2]
+    path.write_bytes(whole)
+    assert tail.entries() == entries[2:3]
+    log.write(path, entries[:1])
+    assert tail.entries() == []
+    log.write(path, [entries[0], entries[3]])
+    assert tail.entries() == entries[3:]

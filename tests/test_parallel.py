@@ -19,7 +19,7 @@ from bptt.group import ALONE, Group
 from bptt.run_folder import RunFolder
 
 from .program import TEXT
-from .shared_lockstep import CASES, WHOLE
+from .shared_lockstep import CASES, NOTEBOOKS, WHOLE
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone",
             "--monitor-interval", "0.1"]  # fmt: skip
@@ -108,6 +108,17 @@ def test_two_processes_in_lockstep_with_one(case: str, folder: Path) -> None:
     assert found["loss"] <= 1e-13, found
     assert found["acted"] > 100 or not case.startswith("running clip")
     assert found["learned"] > 0 or "learned" not in case
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_adagrad_in_two_processes_ends_in_the_bits_of_one(
+    dtype: str, folder: Path, tmp_path: Path
+) -> None:
+    running.begin(str(folder / "text.txt"), NOTEBOOKS | {"dtype": dtype}, tmp_path / "one")
+    two, one = arrays(folder / dtype), arrays(tmp_path / "one")
+    assert two.keys() == one.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(two[name], value, err_msg=name)
 
 
 @pytest.mark.skipif(not PROC.exists(), reason="finds threads in /proc")

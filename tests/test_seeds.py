@@ -1,6 +1,7 @@
 """The same run for several seeds: each is a run of its own, and together they have a spread."""
 
 import json
+import re
 import signal
 import statistics
 from pathlib import Path
@@ -14,7 +15,7 @@ from bptt.errors import InputError
 from bptt.log import Entry
 from bptt.seeds_folder import SeedsFolder
 
-from .program import TEXT, bptt, interrupted, listing
+from .program import TEXT, bptt, interrupted, listing, on_a_terminal
 from .test_resume import StopAt, without_times
 
 GIVEN = {"hidden_size": 4, "seq_length": 5, "iterations": 40, "sample_every": 20,
@@ -117,6 +118,31 @@ def test_seeds_side_by_side_end_in_the_same_bytes_and_name_a_failure(folder: Pat
     many.run(4).checkpoint.write_bytes(good)
     seeds.go_on(many.path, None, {}, jobs=2)
     assert_same_runs(many, whole)
+
+
+def test_progress_of_seeds_side_by_side_is_shown(folder: Path) -> None:
+    command = ("train", "text.txt", *OPTIONS, "--iterations", "40", "--seeds", "3", "--jobs", "2")
+    done = bptt(*command, "--out", "piped", folder=folder)
+    assert done.returncode == 0, done
+    said = done.stdout.splitlines()
+    for seed in (1, 2, 3):
+        for iteration in (10, 20, 30, 40):
+            start = f"Seed {seed}: iteration {iteration}/40  "
+            assert [" validation " in line for line in said if line.startswith(start)] == [True]
+    status, plain = on_a_terminal(*command, "--out", "shown", folder=folder, columns=60)
+    assert status == 0
+    lines = re.split(r"[\r\n]+", plain)
+    assert max(map(len, lines)) <= 60
+    for seed in (1, 2, 3):
+        assert any(line.startswith(f"seed {seed} ") and "/40" in line for line in lines)
+    assert f"Seed {seed}: iteration 40/40" in plain
+
+
+def test_seeds_one_by_one_say_how_many_there_are(folder: Path, capsys) -> None:
+    seeds.begin("text.txt", GIVEN, 2, folder / "many", jobs=1)
+    output = capsys.readouterr().out
+    assert "Seed 3, 1 of 2 to train" in output
+    assert "Seed 4, 2 of 2 to train" in output
 
 
 def test_signal_is_handed_on_to_seeds_side_by_side(folder: Path) -> None:

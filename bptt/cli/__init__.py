@@ -1,35 +1,60 @@
 """The command line."""
 
 import io
+import shutil
 import sys
+from typing import Annotated
 
 import typer
 
-from .. import display
+from .. import __version__, display
 from ..errors import InputError
 from ..verify.certify_command import certify
 from ..verify.command import verify
 from .compare import compare
 from .evaluate import evaluate
+from .grouped import Grouped
 from .lockstep import lockstep
 from .texts import list_corpora, sample
 from .train import Train, train
 
 app = typer.Typer(
-    help="A character-level recurrent network with gradients that can be trusted.",
+    help="Train a character-level recurrent network, let it write, and check its gradients.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command(cls=Train)(train)
-app.command()(sample)
-app.command("eval")(evaluate)
-app.command()(compare)
-app.command("corpora")(list_corpora)
-app.command()(lockstep)
-app.command()(verify)
-app.command()(certify)
+for name, command, in_short in (
+    ("sample", sample, None),
+    ("eval", evaluate, "Measure a run's network on a text."),
+    ("compare", compare, "Show the results of several runs."),
+    ("corpora", list_corpora, "List the texts that have a name."),
+    ("lockstep", lockstep, "Compare the engines' gradients, and their training."),
+    ("verify", verify, "Search for an error in a hand-written gradient."),
+    ("certify", certify, "Prove how many digits of the gradients are right."),
+):
+    app.command(name, cls=Grouped, short_help=in_short)(command)
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"bptt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
@@ -42,11 +67,14 @@ def main() -> None:
     except InputError as error:
         fail(str(error))
     except MemoryError as error:
-        fail(f"not enough memory: {error or 'try smaller sizes'}")
+        fail(f"not enough memory: {str(error) or 'try a smaller text or network'}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def fail(message: str) -> None:
-    print(f"error: {display.harmless(message)}", file=sys.stderr)
+    line = f"error: {display.harmless(message)}"
+    if sys.stderr.isatty():
+        line = display.wrapped(line, shutil.get_terminal_size().columns)
+    print(line, file=sys.stderr)
     sys.exit(2)

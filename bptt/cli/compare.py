@@ -1,5 +1,6 @@
 """bptt compare: runs in one table and one picture."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from .. import comparison, display, durable
 from ..errors import explained
@@ -16,28 +18,35 @@ from ..errors import explained
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders, or folders of seeds.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN", help="Run folders and folders of --seeds; others are left out."
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.png", help="Draw their curves over each other."),
+        typer.Option(
+            "--out", metavar="FILE.png", help="Draw the validation curves into this file."
+        ),
     ] = None,
 ) -> None:
-    """Say what runs came to, and in which settings they differ.
+    """Show the results of several runs and how their settings differ.
 
-    Bits per character; of several seeds, their mean and standard deviation.
+    Results are in bits per character; of several seeds, mean and standard deviation.
     """
     if out is not None:
         comparison.check_picture(out)
-    contenders = comparison.read(runs)
+    contenders, wrong = comparison.read(runs)
+    for what in wrong:
+        print(display.harmless(f"warning: left out: {what}"), file=sys.stderr)
     shared, rows = comparison.table(contenders)
-    console = Console(highlight=False, soft_wrap=True)
+    console = display.console()
     if shared:
         line = ", ".join(f"{key} {value}" for key, value in shared.items())
-        console.print(display.harmless(line), markup=False, soft_wrap=not console.is_terminal)
+        console.print(display.harmless(line), markup=False)
     _show(console, rows)
     for line in comparison.warnings(contenders):
-        console.print(display.harmless(line), markup=False, soft_wrap=not console.is_terminal)
+        console.print(display.harmless(line), markup=False)
     if out is not None:
         from .. import curve_plots  # only here: matplotlib takes long to import
 
@@ -48,17 +57,39 @@ def compare(
 
 
 def _show(console: Console, rows: Sequence[dict[str, str]]) -> None:
-    """A table where it fits, otherwise a paragraph for each run: no figure is ever cut."""
+    """Show a table, or several where one is too wide; no figure is ever cut."""
+    names = list(rows[0])[1:]
+    if _fits(console, rows, names):
+        console.print(_table(rows, names))
+        return
+    names.sort(key=lambda name: name not in comparison.FIGURES)
+    if not all(_fits(console, rows, [name]) for name in names):
+        _show_apart(console, rows)
+        return
+    while names:
+        count = max(n for n in range(1, len(names) + 1) if _fits(console, rows, names[:n]))
+        console.print(_table(rows, names[:count]))
+        names = names[count:]
+        if names:
+            console.print()
+
+
+def _table(rows: Sequence[dict[str, str]], names: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in rows[0]:
+    for name in ("run", *names):
         table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(display.harmless(value) for value in row.values()))
+        table.add_row(*(Text(display.harmless(row[name])) for name in ("run", *names)))
+    return table
+
+
+def _fits(console: Console, rows: Sequence[dict[str, str]], names: Sequence[str]) -> bool:
     wide = console.options.update(max_width=10_000)
-    width = Measurement.get(console, wide, table).maximum
-    if width <= console.width:
-        console.print(table, markup=False)
-        return
+    return Measurement.get(console, wide, _table(rows, names)).maximum <= console.width
+
+
+def _show_apart(console: Console, rows: Sequence[dict[str, str]]) -> None:
+    """Show a paragraph for each run."""
     for row in rows:
         console.print(display.harmless(row["run"]), style="bold", markup=False)
         for name, value in list(row.items())[1:]:

@@ -7,21 +7,21 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import parts
+from .. import display, parts
 from ..encoded import open_corpus, translated
 from ..errors import InputError
 from ..evaluation import Evaluation
 from ..results import evaluated
 from ..run_folder import RunFolder
-from .options import CorpusName, Encoding, RunPath
+from .options import Encoding, RunPath, TextToScore
 
 
 def evaluate(
     run: RunPath,
-    corpus: CorpusName = None,
+    corpus: TextToScore = None,
     encoding: Encoding = None,
     last: Annotated[
-        bool, typer.Option("--last", help="The last weights, not the best that validation saw.")
+        bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
     ] = False,
 ) -> None:
     """Say how many bits a run's network needs for each character.
@@ -32,7 +32,7 @@ def evaluate(
     folder = RunFolder(run)
     config = folder.read_config()
     model = folder.load_model(last=last)
-    console = Console(highlight=False, soft_wrap=True)
+    console = display.console()
     console.print(f"Weights of iteration {model.iteration}.")
     if corpus is not None:
         text = open_corpus(corpus, encoding or "utf-8", config.corpus.units)

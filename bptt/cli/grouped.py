@@ -1,4 +1,4 @@
-"""A command with so many options that its help shows them in groups."""
+"""How a command shows its help."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from typer.core import TyperArgument, TyperCommand
 class Grouped(TyperCommand):
     """Shows each group of options below its heading, and all others at the end."""
 
-    groups: ClassVar[Mapping[str, Sequence[str]]]
+    groups: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # Typer's click has no public name
         places = {name: heading for heading, names in self.groups.items() for name in names}
@@ -19,7 +19,9 @@ class Grouped(TyperCommand):
             heading = places.get(parameter.name or "", "Arguments" if is_argument else "Options")
             row = parameter.get_help_record(ctx)
             if row is not None:
-                rows.setdefault(heading, []).append(row)
+                name = row[0].partition(" <")[0] if is_argument else row[0]  # without its type
+                rows.setdefault(heading, []).append((name, row[1]))
         for heading in ("Arguments", *self.groups, "Options"):
-            with formatter.section(heading):
-                formatter.write_dl(rows[heading])
+            if heading in rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows[heading])

@@ -4,67 +4,90 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from threadpoolctl import threadpool_limits
 
-from .. import corpora, run_folder
+from .. import corpora, display, run_folder
 from ..errors import InputError
 from .options import (
     COUNT,
     DEFAULTS,
     NO_CLIP,
-    Clip,
+    AdagradsRate,
     CorpusName,
     Encoding,
     HiddenSize,
-    LearningRate,
     Seed,
     SeqLength,
+    positive_or_none,
+    setting,
 )
 
+LOCKED = 60
 FREE = 60
 
 
 def lockstep(
     corpus: CorpusName = None,
     base: Annotated[
-        str, typer.Option("--base", metavar="ENGINE", help="Whom the others are held against.")
+        str,
+        typer.Option(
+            "--base", metavar="ENGINE", help="The engine that the others are compared with."
+        ),
     ] = "numpy",
     against: Annotated[
         list[str] | None,
         typer.Option(
             "--against",
             metavar="ENGINE",
-            help="Whom to hold against it; may be given several times. [default: all others]",
+            help="An engine to compare with it; may be given several times. [default: all "
+            "others, and a nudged copy]",
             show_default=False,
         ),
     ] = None,
     iterations: Annotated[
-        int, typer.Option("--iterations", parser=COUNT, metavar="N", help="In lockstep.")
-    ] = 300,
+        int, typer.Option("--iterations", parser=COUNT, metavar="N", help="Iterations in lockstep.")
+    ] = LOCKED,
     free: Annotated[
-        int, typer.Option("--free", parser=COUNT, metavar="N", help="Iterations after letting go.")
+        int,
+        typer.Option(
+            "--free", parser=COUNT, metavar="N", help="Iterations of each training by itself."
+        ),
     ] = FREE,
     hidden_size: HiddenSize = None,
     seq_length: SeqLength = None,
-    learning_rate: LearningRate = None,
+    learning_rate: AdagradsRate = None,
     seed: Seed = None,
-    clip: Clip = None,
+    clip: Annotated[
+        float | None,
+        setting(
+            "--clip",
+            "Bound of the running clip, or none.",
+            "clip",
+            parser=positive_or_none,
+            metavar="NUMBER|none",
+        ),
+    ] = None,
     encoding: Encoding = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="Where to put figures and plot. [default: the next free runs/lockstep-N]",
+            help="Folder to make for lockstep.json and lockstep.png. [default: the next free "
+            "runs/lockstep-N]",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Compare engines at the same weights, then let them go and see how soon they part.
+    """Compare the engines' gradients at the same weights, then their training from the same start.
 
     In lockstep, every engine computes the gradient of the same window at the same weights, with
-    the running clip and without. Let go, each trains by itself from the same start.
+    the running clip and without: they agree to rounding. Let go, each trains by itself: the weights
+    soon have nothing in common. The engines are numpy, torch, torch-float32, fast, fast-float32,
+    autograd, and nudged, which is numpy with its first weights moved by 1e-15.
     """
+    import torch
+
     from reference import Hyperparameters, Training, Vocabulary
 
     from ..verify import lockstep as comparison
@@ -102,17 +125,32 @@ def lockstep(
         training = Training(text, Hyperparameters(iterations=iterations, **shape), **more)
     except ValueError as error:
         raise InputError(f"{loaded.name}: {error}") from error
-    console = Console(highlight=False)
+    compared = [name for name in others if comparison.CONTENDERS[name].gradient is not None]
+    console = display.console()
+    console.print(
+        f"{iterations} iterations in lockstep with {base} ({', '.join(compared) or 'nobody'}), "
+        f"then {free} let go. Kernels that aren't compiled yet take some seconds more.",
+        markup=False,
+    )
+    torch.set_num_threads(1)  # products as small as these only wait for more threads
     try:
-        comparisons = report.collect(
-            console,
-            comparison.run_in_lockstep(training, base, others),
-            "in lockstep",
-            iterations * sum(comparison.CONTENDERS[name].gradient is not None for name in others),
-        )
-        gaps = comparison.run_free(
-            text, Hyperparameters(iterations=free, **shape), base, others, **more
-        )
+        with threadpool_limits(1):
+            comparisons = list(
+                display.watched(
+                    console,
+                    comparison.run_in_lockstep(training, base, compared),
+                    "in lockstep",
+                    iterations * len(compared),
+                )
+            )
+            gaps = comparison.run_free(
+                text,
+                Hyperparameters(iterations=free, **shape),
+                base,
+                others,
+                watched=lambda turns: display.watched(console, turns, "let go", free),
+                **more,
+            )
     except FloatingPointError as error:
         raise InputError(f"the base's training broke down: {error}") from error
     folder = out or run_folder.next_free("lockstep")

@@ -58,37 +58,47 @@ def positive(text: Text) -> float:
 
 
 def zero_or_positive(text: Text) -> float:
-    return 0.0 if number(text) == 0.0 else positive(text)
+    value = number(text)
+    if not 0.0 <= value < math.inf:
+        raise typer.BadParameter(f"expected 0 or a positive finite number, got {text}")
+    return value
 
 
 def share(text: Text) -> float:
-    value = positive(text)
-    if value > 1.0:
-        raise typer.BadParameter(f"expected a share above 0 and at most 1, got {text}")
+    value = number(text)
+    if not 0.0 < value <= 1.0:
+        raise typer.BadParameter(f"expected a number above 0 and at most 1, got {text}")
     return value
 
 
 def proportion(text: Text) -> float:
     value = number(text)
     if not 0.0 <= value <= 1.0:
-        raise typer.BadParameter(f"expected a share from 0 to 1, got {text}")
+        raise typer.BadParameter(f"expected a number from 0 to 1, got {text}")
     return value
 
 
 def positive_or_none(text: Text) -> float:
-    return NO_CLIP if text == "none" else positive(text)
+    value = NO_CLIP if text == "none" else number(text)
+    if not (0.0 < value < math.inf or text == "none"):
+        raise typer.BadParameter(f"expected a positive finite number or none, got {text}")
+    return value
 
 
 COUNT = whole(1)
 SEED = whole(0, 2**32 - 1)
 
 
-def setting(name: str, text: str, key: str, **more: Any) -> Any:
-    """An option that is None unless given: a resumed run must know which were."""
+def setting(names: str, text: str, key: str, **more: Any) -> Any:
+    """An option that is None unless given: a resumed run must know which were.
+
+    `names` are what it is called, with spaces between; text and its default make the help.
+    """
     default = more.pop("default", DEFAULTS[key])
     if default is not None:
         text = f"{text} [default: {default}]"
-    return typer.Option(name, help=text, show_default=False, **{"metavar": "N", **more})
+    given = {"metavar": "N", **more}
+    return typer.Option(*names.split(), help=text, show_default=False, **given)
 
 
 def choice(name: str, text: str, key: str) -> Any:
@@ -105,7 +115,7 @@ Seeds = Annotated[
         "--seeds",
         parser=whole(2),
         metavar="N",
-        help="Train N times, from --seed upwards, and say what comes out on average.",
+        help="Train N times, with the seeds from --seed upwards; give mean and deviation.",
         show_default=False,
     ),
 ]
@@ -115,51 +125,78 @@ Jobs = Annotated[
         "--jobs",
         parser=COUNT,
         metavar="N",
-        help="Seeds to train at a time. [default: 1]",
+        help="Number of seeds to train at the same time. [default: 1]",
         show_default=False,
     ),
 ]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-
-CorpusName = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[CORPUS]",
-        help="A file, - for standard input, or a name that `bptt corpora` lists "
-        f"[default: {corpora.DEFAULT}].",
-        show_default=False,
-    ),
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/python-docs-1.")
 ]
+
+
+def text_argument(default: str) -> Any:
+    return typer.Argument(
+        metavar="CORPUS",
+        help="A text file, - for standard input, or a name that `bptt corpora` lists. "
+        f"[default: {default}]",
+        show_default=False,
+    )
+
+
+CorpusName = Annotated[str | None, text_argument(corpora.DEFAULT)]
+TextToScore = Annotated[str | None, text_argument("the run's own validation and test texts")]
 Encoding = Annotated[
     str | None,
     typer.Option(
-        "--encoding", metavar="NAME", help="Of CORPUS. [default: utf-8]", show_default=False
+        "--encoding",
+        metavar="NAME",
+        help="Character encoding of CORPUS. [default: utf-8]",
+        show_default=False,
     ),
 ]
 HiddenSize = Annotated[
-    int | None, setting("--hidden", "Hidden units.", "hidden_size", parser=COUNT)
+    int | None, setting("--hidden", "Number of hidden units.", "hidden_size", parser=COUNT)
 ]
 SeqLength = Annotated[
-    int | None, setting("--seq-length", "Characters in a window.", "seq_length", parser=COUNT)
+    int | None,
+    setting(
+        "--seq-length",
+        "Characters in a window: how far gradients go back in time.",
+        "seq_length",
+        parser=COUNT,
+    ),
 ]
 LearningRate = Annotated[
     float | None,
     setting(
-        "--learning-rate",
-        "The optimizer's.",
+        "--learning-rate --lr",
+        "Learning rate of the optimizer.",
         "learning_rate",
         parser=positive,
         metavar="RATE",
         default=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
     ),
 ]
-Seed = Annotated[int | None, setting("--seed", "Of all that is drawn.", "seed", parser=SEED)]
+AdagradsRate = Annotated[
+    float | None,
+    setting(
+        "--learning-rate --lr",
+        "Learning rate of Adagrad, which all train with here.",
+        "learning_rate",
+        parser=positive,
+        metavar="RATE",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    setting("--seed", "Seed of the first weights and of what is drawn.", "seed", parser=SEED),
+]
 Clip = Annotated[
     float | None,
     setting(
         "--clip",
-        "Bound of the gradient, or none.",
+        "Largest gradient, in the way that --clip-kind says; or none.",
         "clip",
         parser=positive_or_none,
         metavar="NUMBER|none",

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import corpora, display, encoded_cache, writing
-from ..errors import InputError, explained
+from .. import corpora, display, encoded_cache, whole_files, writing
+from ..errors import InputError
 from ..run_folder import RunFolder
 from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
 
@@ -23,7 +22,7 @@ def sample(
         typer.Option(
             "--prime",
             metavar="TEXT",
-            help="The text to go on from. [default: one character, drawn with the seed]",
+            help="Text to continue. [default: one character, drawn at random]",
             show_default=False,
         ),
     ] = None,
@@ -32,13 +31,15 @@ def sample(
         typer.Option(
             "--prime-file",
             metavar="FILE",
-            help="A file with the text to go on from, in UTF-8.",
+            help="A file with the text to continue, in UTF-8.",
             show_default=False,
         ),
     ] = None,
     length: Annotated[
         int,
-        typer.Option("--length", parser=whole(0), metavar="N", help="Characters to write."),
+        typer.Option(
+            "--length", parser=whole(0), metavar="N", help="Number of characters to write."
+        ),
     ] = 200,
     temperature: Annotated[
         float,
@@ -46,8 +47,8 @@ def sample(
             "--temperature",
             parser=zero_or_positive,
             metavar="NUMBER",
-            help="0: always the most probable next character. Above: drawn, the more evenly the "
-            "higher.",
+            help="How freely to draw: 0 always takes the most probable character, 1 draws with "
+            "the network's own probabilities, more than 1 is wilder.",
         ),
     ] = 0.0,
     top_k: Annotated[
@@ -56,7 +57,7 @@ def sample(
             "--top-k",
             parser=COUNT,
             metavar="N",
-            help="Draw from the N most probable only.",
+            help="Draw only from the N most probable characters (with --temperature).",
             show_default=False,
         ),
     ] = None,
@@ -65,28 +66,28 @@ def sample(
         typer.Option(
             "--top-p",
             parser=share,
-            metavar="SHARE",
-            help="Draw from the fewest whose probabilities reach SHARE (nucleus).",
+            metavar="P",
+            help="Draw only from the most probable characters that together reach "
+            "probability P (nucleus sampling; with --temperature).",
             show_default=False,
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option("--samples", parser=COUNT, metavar="N", help="Texts to write.")
+        int, typer.Option("--samples", parser=COUNT, metavar="N", help="Number of texts to write.")
     ] = 1,
     seed: Annotated[
-        int, typer.Option("--seed", parser=SEED, metavar="N", help="Of everything drawn.")
+        int, typer.Option("--seed", parser=SEED, metavar="N", help="Seed of what is drawn.")
     ] = 1,
     last: Annotated[
-        bool, typer.Option("--last", help="The last weights, not the best that validation saw.")
+        bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
     ] = False,
 ) -> None:
-    """Let a trained network write."""
+    """Let a trained network write text."""
     choice = writing.Choice(temperature=temperature, top_k=top_k, top_p=top_p)
     if prime_file is not None:
         if prime is not None:
             raise InputError("give --prime or --prime-file, not both")
-        with explained("read", prime_file):
-            prime = corpora.decode(prime_file.read_bytes(), "utf-8", prime_file.name)
+        prime = corpora.decode(whole_files.read(prime_file), "utf-8", prime_file.name)
     folder = RunFolder(run)
     config = folder.read_config()
     parameters, initial_state = folder.load_model(last=last).in_float64()
@@ -104,7 +105,7 @@ def sample(
 
 
 def list_corpora() -> None:
-    """List the texts that have a name."""
+    """List the texts that can be named instead of a file."""
     for name, built_in in corpora.BUILT_IN.items():
         corpus = corpora.load(name)
         _show(
@@ -130,7 +131,8 @@ def list_corpora() -> None:
 
 
 def _show(heading: str, *lines: str) -> None:
-    console = Console(highlight=False)
+    console = display.console()
     console.print(heading, style="bold")
     for line in lines:
-        console.print(f"  {line}", soft_wrap=True, markup=False)
+        shown = display.wrapped(line, console.width, "  ") if console.is_terminal else f"  {line}"
+        console.print(shown, soft_wrap=True, markup=False)

@@ -28,6 +28,8 @@ from .options import (
     zero_or_positive,
 )
 
+ENGINES = "Which implementation computes: numpy (reference), torch (its twin), fast (compiled)."
+
 
 class Train(Grouped):
     """Every setting has its place in a group; what is about the run's folder has none."""
@@ -54,33 +56,40 @@ def train(
         int | None,
         setting(
             "--lanes",
-            "Streams of the text that are read side by side; their gradients are summed.",
+            "Parallel streams of the text (batch size): each carries its own state, and their "
+            "gradients are summed.",
             "lanes",
             parser=COUNT,
         ),
     ] = None,
     iterations: Annotated[
-        int | None, setting("--iterations", "Windows to train on.", "iterations", parser=COUNT)
+        int | None,
+        setting(
+            "--iterations",
+            "Number of updates; each reads one window of every lane.",
+            "iterations",
+            parser=COUNT,
+        ),
     ] = None,
     optimizer: Annotated[
-        str | None, choice("--optimizer", "How the weights follow the gradients.", "optimizer")
+        str | None, choice("--optimizer", "Update rule of the weights.", "optimizer")
     ] = None,
     learning_rate: LearningRate = None,
     momentum: Annotated[
         float | None,
         setting(
             "--momentum",
-            "Of sgd's earlier steps, in the next.",
+            "Momentum of SGD (0 to below 1).",
             "momentum",
             parser=proportion,
-            metavar="SHARE",
+            metavar="FRACTION",
         ),
     ] = None,
     weight_decay: Annotated[
         float | None,
         setting(
             "--weight-decay",
-            "Of every optimizer but adagrad.",
+            "Weight decay, for every optimizer but adagrad.",
             "weight_decay",
             parser=zero_or_positive,
             metavar="RATE",
@@ -91,33 +100,38 @@ def train(
     ] = None,
     warmup: Annotated[
         int | None,
-        setting("--warmup", "Iterations of a cosine's rise.", "warmup", parser=whole(0)),
+        setting(
+            "--warmup",
+            "Iterations in which the rate rises from 0 before the cosine.",
+            "warmup",
+            parser=whole(0),
+        ),
     ] = None,
     final_share: Annotated[
         float | None,
         setting(
             "--final-share",
-            "What a cosine leaves of the rate at its end.",
+            "Learning rate at the end of the cosine, as a fraction of the full one.",
             "final_share",
             parser=proportion,
-            metavar="SHARE",
+            metavar="FRACTION",
         ),
     ] = None,
     plateau_factor: Annotated[
         float | None,
         setting(
             "--plateau-factor",
-            "What a plateau multiplies the rate by.",
+            "What the learning rate is multiplied by on a plateau.",
             "plateau_factor",
             parser=proportion,
-            metavar="SHARE",
+            metavar="FRACTION",
         ),
     ] = None,
     plateau_patience: Annotated[
         int | None,
         setting(
             "--plateau-patience",
-            "Validations without a new best that are not yet a plateau.",
+            "Validations without a new best before the rate is reduced.",
             "plateau_patience",
             parser=whole(0),
         ),
@@ -126,20 +140,20 @@ def train(
         str | None,
         choice(
             "--clip-kind",
-            "What the clip bounds: the running sums over steps, the finished gradient's entries "
-            "or its norm.",
+            "What --clip bounds: the running sums over time steps, each entry of the finished "
+            "gradient, or its norm.",
             "clip_kind",
         ),
     ] = None,
     clip: Clip = None,
     initialization: Annotated[
-        str | None, choice("--initialization", "Where the weights begin.", "initialization")
+        str | None, choice("--initialization", "How the first weights are drawn.", "initialization")
     ] = None,
     learn_initial_state: Annotated[
         bool | None,
         typer.Option(
             "--learn-initial-state/--no-learn-initial-state",
-            help="Learn the state that a text begins with, which otherwise is zero.",
+            help="Learn the first hidden state, which otherwise is zero.",
             show_default=False,
         ),
     ] = None,
@@ -150,7 +164,8 @@ def train(
         str | None,
         setting(
             "--split",
-            "Shares of the text for training, validation and test, from its beginning; or all.",
+            "Percentages of the text for training, validation and test, in this order; all: "
+            "training only.",
             "split",
             metavar="A/B/C|all",
         ),
@@ -159,14 +174,19 @@ def train(
         str | None,
         setting(
             "--validation-file",
-            "Another text to validate on; CORPUS is then trained on as a whole.",
+            "A second text for validation; all of CORPUS is then for training.",
             "validation_file",
             metavar="CORPUS",
         ),
     ] = None,
     test_file: Annotated[
         str | None,
-        setting("--test-file", "Another text for the test.", "test_file", metavar="CORPUS"),
+        setting(
+            "--test-file",
+            "A third text for the test; needs --validation-file.",
+            "test_file",
+            metavar="CORPUS",
+        ),
     ] = None,
     validate_every: Annotated[
         int | None,
@@ -178,7 +198,7 @@ def train(
         int | None,
         setting(
             "--patience",
-            "Stop after so many validations without a new best; 0 is never.",
+            "Stop after N validations in a row without a new best; 0: never.",
             "patience",
             parser=whole(0),
         ),
@@ -187,7 +207,7 @@ def train(
         float | None,
         setting(
             "--time-budget",
-            "Stop after so much time, interruptions not counted. [default: none]",
+            "Stop after this much training time. [default: none]",
             "time_budget",
             parser=positive,
             metavar="SECONDS",
@@ -201,7 +221,7 @@ def train(
         float | None,
         setting(
             "--sample-temperature",
-            "Of the samples; 0 takes the most probable character.",
+            "Temperature of the samples; 0 takes the most probable character.",
             "sample_temperature",
             parser=zero_or_positive,
             metavar="NUMBER",
@@ -224,7 +244,7 @@ def train(
         bool | None,
         typer.Option(
             "--diagnostics/--no-diagnostics",
-            help="At every checkpoint, measure how the gradient flows back in time.",
+            help="Measure at every checkpoint how gradients shrink or grow back in time.",
             show_default=False,
         ),
     ] = None,
@@ -232,22 +252,28 @@ def train(
         bool | None,
         typer.Option(
             "--tensorboard",
-            help="Write the log for TensorBoard, too, in RUN/tensorboard.",
+            help="Also write a log for TensorBoard, in RUN/tensorboard.",
             show_default=False,
         ),
     ] = None,
-    engine: Annotated[str | None, choice("--engine", "Who computes.", "engine")] = None,
-    dtype: Annotated[str | None, choice("--dtype", "In which numbers.", "dtype")] = None,
+    engine: Annotated[str | None, choice("--engine", ENGINES, "engine")] = None,
+    dtype: Annotated[str | None, choice("--dtype", "Precision of the numbers.", "dtype")] = None,
     encoding: Encoding = None,
     units: Annotated[
-        str | None, choice("--units", "What a symbol is. [default: the text's own]", "units")
+        str | None,
+        choice(
+            "--units",
+            "What a symbol is: a character or a byte. [default: characters, and bytes for enwik8]",
+            "units",
+        ),
     ] = None,
     settings_file: Annotated[
         Path | None,
         typer.Option(
             "--config",
             metavar="FILE",
-            help="Settings as TOML, or a run's config.json; options given here come first.",
+            help="A file of settings: TOML, or a run's config.json. Options on the command line "
+            "overrule it.",
         ),
     ] = None,
     out: Annotated[
@@ -255,7 +281,7 @@ def train(
         typer.Option(
             "--out",
             metavar="RUN",
-            help="The run folder to make. [default: the next free runs/CORPUS-N]",
+            help="Run folder to make. [default: the next free runs/CORPUS-N]",
             show_default=False,
         ),
     ] = None,
@@ -264,13 +290,13 @@ def train(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Go on with a run that was interrupted, or to more --iterations.",
+            help="Continue a run that was interrupted, or to more --iterations.",
         ),
     ] = None,
 ) -> None:
     """Train a network on a text.
 
-    Ctrl-C saves and stops; --resume then goes on as if nothing had happened, bit for bit.
+    Ctrl-C saves and stops; --resume continues to the same bytes as without the interruption.
 
     torchrun --nproc-per-node N -m bptt train … splits the lanes of --engine fast over N processes.
     """

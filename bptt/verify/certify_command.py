@@ -1,6 +1,7 @@
 """bptt certify: proved digits of every engine's gradient, on a corpus of one's own."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from reference import Hyperparameters, Training, Vocabulary
 
-from .. import corpora, durable
+from .. import corpora, display, durable
 from ..config import Versions
 from ..errors import InputError, explained
 
@@ -20,31 +21,35 @@ def certify(
     corpus: Annotated[
         str,
         typer.Argument(
-            metavar="[CORPUS]",
-            help="A file, - for standard input, or a name that `bptt corpora` lists.",
+            metavar="CORPUS",
+            help="A text file, - for standard input, or a name that `bptt corpora` lists.",
         ),
     ] = corpora.DEFAULT,
-    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Hidden units.")] = 150,
+    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Number of hidden units.")] = 150,
     seq_length: Annotated[
         int, typer.Option(metavar="N", min=1, help="Characters in a window.")
     ] = 35,
     trained_iterations: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Of the reference, before the second certificate."),
+        typer.Option(
+            metavar="N", min=1, help="Iterations of training before the second certificate."
+        ),
     ] = 1000,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Of the weights.")
+        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the weights.")
     ] = 1,
-    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of CORPUS.")] = "utf-8",
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Character encoding of CORPUS.")
+    ] = "utf-8",
     out: Annotated[
         Path,
-        typer.Option(metavar="FOLDER", help="Gets certificates.json and certificates.png."),
+        typer.Option(metavar="FOLDER", help="Folder for certificates.json and certificates.png."),
     ] = Path("certificates"),
 ) -> None:
-    """Prove how many digits of each engine's gradient are right, hand-written and autograd's.
+    """Prove how many digits of each engine's gradient are right.
 
     Ball arithmetic encloses every entry of the true gradient at the first weights and at trained
-    ones; what each engine computes is held against that.
+    ones; what each engine computes, by hand or by autograd, is compared with that.
     """
     from . import balls  # noqa: F401 - says what to install where python-flint is missing
     from . import certificate_report as report
@@ -116,20 +121,26 @@ def _certificates(training: Training, console: Console) -> list[Any]:
 
     torch.set_num_threads(1)
     try:
-        with console.status("enclosing the gradient at the first weights"):
+        with _doing(console, "enclosing the gradient at the first weights"):
             window = next_window(training)
             found = list(certify_window("initial", training.parameters, window, CLIP))
         iterations = training.hyperparameters.iterations
-        with console.status("") as status:
-            for step in training:
-                if step.iteration % 50 == 0:
-                    status.update(f"training: {step.iteration}/{iterations}")
-        with console.status("enclosing the gradient at the trained weights"):
+        for _ in display.watched(console, training, "training", iterations):
+            pass
+        with _doing(console, "enclosing the gradient at the trained weights"):
             window = next_window(training)
             found += certify_window("trained", training.parameters, window, CLIP)
     except (FloatingPointError, ArithmeticError) as error:
         raise InputError(f"after {training.iteration} iterations: {error}") from error
     return found
+
+
+def _doing(console: Console, what: str) -> AbstractContextManager[object]:
+    """Show what goes on, as long as it does on a terminal, and as a line elsewhere."""
+    if console.is_terminal:
+        return console.status(what)
+    console.print(f"{what} …", markup=False)
+    return nullcontext()
 
 
 def _conclusions(found: list[Any]) -> list[str]:

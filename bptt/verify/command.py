@@ -24,16 +24,18 @@ def verify(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE.py:NAME]",
-            help="A callable problem(T, H, ..., rng) that returns a GradientProblem "
-            "[default: this project's engines].",
+            metavar="FILE.py:NAME",
+            help="A file and its function problem(T, H, ..., rng), which returns a "
+            "GradientProblem. [default: this project's engines]",
             show_default=False,
         ),
     ] = None,
     cases: Annotated[
-        int, typer.Option("--cases", min=1, metavar="N", help="How many to check at the most.")
+        int, typer.Option("--cases", min=1, metavar="N", help="Largest number of cases to check.")
     ] = 60,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Seed of the search.")
+    ] = 0,
     sizes: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,7 +48,9 @@ def verify(
     ] = None,
     time_limit: Annotated[
         float,
-        typer.Option("--time-limit", metavar="SECONDS", help="For each call of your functions."),
+        typer.Option(
+            "--time-limit", metavar="SECONDS", help="Longest that a call of yours may take."
+        ),
     ] = 10.0,
     budget: Annotated[
         float,
@@ -67,10 +71,11 @@ def verify(
         ),
     ] = 0.0,
     json_path: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the report to a JSON file.")
     ] = None,
     html_path: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at there.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the report as a page to look at."),
     ] = None,
 ) -> None:
     """Search for a case where a hand-written gradient is wrong, and say where and how.

@@ -5,7 +5,7 @@ gradient's rounding. Let go, each follows its own; training is chaotic, and what
 last bit soon differs in the first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -165,9 +165,11 @@ def run_in_lockstep(
         window = next_window(training)
         parameters, clip = training.parameters, training.clip
         expected = _both(base, parameters, window, clip)
+        precisions = {CONTENDERS[name].precision for name in (base, *engines)}
+        bounds = {precision: _bounds(precision, parameters, window) for precision in precisions}
         for engine in engines:
             computed = _both(engine, parameters, window, clip)
-            allowed = _allowed(base, engine, parameters, window)
+            allowed = _sum(bounds[CONTENDERS[name].precision] for name in (base, engine))
             yield Comparison(
                 training.iteration + 1,
                 engine,
@@ -197,13 +199,13 @@ def _changed(clipped: Gradients, plain: Gradients, rounding: Gradients) -> int:
     )
 
 
-def _allowed(base: str, engine: str, parameters: Parameters, window: Window) -> Gradients:
-    precisions = (CONTENDERS[name].precision for name in (base, engine))
-    bounds = [
-        # The weights are float64 numbers: engines in float32 get them rounded.
-        error_bounds(parameters, *window, precision, rounded_first=precision == FLOAT32).gradients
-        for precision in precisions
-    ]
+def _bounds(precision: Precision, parameters: Parameters, window: Window) -> Gradients:
+    # The weights are float64 numbers: engines in float32 get them rounded.
+    rounded = precision == FLOAT32
+    return error_bounds(parameters, *window, precision, rounded_first=rounded).gradients
+
+
+def _sum(bounds: Iterable[Gradients]) -> Gradients:
     return Gradients(*(a + b for a, b in zip(*bounds, strict=True)))
 
 
@@ -224,12 +226,14 @@ def run_free(
     hyperparameters: Hyperparameters,
     base: str,
     engines: list[str],
+    watched: Callable[[range], Iterable[int]] = iter,
     **settings: Any,
 ) -> dict[str, list[float]]:
     """Let everybody train alone; return each one's gap to the base after each iteration.
 
     The gap is the largest difference between two weights over the largest weight. Engines that
-    don't train are passed over. `settings` are those of Training.
+    don't train are passed over. `watched` is handed the iterations and gives them back one by one;
+    `settings` are those of Training.
     """
     runs = {
         name: start(text, hyperparameters, **settings)
@@ -239,7 +243,7 @@ def run_free(
     if base not in runs:
         raise ValueError(f"{base} doesn't train, so there is nothing to hold others against")
     gaps: dict[str, list[float]] = {name: [] for name in runs if name != base}
-    for _ in range(hyperparameters.iterations):
+    for _ in watched(range(hyperparameters.iterations)):
         for run in runs.values():
             run.step()
         for name, sizes in gaps.items():

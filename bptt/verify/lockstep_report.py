@@ -2,7 +2,6 @@
 
 import json
 import statistics
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from .. import durable
@@ -18,15 +16,6 @@ from ..errors import explained
 from .lockstep import CONTENDERS, NAMES, Comparison
 
 SHOWN = (1, 2, 5, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
-
-
-def collect(
-    console: Console, comparisons: Iterable[Comparison], doing: str, total: int
-) -> list[Comparison]:
-    """Take them all, with a progress bar where a person is looking."""
-    if not console.is_terminal:
-        return list(comparisons)
-    return list(track(comparisons, doing, total=total, console=console, transient=True))
 
 
 def by_engine(comparisons: list[Comparison]) -> dict[str, list[Comparison]]:
@@ -76,13 +65,14 @@ def show(
         for engine, rows in engines.items():
             unequal = sum(row.clipped[0] != row.clipped[1] for row in rows)
             console.print(
-                f"{engine}: another number of entries in {unequal} iterations", markup=False
+                f"{engine}: another number of entries, in {unequal} iterations.",
+                markup=False,
             )
     if gaps:
         console.print(f"\nLet go: gap to {base}'s weights after so many iterations", style="bold")
         length = len(next(iter(gaps.values())))
         shown = [iteration for iteration in SHOWN if iteration <= length]
-        table = Table("iteration", *gaps, box=None)
+        table = Table("iteration", *(name.replace("-", "\n") for name in gaps), box=None)
         for iteration in shown:
             sizes = (f"{values[iteration - 1]:.1e}" for values in gaps.values())
             table.add_row(str(iteration), *sizes)
