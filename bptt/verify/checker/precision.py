@@ -21,11 +21,13 @@ TINY, SMALL = 2.0**-40, 2.0**-16  # below what float32 can tell apart, and well 
 def is_exact_in_float32(values: np.ndarray) -> bool:
     """Whether all are, and some for no simpler reason, such as being small whole numbers."""
     finite = values[np.isfinite(values)]
-    return bool((in_dtype(finite, np.float32) == finite).all()) and not is_exact_in_float16(finite)
+    return bool((in_dtype(finite, np.float32) == finite).all()) and not is_simple(finite)
 
 
-def is_exact_in_float16(values: np.ndarray) -> bool:
-    return bool((in_dtype(values, np.float16) == values).all())
+def is_simple(values: np.ndarray) -> bool:
+    """Whether all have so few bits that it says nothing, as whole numbers and rounding do."""
+    leading_bits = np.frexp(values)[0] * 2.0**11
+    return bool((leading_bits == np.rint(leading_bits)).all())
 
 
 def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
@@ -48,7 +50,7 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
         except CaseError:  # it needn't accept other values than its own
             return False
         if np.ptp(values) > MOVING * np.abs(values).max() and len(np.unique(values)) == POINTS:
-            unmoved = bool((values == rounded).all()) and not is_exact_in_float16(values)
+            unmoved = bool((values == rounded).all()) and not is_simple(values)
             said.append(unmoved or is_exact_in_float32(values))
     return bool(said) and all(said)
 
@@ -76,7 +78,7 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
         moves = moved != there
         if moves.any():
             still = (there == rounded)[moves].mean() > 0.5
-            unmoved = still and not is_exact_in_float16(there)
+            unmoved = still and not is_simple(there)
             said.append(unmoved or is_exact_in_float32(there))
     return bool(said) and all(said)
 
