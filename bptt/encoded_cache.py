@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from . import corpora, durable
 from .raw_text import BLOCK, CODE_POINTS
 
-FORMAT = 1  # to be raised when the same text would be encoded in another way
+FORMAT = 2  # to be raised when the same text would be encoded in another way
 LONGEST_ENTRY = 2**24  # bytes of JSON; every code point there is takes 9 MB
 ABANDONED = 3600  # seconds without a write, after which a file aside is taken for a dead writer's
 
