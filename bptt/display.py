@@ -1,7 +1,6 @@
 """What a person sees of a run: a progress bar on a terminal, plain lines elsewhere."""
 
 import time
-import unicodedata
 from abc import ABC, abstractmethod
 
 from rich.console import Console
@@ -9,17 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from .config import Config
+from .errors import harmless
 from .log import Entry
-
-
-def harmless(text: str) -> str:
-    """Write control characters as escapes: a corpus must not steer somebody's terminal."""
-    return "".join(
-        repr(letter)[1:-1]
-        if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter != "\n"
-        else letter
-        for letter in text
-    )
 
 
 class Display(ABC):

@@ -159,6 +159,11 @@ def keep(
             ).sealed()
             with durable.writing(place.with_suffix(".json")) as description:
                 description.write(entry.model_dump_json().encode())
+        _note(
+            f"the encoded text is kept in {place.parent}, {len(indices.data) / 1e6:,.0f} MB, so "
+            f"that it starts at once the next time; that folder may be deleted at any time "
+            f"(`bptt corpora` says how large it is, $BPTT_CACHE names another)"
+        )
         return indices
     except OSError as error:
         with suppress(OSError):

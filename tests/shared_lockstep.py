@@ -6,8 +6,8 @@ Leaves in FOLDER/found.json the largest differences of any iteration for each of
 with the settings WHOLE in FOLDER/whole, and in FOLDER/threads-RANK.json the threads at the end.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +113,7 @@ def main(text: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("text")
+    parser.add_argument("folder", type=Path)
+    main(**vars(parser.parse_args()))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bptt import corpora
-from bptt.display import harmless
+from bptt.errors import harmless
 
 from .program import COMMAND, SMALL, TEXT, bptt
 
