@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -83,15 +84,22 @@ def test_run_is_shown_in_a_line(tmp_path: Path) -> None:
     assert repr(run) == f"<Run in {tmp_path}/run: text, 0 of 10,000 iterations>"
 
 
+def said_by(program: str, *arguments: str) -> int | str | None:
+    """Run a program in this process, as `python -m` does; return what it exits with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [program, *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+    return end.value.code
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_says_how_it_is_used(program: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", program, "--help"],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done
-    assert re.match(r"\s*usage: ", done.stdout, re.IGNORECASE)
-    assert done.stderr == ""
+def test_every_program_says_how_it_is_used(program: str, capsys) -> None:
+    assert said_by(program, "--help") == 0
+    said = capsys.readouterr()
+    assert re.match(r"\s*usage: ", said.out, re.IGNORECASE)
+    assert said.err == ""
 
 
 def test_programs_are_found() -> None:
@@ -100,12 +108,10 @@ def test_programs_are_found() -> None:
     )
 
 
-def test_a_word_that_is_no_engine_is_refused_before_anything_is_planted() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.planted", "numpi"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "got numpi" in done.stderr
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_word_that_is_no_engine_is_refused_before_anything_is_planted(capsys) -> None:
+    assert said_by("tests.planted", "numpi") == 2
+    assert "got numpi" in capsys.readouterr().err
 
 
 def test_certificates_work_after_a_plain_installation() -> None:
