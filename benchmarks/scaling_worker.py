@@ -3,8 +3,8 @@
 The other processes wait, without using a core, while the first one trains alone.
 """
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -105,4 +105,7 @@ def main(plan: dict, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("plan", type=json.loads, help="as JSON: sizes, rounds, seconds")
+    parser.add_argument("out", type=Path, help="the JSON file to write")
+    main(**vars(parser.parse_args()))

@@ -4,6 +4,7 @@ A request is a pickled tuple, a method's name and its arguments; an answer is a 
 went and the value. Thread counts are in the environment before anything is imported.
 """
 
+import argparse
 import gc
 import importlib
 import os
@@ -117,4 +118,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

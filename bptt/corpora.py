@@ -12,7 +12,7 @@ from pydoc_data.topics import topics
 
 import pooch
 
-from .errors import InputError, explained
+from .errors import InputError, explained, harmless
 from .raw_text import RawText, Units, characters
 from .whole_files import drain, refuse_device
 
@@ -131,7 +131,7 @@ def find(source: str, encoding: str) -> RawText:
         content = _content(path)
         absolute = path.resolve()
     return RawText(
-        path.stem,
+        harmless(path.stem),
         str(absolute),
         encoding,
         content=content,

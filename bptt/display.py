@@ -2,7 +2,6 @@
 
 import textwrap
 import time
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -12,21 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 from rich.text import Text
 
 from .config import Config
+from .errors import harmless
 from .log import Entry
 
 FIRST_LINE, BETWEEN_LINES = 2.0, 5.0  # seconds
 
 Item = TypeVar("Item")
-
-
-def harmless(text: str) -> str:
-    """Write control characters as escapes: a corpus must not steer somebody's terminal."""
-    return "".join(
-        repr(letter)[1:-1]
-        if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter != "\n"
-        else letter
-        for letter in text
-    )
 
 
 def console() -> Console:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from . import corpora, durable
 from .raw_text import BLOCK, CODE_POINTS
 
-FORMAT = 1  # to be raised when the same text would be encoded in another way
+FORMAT = 2  # to be raised when the same text would be encoded in another way
 LONGEST_ENTRY = 2**24  # bytes of JSON; every code point there is takes 9 MB
 ABANDONED = 3600  # seconds without a write, after which a file aside is taken for a dead writer's
 
@@ -160,7 +160,13 @@ def keep(
             with durable.writing(place.with_suffix(".json")) as description:
                 description.write(entry.model_dump_json().encode())
         with place.open("rb") as file:  # not before: Windows renames no file that is mapped
-            return _mapped(file, summary.dtype, summary.length)
+            indices = _mapped(file, summary.dtype, summary.length)
+        _note(
+            f"the encoded text is kept in {place.parent}, {indices.nbytes / 1e6:,.0f} MB, so "
+            f"that it starts at once the next time; that folder may be deleted at any time "
+            f"(`bptt corpora` says how large it is, $BPTT_CACHE names another)"
+        )
+        return indices
     except OSError as error:
         with suppress(OSError):
             place.with_suffix(".json").unlink()

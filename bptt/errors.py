@@ -1,5 +1,6 @@
 """What the command line says in one line instead of a traceback."""
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,19 @@ from pathlib import Path
 
 class InputError(Exception):
     """Something was given that can't be worked with; the message is for the person who gave it."""
+
+
+def harmless(text: str) -> str:
+    """Write control characters as escapes: a corpus must not steer somebody's terminal.
+
+    Line feeds and tabs stay.
+    """
+    return "".join(
+        repr(letter)[1:-1]
+        if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter not in "\n\t"
+        else letter
+        for letter in text
+    )
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from . import parts, running
 from .config import Config
-from .encoded import open_corpus
 from .errors import InputError
 from .group import Command, Group, LostError
+from .library import Library
 from .progress import Progress
 from .shared_training import SharedTraining
 
@@ -53,9 +53,10 @@ def _begin(group: Group, config_as_json: str) -> SharedTraining | None:
 
 
 def _make(group: Group, config: Config) -> SharedTraining:
-    text = open_corpus(config.corpus.source, config.corpus.encoding, config.corpus.units)
+    library = Library()
+    text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
     config.corpus.check(text)
-    training = running.make_training(config, parts.texts(config, text), group)
+    training = running.make_training(config, parts.texts(config, text, library), group)
     assert isinstance(training, SharedTraining)
     return training
 

@@ -12,9 +12,10 @@ from jaxtyping import UInt
 from reference import Vocabulary
 
 from .config import Config, CorpusRecord, Part, Parts
-from .encoded import STEP, Encoded, open_corpus, translated
+from .encoded import STEP, Encoded, translated
 from .encoded_cache import release
 from .errors import InputError
+from .library import Library
 from .settings import Settings, shares
 
 
@@ -28,18 +29,19 @@ class Texts:
     test: UInt[np.ndarray, " K"] | None
 
 
-def divide(text: Encoded, settings: Settings) -> Parts:
-    """Cut the text from its beginning, or take the files that are named.
+def divide(text: Encoded, settings: Settings, library: Library | None = None) -> Parts:
+    """Cut the text from its beginning, or take the files that are named, opened by the library.
 
     Raises InputError where a part that was asked for gets nothing.
     """
     if settings.validation_file is not None:
-        whole = Part(start=0, length=len(text.indices))
-        return Parts(
-            train=whole,
-            validation=_whole(settings.validation_file, text, settings),
-            test=None if settings.test_file is None else _whole(settings.test_file, text, settings),
+        library = library or Library()
+        validation, test = (
+            None if file is None else _whole(library.open(file, settings.encoding, text.units))
+            for file in (settings.validation_file, settings.test_file)
         )
+        train = Part(start=0, length=len(text.indices))
+        return Parts(train=train, validation=validation, test=test)
     N, start, parts = len(text.indices), 0, []
     wanted = shares(settings.split)
     for name, share, until in zip(Parts.model_fields, wanted, np.cumsum(wanted), strict=True):
@@ -55,9 +57,8 @@ def divide(text: Encoded, settings: Settings) -> Parts:
     return Parts(train=train, validation=validation, test=test)
 
 
-def _whole(source: str, text: Encoded, settings: Settings) -> Part:
-    other = open_corpus(source, settings.encoding, text.units)
-    return Part(start=0, length=len(other.indices), corpus=CorpusRecord.of(other))
+def _whole(text: Encoded) -> Part:
+    return Part(start=0, length=len(text.indices), corpus=CorpusRecord.of(text))
 
 
 def sources(parts: Parts) -> dict[str, str]:
@@ -84,44 +85,54 @@ def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
     return Vocabulary(symbols)
 
 
-def texts(config: Config, text: Encoded) -> Texts:
-    """Return what a run reads, in its vocabulary.
+def texts(config: Config, text: Encoded, library: Library | None = None) -> Texts:
+    """Return what a run reads, in its vocabulary; other texts than `text` are the library's.
 
     Raises InputError where a text that the config names is another one now, has a character to
     learn from that the vocabulary lacks, or is for validation or test and has nothing to score.
     """
+    library = library or Library()
     vocabulary = Vocabulary(config.vocabulary)
     train = _indices(config.parts.train, text, vocabulary)
     V = len(vocabulary)
     if any((stretch >= V).any() for stretch in _stretches(train)):
         raise InputError(f"the run's vocabulary lacks symbols of {text.name} that it learns from")
-    return Texts(
-        vocabulary,
-        train,
-        _scored(config.parts.validation, text, vocabulary, "validation"),
-        _scored(config.parts.test, text, vocabulary, "test"),
-    )
+    scored = {}
+    for name, part in (("validation", config.parts.validation), ("test", config.parts.test)):
+        if part is not None:
+            read = text if part.corpus is None else _checked(part.corpus, library)
+            scored[name] = held_out(part, read, vocabulary, name)
+    return Texts(vocabulary, train, scored.get("validation"), scored.get("test"))
 
 
-def _scored(
-    part: Part | None, text: Encoded, vocabulary: Vocabulary, name: str
-) -> np.ndarray | None:
-    if part is None:
-        return None
+def _checked(record: CorpusRecord, library: Library) -> Encoded:
+    text = library.open(record.source, record.encoding, record.units)
+    record.check(text)
+    return text
+
+
+def held_out(part: Part, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
+    """Return a part of the text for validation or test.
+
+    Raises InputError where there is nothing to score in it.
+    """
     indices = _indices(part, text, vocabulary)
     if not any((stretch < len(vocabulary)).any() for stretch in _stretches(indices[1:])):
-        of = text.name if part.corpus is None else part.corpus.name
         raise InputError(
-            f"there is nothing to score in the {part.length} {text.units} of {of} for {name}: "
+            f"there is nothing to score in the {part.length} {text.units} of {text.name} for "
+            f"{name}: "
             f"it takes one after the first that the training text has too"
         )
     return indices
 
 
+def unseen(indices: np.ndarray, vocabulary: Vocabulary) -> int:
+    """Count what the vocabulary lacks."""
+    V = len(vocabulary)
+    return sum(int(np.count_nonzero(stretch >= V)) for stretch in _stretches(indices))
+
+
 def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
-    if part.corpus is not None:
-        text = open_corpus(part.corpus.source, part.corpus.encoding, part.corpus.units)
-        part.corpus.check(text)
     stretch = text.indices[part.start : part.start + part.length]
     return translated(stretch, text.vocabulary, vocabulary)
 

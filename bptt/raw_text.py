@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from .errors import InputError, explained
+from .signatures import HEAD, looks_binary, refuse_what_is_no_text
 
 Units = Literal["characters", "bytes"]
 
@@ -22,7 +23,7 @@ ORDER_MARKS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
-LONGEST_MARK = len(codecs.BOM_UTF32)
+MARK = "\ufeff"  # of the byte order, decoded
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,26 @@ class RawText:
 
 
 def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
-    """Decode, with all line ends as line feeds, as Python reads in text mode.
+    """Decode without a byte order mark, and with all line ends as line feeds.
 
-    Raises InputError that says which byte is wrong, or that there is no such encoding.
+    Raises InputError that says which byte is wrong, that it is no text but, say, a zip archive, or
+    that there is no such encoding.
     """
+    pieces = _decoded(blocks, encoding, name)
+    for piece in pieces:
+        if piece:
+            yield piece.removeprefix(MARK)
+            break
+    yield from pieces
+
+
+def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
     blocks, head = iter(blocks), b""
-    while len(head) < LONGEST_MARK and (block := next(blocks, b"")):
+    while len(head) < HEAD and (block := next(blocks, b"")):
         head += block
-    decoder = io.IncrementalNewlineDecoder(_decoder(encoding, head), translate=True)
+    codec = _codec(encoding)
+    refuse_what_is_no_text(head, codec, encoding, name)
+    decoder = io.IncrementalNewlineDecoder(_decoder(codec, head), translate=True)
     read = 0
     try:
         for block in itertools.chain([head], blocks):
@@ -102,21 +115,30 @@ def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[st
     except UnicodeDecodeError as error:
         # Its object is what was left of the blocks before, and the last one.
         offset = read - len(error.object) + error.start
+        advice = (
+            "It seems to be no text; --units bytes reads any file"
+            if looks_binary(head)
+            else "Name the one that it was written in with --encoding, such as latin-1"
+        )
         raise InputError(
             f"{name} is not {encoding}: byte 0x{error.object[error.start]:02x} at offset "
-            f"{offset} ({error.reason}). Name another with --encoding, such as latin-1"
+            f"{offset} ({error.reason}). {advice}"
         ) from error
     except UnicodeError as error:
         raise InputError(f"{name} is not {encoding}: {error}") from error
 
 
-def _decoder(encoding: str, head: bytes) -> codecs.IncrementalDecoder:
+def _codec(encoding: str) -> str:
+    """Return Python's own name for it. Raises InputError where there is no such encoding."""
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding).detach()  # refuses what isn't for text
-        name = codecs.lookup(encoding).name
-        # With no mark of the byte order, bytes.decode takes the machine's; these decoders refuse.
-        if name in ORDER_MARKS and not head.startswith(ORDER_MARKS[name]):
-            name += "-le" if sys.byteorder == "little" else "-be"
-        return codecs.getincrementaldecoder(name)()
+        return codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
         raise InputError(f"no encoding is called {encoding!r}") from error
+
+
+def _decoder(codec: str, head: bytes) -> codecs.IncrementalDecoder:
+    # With no mark of the byte order, bytes.decode takes the machine's; these decoders refuse.
+    if codec in ORDER_MARKS and not head.startswith(ORDER_MARKS[codec]):
+        codec += "-le" if sys.byteorder == "little" else "-be"
+    return codecs.getincrementaldecoder(codec)()

@@ -14,7 +14,7 @@ from . import checkpoint, diagnostics, durable, log
 from .checkpoint import Model, load_model
 from .config import Config
 from .engines import Training
-from .errors import InputError, explained
+from .errors import InputError, explained, harmless
 from .progress import Progress
 from .settings import explain
 
@@ -133,7 +133,7 @@ class RunFolder:
         entries = log.read(self.log, log.Entry)
         samples = "".join(
             f"Iteration {entry.iteration}, {entry.bits_per_character:.3f} bits per character\n"
-            f"{entry.sample}\n\n"
+            f"{harmless(entry.sample)}\n\n"
             for entry in entries
             if entry.sample is not None
         )

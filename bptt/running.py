@@ -22,10 +22,10 @@ from . import (
     tensorboard,
 )
 from .config import Config, CorpusRecord, Versions
-from .encoded import open_corpus
 from .engines import Training
 from .errors import InputError
 from .group import ALONE, Command, Group
+from .library import Library, relocated
 from .parts import Texts
 from .progress import Progress
 from .run_folder import RunFolder
@@ -33,6 +33,7 @@ from .session import Session
 from .settings import Settings, explain
 
 CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run goes on
+FILES = ("validation_file", "test_file")  # which may lie elsewhere by then
 DYING = 30.0  # seconds that a killed process may still hold its run folder
 
 
@@ -46,9 +47,17 @@ class Run:
     training: Training
     progress: Progress
 
+    def __repr__(self) -> str:
+        done = f"{self.training.iteration:,} of {self.config.iterations:,} iterations"
+        return f"<Run in {self.folder.path}: {self.config.corpus.name}, {done}>"
+
 
 def begin(
-    source: str | None, given: dict[str, Any], out: Path | None, together: Group = ALONE
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    together: Group = ALONE,
+    library: Library | None = None,
 ) -> RunFolder:
     """Make a new run and carry it out; where torchrun starts this anew, go on with it instead.
 
@@ -58,23 +67,28 @@ def begin(
     if out is None and group.job() is not None:
         raise InputError("under torchrun, name the run folder: --out RUN; a restart goes on there")
     if out is not None and group.is_restart() and RunFolder(out).was_made_by(group.job()):
-        return go_on(out, source, {}, together)
-    run = make(source, given, out, together)
+        return go_on(out, source, {}, together, library)
+    run = make(source, given, out, together, library)
     with run.folder.held():
         carry_out(run)
     return run.folder
 
 
 def make(
-    source: str | None, given: dict[str, Any], out: Path | None, together: Group = ALONE
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    together: Group = ALONE,
+    library: Library | None = None,
 ) -> Run:
     """Make the folder of a run that stands at its beginning. Raises InputError as begin does."""
+    library = library or Library()
     if out is not None:
         run_folder.refuse_existing(out)
     settings = checked(given)
     group.refuse(settings, together)
-    text = open_corpus(source or corpora.DEFAULT, settings.encoding, settings.units)
-    divided = parts.divide(text, settings)
+    text = library.open(source or corpora.DEFAULT, settings.encoding, settings.units)
+    divided = parts.divide(text, settings, library)
     chosen: dict[str, Any] = settings.model_dump() | parts.sources(divided)
     config = Config(
         **chosen,
@@ -83,7 +97,7 @@ def make(
         vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),
         versions=Versions.current(),
     )
-    texts = parts.texts(config, text)
+    texts = _texts(config, library)
     training = start(config, texts, together)
     path = out or run_folder.next_free(text.name)
     folder = run_folder.create(path, config, training, group.job())
@@ -99,26 +113,39 @@ def checked(given: dict[str, Any]) -> Settings:
 
 
 def go_on(
-    path: Path, source: str | None, given: dict[str, Any], together: Group = ALONE
+    path: Path,
+    source: str | None,
+    given: dict[str, Any],
+    together: Group = ALONE,
+    library: Library | None = None,
 ) -> RunFolder:
     """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
     folder = RunFolder(path)
     folder.read_config()  # before anything is written into what may be no run folder
     with folder.held(DYING if group.is_restart() else 0.0):
-        carry_out(take_up(folder, source, given, together))
+        carry_out(take_up(folder, source, given, together, library))
     return folder
 
 
 def take_up(
-    folder: RunFolder, source: str | None, given: dict[str, Any], together: Group = ALONE
+    folder: RunFolder,
+    source: str | None,
+    given: dict[str, Any],
+    together: Group = ALONE,
+    library: Library | None = None,
 ) -> Run:
-    """Read a run as it stands. Raises InputError for a change that can't be made to it."""
+    """Read a run as it stands; where its texts lie elsewhere by now, it keeps their new places.
+
+    Raises InputError for a change that can't be made to it, and for a text that isn't the run's.
+    """
+    library = library or Library()
     before = folder.read_config()
-    config = _changed(before, folder, given)
-    group.refuse(config, together)
-    text = open_corpus(source or config.corpus.source, config.corpus.encoding, config.corpus.units)
-    config.corpus.check(text)
-    texts = parts.texts(config, text)
+    files = {key: given[key] for key in FILES if key in given and getattr(before, key) is not None}
+    changed = _changed(before, folder, {key: given[key] for key in given if key not in files})
+    group.refuse(changed, together)
+    advice = f"Name it: bptt train TEXT --resume {folder.path}"
+    config = relocated(changed, folder.path, library, {"corpus": source, **files}, advice)
+    texts = _texts(config, library)
     training = start(config, texts, together)
     progress = checkpoint.restore(folder.checkpoint, config, training)
     if config.iterations < training.iteration:
@@ -126,8 +153,9 @@ def take_up(
             f"the run has {training.iteration} iterations behind it; "
             f"--iterations must be at least that, got {config.iterations}"
         )
-    if config != before:
+    if changed != before:
         folder.results.unlink(missing_ok=True)  # those of another length, engine or budget
+    if config != before:
         folder.write_config(config)
     differences = config.versions.differences(Versions.current())
     if differences:
@@ -137,6 +165,18 @@ def take_up(
             file=sys.stderr,
         )
     return Run(folder, config, texts, training, progress)
+
+
+def _texts(config: Config, library: Library) -> Texts:
+    text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
+    texts = parts.texts(config, text, library)
+    for name in ("validation", "test"):
+        indices, part = getattr(texts, name), getattr(config.parts, name)
+        if part is not None:
+            of = (part.corpus or config.corpus).name
+            unseen = parts.unseen(indices, texts.vocabulary)
+            library.note_unseen(f"{of} for {name}", unseen, part.length, config)
+    return texts
 
 
 def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config:

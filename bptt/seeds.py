@@ -9,41 +9,56 @@ from rich.console import Console
 from . import corpora, display, log, run_folder, running, seeds_card, side_by_side
 from .corpora import STANDARD_INPUT
 from .errors import InputError, explained
+from .library import Library
 from .seeds_folder import Seeds, SeedsFolder, Summary, is_finished
 
 
 def begin(
-    source: str | None, given: dict[str, Any], number: int, out: Path | None, jobs: int
+    source: str | None,
+    given: dict[str, Any],
+    number: int,
+    out: Path | None,
+    jobs: int,
+    library: Library | None = None,
 ) -> SeedsFolder:
     """Make a run for each of `number` seeds, from the one that is given, and carry them out.
 
     Raises and leaves as running.begin does; a seed that fails doesn't keep the others from ending.
     """
-    folder = make(source, given, number, out)
-    carry_out(folder, None, jobs)
+    library = library or Library()
+    folder = make(source, given, number, out, library)
+    carry_out(folder, None, jobs, library)
     return folder
 
 
-def make(source: str | None, given: dict[str, Any], number: int, out: Path | None) -> SeedsFolder:
+def make(
+    source: str | None,
+    given: dict[str, Any],
+    number: int,
+    out: Path | None,
+    library: Library | None = None,
+) -> SeedsFolder:
     """Make the folder with all runs at their beginning, whole or not at all."""
+    library = library or Library()
     if source == STANDARD_INPUT:
         raise InputError("--seeds reads its text many times: name a file, not standard input")
     first = running.checked(given)
     seeds = list(range(first.seed, first.seed + number))
     running.checked(given | {"seed": seeds[-1]})
     if out is None:
-        name = corpora.find(source or corpora.DEFAULT, first.encoding).name
-        out = run_folder.next_free(f"{name}-seeds")
+        text = library.open(source or corpora.DEFAULT, first.encoding, first.units)
+        out = run_folder.next_free(f"{text.name}-seeds")
     with run_folder.made_aside(out) as aside:
         folder = SeedsFolder(aside)
         for seed in seeds:
-            running.make(source, given | {"seed": seed}, folder.run(seed).path)
+            running.make(source, given | {"seed": seed}, folder.run(seed).path, library=library)
         folder.write_seeds(Seeds(seeds=seeds))
     return SeedsFolder(out)
 
 
 def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> SeedsFolder:
     """Take up every seed that isn't finished; all of them, where something is given."""
+    library = Library()
     folder = SeedsFolder(path)
     folder.read()
     if given:
@@ -51,19 +66,21 @@ def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> S
             folder.summary.unlink(missing_ok=True)
             for run in folder.runs():
                 with run.held():
-                    running.take_up(run, source, given)
-    carry_out(folder, source, jobs)
+                    running.take_up(run, source, given, library=library)
+    carry_out(folder, source, jobs, library)
     return folder
 
 
-def carry_out(folder: SeedsFolder, source: str | None, jobs: int) -> None:
+def carry_out(
+    folder: SeedsFolder, source: str | None, jobs: int, library: Library | None = None
+) -> None:
     """Train what isn't finished, `jobs` at a time, and write what all came to."""
     console = display.console()
     with run_folder.held(folder.lock):
         waiting = [seed for seed in folder.read().seeds if not is_finished(folder.run(seed))]
         try:
             if jobs == 1:
-                failed = _one_by_one(folder, waiting, source, console)
+                failed = _one_by_one(folder, waiting, source, console, library or Library())
             else:
                 failed = side_by_side.run(folder, waiting, source, jobs, console)
         except SystemExit:
@@ -78,7 +95,7 @@ def carry_out(folder: SeedsFolder, source: str | None, jobs: int) -> None:
 
 
 def _one_by_one(
-    folder: SeedsFolder, seeds: list[int], source: str | None, console: Console
+    folder: SeedsFolder, seeds: list[int], source: str | None, console: Console, library: Library
 ) -> list[str]:
     failed = []
     for number, seed in enumerate(seeds, 1):
@@ -86,7 +103,7 @@ def _one_by_one(
         heading = f"Seed {seed}, {number} of {len(seeds)} to train: {run.path}"
         console.print(heading, style="bold", markup=False)
         try:
-            running.go_on(run.path, source, {})
+            running.go_on(run.path, source, {}, library=library)
         except InputError as error:
             print(f"seed {seed} failed: {error}", file=sys.stderr)
             failed.append(f"seed {seed} ({error})")

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
-from . import checkpoint, diagnostics, log, schedule, tensorboard
+from . import checkpoint, diagnostics, log, schedule, tensorboard, writing
 from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
@@ -210,6 +210,9 @@ def _is_due(step: Step, config: Config) -> bool:
 def _entry(
     step: Step, config: Config, seconds: float, rate: float, evaluation: Evaluation | None
 ) -> log.Entry:
+    sample = step.sample
+    if sample is not None:
+        sample = "".join(writing.readable([sample], config.corpus.units))
     return log.Entry(
         iteration=step.iteration,
         loss=step.loss,
@@ -220,7 +223,7 @@ def _entry(
         learning_rate=rate,
         validation_bits=None if evaluation is None else evaluation.bits_per_character,
         unseen=None if evaluation is None else evaluation.unseen,
-        sample=step.sample,
+        sample=sample,
     )
 
 

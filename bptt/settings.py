@@ -202,7 +202,7 @@ def read_file(path: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             found = _of_a_run(json.loads(content))
         else:
-            found = tomllib.loads(content.decode())
+            found = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # both formats' errors and bad UTF-8 are these
         raise InputError(f"{path} can't be read as settings: {error}") from error
     known = [*Settings.model_fields, "corpus"]

@@ -12,7 +12,7 @@ from .run_folder import RunFolder
 def require() -> None:
     """Raises InputError where the library is missing."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise InputError('--tensorboard needs tensorboard: pip install "bptt[tensorboard]"')
+        raise InputError("--tensorboard needs tensorboard: pip install tensorboard")
 
 
 def open_log(folder: RunFolder, config: Config, iteration: int) -> Log:

@@ -1,6 +1,7 @@
 """Text from a trained run: the most probable next character, or one drawn."""
 
-from collections.abc import Iterator
+import codecs
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from reference import Parameters, Vocabulary, forward_step
 
 from .errors import InputError
+from .raw_text import Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ def write(
     try:
         read = vocabulary.encode(prime)
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(f"the prime can't be read: {error}") from error
     yield prime
     *earlier, last = read
     state = initial_state
@@ -95,6 +97,36 @@ def go_on(
         state, probabilities = _step(parameters, last, state)
         last = choice.choose(probabilities, rng)
         yield vocabulary.symbols[last]
+
+
+def as_bytes(prime: bytes, vocabulary: Vocabulary) -> str:
+    """Give a prime as symbols of a run on bytes: a byte b is the character chr(b).
+
+    Raises InputError that names the bytes which the run has never seen.
+    """
+    text = prime.decode("latin-1")
+    missing = sorted(set(text) - set(vocabulary.symbols))
+    if missing:
+        named = ", ".join(f"0x{ord(symbol):02x}" for symbol in missing)
+        raise InputError(f"the prime has bytes that the run never saw: {named}")
+    return text
+
+
+def readable(pieces: Iterable[str], units: Units) -> Iterator[str]:
+    r"""Give a run's symbols as text for people.
+
+    Bytes are read as UTF-8; what isn't becomes U+FFFD.
+
+    >>> "".join(readable(["fa", "\xc3", "\xa7", "ade"], "bytes"))
+    'façade'
+    """
+    if units == "characters":
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        yield decoder.decode(piece.encode("latin-1"))
+    yield decoder.decode(b"", final=True)
 
 
 def _step(

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 class Parameters:
     """The five arrays of the network, or five of the same shapes that belong to them.
 
-    Raises ValueError for shapes that don't belong together.
+    Raises ValueError for shapes that don't belong together, TypeError for what is no array.
     """
 
     Whx: Float[np.ndarray, "H V"]
@@ -27,6 +27,7 @@ class Parameters:
     by: Float[np.ndarray, "V 1"]
 
     def __post_init__(self) -> None:
+        check_arrays(**{field.name: getattr(self, field.name) for field in fields(self)})
         H, V = self.Whx.shape
         for field, expected in zip(
             fields(self), ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True
@@ -126,8 +127,8 @@ def forward(
 ) -> Trace:
     """Run a window.
 
-    Raises ValueError for a window that doesn't fit the parameters, FloatingPointError where the
-    softmax leaves the numbers.
+    Raises ValueError for a window that doesn't fit the parameters, TypeError for one that isn't in
+    arrays, FloatingPointError where the softmax leaves the numbers.
     """
     H, V = parameters.Whx.shape
     T = len(inputs)
@@ -261,7 +262,11 @@ def check_window(
     H: int,
     V: int,
 ) -> None:
-    """Raise ValueError unless the window fits a network of H hidden units and V symbols."""
+    """Raise ValueError unless the window fits a network of H hidden units and V symbols.
+
+    Raises TypeError for lists and other things that are no arrays.
+    """
+    check_arrays(inputs=inputs, targets=targets, initial_state=initial_state)
     if len(inputs) != len(targets) or len(inputs) == 0:
         raise ValueError(
             f"inputs and targets must be of one length of at least 1, "
@@ -270,6 +275,8 @@ def check_window(
     if initial_state.shape != (H, 1):
         raise ValueError(f"initial_state must be of shape {(H, 1)}, got {initial_state.shape}")
     for name, indices in (("inputs", inputs), ("targets", targets)):
+        if not np.issubdtype(indices.dtype, np.integer):
+            raise ValueError(f"{name} must be integers, got {indices.dtype}")
         outside = (indices < 0) | (indices >= V)
         if outside.any():
             position = int(np.argmax(outside))
@@ -277,3 +284,10 @@ def check_window(
                 f"{name} must lie in 0..{V - 1} (vocabulary of {V}), "
                 f"got {indices[position]} at position {position}"
             )
+
+
+def check_arrays(**values: object) -> None:
+    """Raise TypeError unless each is a NumPy array."""
+    for name, value in values.items():
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"{name} must be a NumPy array, got a {type(value).__name__}")

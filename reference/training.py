@@ -66,6 +66,10 @@ class Run(Generic[Weights]):
     losses: list[float]
     reports: list[Step]
 
+    def __repr__(self) -> str:
+        last = f", the last with a loss of {self.losses[-1]:.6g} nats" if self.losses else ""
+        return f"<Run of {len(self.losses):,} iterations{last}; {len(self.reports)} reports>"
+
 
 class Training:
     """A run, taken one iteration at a time.

@@ -7,6 +7,7 @@ requirement: without them, their columns say so. Then smaller and smaller errors
 seeds, show how far down ours finds them.
 """
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -234,4 +235,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

@@ -6,6 +6,7 @@ Prints how many got which verdict, by family, oracle and dtype, and any alarm wi
 status 1 when there was one.
 """
 
+import argparse
 import sys
 import time
 from collections import Counter
@@ -175,6 +176,8 @@ def main(cases: int = 100_000, seed: int = 0, processes: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    if any(not argument.isdigit() for argument in sys.argv[1:]):
-        sys.exit(__doc__)
-    sys.exit(main(*map(int, sys.argv[1:])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="?", type=int, default=100_000)
+    parser.add_argument("seed", nargs="?", type=int, default=0)
+    parser.add_argument("processes", nargs="?", type=int, default=2)
+    sys.exit(main(**vars(parser.parse_args())))

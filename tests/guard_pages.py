@@ -5,6 +5,7 @@
 A kernel that reads or writes behind its tensors ends the process with a signal.
 """
 
+import argparse
 import ctypes
 import mmap
 from itertools import product
@@ -61,4 +62,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

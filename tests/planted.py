@@ -6,6 +6,7 @@
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ LAYER_TESTS = (
     "tests/test_elman_memory.py",
     "tests/test_elman_threads.py",
 )
+ENGINES = (*FILES, "fast-float64", "fast-float32", "layer")
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
 SPELLING = {
     "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
@@ -282,4 +284,9 @@ def main(engines: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engines", nargs="*", help=f"of {', '.join(ENGINES)}")
+    chosen = parser.parse_args().engines
+    if unknown := sorted(set(chosen) - set(ENGINES)):
+        parser.error(f"engines are {', '.join(ENGINES)}; got {', '.join(unknown)}")
+    sys.exit(main(chosen))

@@ -5,9 +5,9 @@ breaks was worked out by hand from the formulas: which parameters are wrong firs
 steps they begin to be, and in what way, where it has a name.
 """
 
+import argparse
 import re
 import statistics
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,10 +201,12 @@ def summary(results: list[Result]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the table of all bugs, or of those whose edit matches the first argument."""
     import tempfile
 
-    wanted = [bug for bug in BUGS if re.search(sys.argv[1] if sys.argv[1:] else "", bug.new)]
+    parser = argparse.ArgumentParser(description="Print the table of all bugs.")
+    parser.add_argument("pattern", nargs="?", default="", help="only those whose edit matches it")
+    pattern = parser.parse_args().pattern
+    wanted = [bug for bug in BUGS if re.search(pattern, bug.new)]
     table = Table(box=None, pad_edge=False)
     for column in ("cell", "the bug", "found", "parameter", "T", "pattern", "shrunk to"):
         table.add_column(column, overflow="fold")

@@ -7,8 +7,8 @@ with the settings WHOLE in FOLDER/whole, one with the notebook's Adagrad in FOLD
 dtype, and in FOLDER/threads-RANK.json the threads at the end.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,4 +119,7 @@ def main(text: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("text")
+    parser.add_argument("folder", type=Path)
+    main(**vars(parser.parse_args()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bptt import corpora
-from bptt.display import harmless
+from bptt.errors import harmless
 
 from .program import SMALL, TEXT, assert_refused, bptt, on_a_terminal
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import resource
 import stat
 import subprocess
@@ -129,8 +130,19 @@ def test_damaged_entry_is_rebuilt(
     assert_right(opened(folder))
     assert [file.read_bytes() for file in files(cache)] == before
     said = capsys.readouterr().err
-    assert said.startswith("" if damage is removed else "note: the cache entry")
-    assert said.count("\n") == (damage is not removed)
+    assert said.startswith("note: the " + ("encoded text" if damage is removed else "cache entry"))
+    assert said.count("\n") == 1 + (damage is not removed)
+
+
+def test_what_is_left_in_the_cache_is_said_once(folder: Path, cache: Path, capsys) -> None:
+    for file in cache.iterdir():
+        file.unlink()
+    assert_right(opened(folder))
+    said = capsys.readouterr().err
+    assert f"is kept in {cache}, 0 MB" in said
+    assert "may be deleted at any time" in said
+    assert_right(opened(folder))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -297,5 +309,7 @@ def test_processes_that_encode_one_text_at_once_do_not_meet(tmp_path: Path) -> N
     indices = Vocabulary.from_text(text).encode(text).astype(np.uint16)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     said = f"{sha256} {hashlib.sha256(indices.data).hexdigest()} uint16\n"
-    assert outputs == [(said, "")] * 4
+    assert [output for output, _ in outputs] == [said] * 4
+    for _, errors in outputs:
+        assert re.fullmatch("(note: the encoded text is kept .*\n)?", errors)
     assert len(list((tmp_path / "cache/encoded").iterdir())) == 2

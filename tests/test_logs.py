@@ -103,7 +103,7 @@ def test_missing_tensorboard_is_said_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (tmp_path / "text.txt").write_text(TEXT)
-    with pytest.raises(InputError, match=r'pip install "bptt\[tensorboard\]"'):
+    with pytest.raises(InputError, match="pip install tensorboard"):
         running.begin(str(tmp_path / "text.txt"), {"tensorboard": True}, tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
 
@@ -120,6 +120,19 @@ def test_no_text_ends_its_own_fence(text: str) -> None:
 
 def test_no_name_breaks_a_table() -> None:
     assert cell("a|b\n*c*") == "a\\|b \\*c\\*"
+    assert cell("a\x1b[2Jb\x00") == r"a\\x1b\[2Jb\\x00"
+
+
+def test_no_file_that_is_shown_on_a_terminal_steers_it(tmp_path: Path) -> None:
+    text = tmp_path / "a\x1b[2J.txt"
+    text.write_text("red \x1b[31m\tand\x07 back \x9b0m\u202e; " * 9)
+    given = {**SETTINGS, "learning_rate": 0.1, "sample_temperature": 1.0}
+    run = running.begin(str(text), given, tmp_path / "run")
+    for path in (run.card, run.samples):
+        content = path.read_text(encoding="utf-8")
+        assert not set(content) & set("\x1b\x07\x9b\u202e\r"), path
+        assert "\\x1b" in content
+        assert "\t" in content
 
 
 def test_others_can_read_the_log_while_the_run_goes_on(

@@ -5,6 +5,7 @@
 Otherwise every process of a test run would compile the same ones.
 """
 
+import argparse
 import multiprocessing
 
 import numpy as np
@@ -56,5 +57,6 @@ def compile_part(number: int) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         pool.map(compile_part, range(len(PARTS)), chunksize=1)

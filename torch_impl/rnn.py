@@ -19,7 +19,8 @@ from torch import Tensor
 class Parameters:
     """The five tensors of the network, or five of the same shapes that belong to them.
 
-    Raises ValueError for shapes, dtypes or devices that don't belong together.
+    Raises ValueError for shapes, dtypes or devices that don't belong together, TypeError for what
+    is no tensor.
     """
 
     Whx: Float[Tensor, "H V"]
@@ -29,6 +30,7 @@ class Parameters:
     by: Float[Tensor, "V 1"]
 
     def __post_init__(self) -> None:
+        check_tensors(**{field.name: getattr(self, field.name) for field in fields(self)})
         H, V = self.Whx.shape
         for field, expected in zip(
             fields(self), ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True
@@ -126,8 +128,9 @@ def forward(
 ) -> Trace:
     """Run a window.
 
-    Raises ValueError for a window that doesn't fit the parameters, FloatingPointError for weights
-    that are no finite numbers and where the logits leave the numbers.
+    Raises ValueError for a window that doesn't fit the parameters, TypeError for one that isn't in
+    tensors, FloatingPointError for weights that are no finite numbers and where the logits leave
+    the numbers.
     """
     H, V = parameters.Whx.shape
     T = len(inputs)
@@ -266,7 +269,11 @@ def check_window(
     initial_state: Float[Tensor, "..."],
     parameters: Parameters,
 ) -> None:
-    """Raise ValueError unless the window fits the parameters."""
+    """Raise ValueError unless the window fits the parameters.
+
+    Raises TypeError for lists and other things that are no tensors.
+    """
+    check_tensors(inputs=inputs, targets=targets, initial_state=initial_state)
     H, V = parameters.Whx.shape
     if len(inputs) != len(targets) or len(inputs) == 0:
         raise ValueError(
@@ -288,6 +295,13 @@ def check_window(
                 f"{name} must lie in 0..{V - 1} (vocabulary of {V}), "
                 f"got {int(indices[position])} at position {position}"
             )
+
+
+def check_tensors(**values: object) -> None:
+    """Raise TypeError unless each is a tensor."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a tensor, got a {type(value).__name__}")
 
 
 def check_kind(name: str, value: Tensor, like: Tensor) -> None:

@@ -2,18 +2,31 @@
 
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 
 from reference import Vocabulary
 
 from .. import display, parts
-from ..encoded import open_corpus, translated
+from ..checkpoint import Model
+from ..config import Config, Part
+from ..encoded import Encoded, translated
 from ..errors import InputError
-from ..evaluation import Evaluation
+from ..library import Library
 from ..results import evaluated
 from ..run_folder import RunFolder
-from .options import Encoding, RunPath, TextToScore
+from .options import RunPath, TextToScore
+
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of the text. [default: that of the run's text]",
+        show_default=False,
+    ),
+]
 
 
 def evaluate(
@@ -26,38 +39,74 @@ def evaluate(
 ) -> None:
     """Say how many bits a run's network needs for each character.
 
-    Of CORPUS, read as one stream from the run's first state; without it, of the run's own
-    validation and test texts.
+    Of CORPUS, read as one stream from the run's first state. Without it, and where it is the run's
+    own text, of what the run keeps for validation and test.
     """
     folder = RunFolder(run)
     config = folder.read_config()
     model = folder.load_model(last=last)
     console = display.console()
+    library = Library()
     console.print(f"Weights of iteration {model.iteration}.")
+    held_out = {name: part for name, part in config.parts if name != "train" and part is not None}
+    scorer = _Scorer(config, model, library, console)
     if corpus is not None:
-        text = open_corpus(corpus, encoding or "utf-8", config.corpus.units)
-        vocabulary = Vocabulary(config.vocabulary)
-        indices = translated(text.indices, text.vocabulary, vocabulary)
-        _say(console, text.name, evaluated(model, indices, text.name))
+        record = config.corpus
+        text = library.open(corpus, encoding or record.encoding, record.units)
+        own = {
+            name: part
+            for name, part in held_out.items()
+            if (part.corpus or record).sha256 == text.sha256
+        }
+        for line in _introduction(text, own, config):
+            console.print(line, markup=False)
+        if not own:
+            scorer.score_whole(text)
+        for name, part in own.items():
+            scorer.score(name, part, text)
         return
     if encoding is not None:
         raise InputError("--encoding is that of a CORPUS, and none is given")
-    record = config.corpus
-    text = open_corpus(record.source, record.encoding, record.units)
-    record.check(text)
-    texts = parts.texts(config, text)
-    if texts.validation is None and texts.test is None:
+    if not held_out:
         raise InputError(f"{run} kept nothing for validation or test; name a CORPUS")
-    for name in ("validation", "test"):
-        _say(console, name, evaluated(model, getattr(texts, name), f"the {name} text"))
+    for name, part in held_out.items():
+        record = part.corpus or config.corpus
+        scorer.score(name, part, library.find(record, run, f"Name it: bptt eval {run} TEXT"))
 
 
-def _say(console: Console, name: str, evaluation: Evaluation | None) -> None:
-    if evaluation is None:
-        return
-    unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
-    console.print(
-        f"{name}: {evaluation.bits_per_character:.4f} bits per character "
-        f"({evaluation.scored:,} characters scored{unseen})",
-        markup=False,
-    )
+def _introduction(text: Encoded, own: dict[str, Part], config: Config) -> list[str]:
+    if own:
+        names = " and ".join(own)
+        return [f"{text.name} is the run's own text. Scored is what it keeps for {names}:"]
+    if text.sha256 == config.corpus.sha256:
+        return [f"{text.name} is what the run learned from, all of it."]
+    return []
+
+
+class _Scorer:
+    """Scores texts with a run's network and says what came out."""
+
+    def __init__(self, config: Config, model: Model, library: Library, console: Console) -> None:
+        self._config, self._model = config, model
+        self._library, self._console = library, console
+        self._vocabulary = Vocabulary(config.vocabulary)
+
+    def score(self, name: str, part: Part, text: Encoded) -> None:
+        """Score what the run keeps for validation or test."""
+        indices = parts.held_out(part, text, self._vocabulary, name)
+        self._say(name, f"the {name} text", indices)
+
+    def score_whole(self, text: Encoded) -> None:
+        indices = translated(text.indices, text.vocabulary, self._vocabulary)
+        self._say(text.name, text.name, indices)
+
+    def _say(self, name: str, called: str, indices: np.ndarray) -> None:
+        evaluation = evaluated(self._model, indices, called)
+        assert evaluation is not None
+        self._library.note_unseen(called, evaluation.unseen, len(indices), self._config)
+        unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
+        self._console.print(
+            f"{name}: {evaluation.bits_per_character:.4f} bits per character "
+            f"({evaluation.scored:,} characters scored{unseen})",
+            markup=False,
+        )

@@ -3,9 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from .. import running, seeds
+from ..config import Config
+from ..corpora import STANDARD_INPUT
 from ..errors import InputError
 from ..group import Group
+from ..library import Library, is_missing, missing, records
 from ..seeds_folder import SeedsFolder
 from ..settings import over, read_file
 
@@ -21,14 +26,37 @@ def lead(
     group: Group,
 ) -> None:
     if resume is None:
-        from_file = {} if settings_file is None else read_file(settings_file)
+        library = Library()
+        chosen = given if corpus is None else {**given, "corpus": corpus}
+        from_file = {} if settings_file is None else _read(settings_file, chosen, library)
         source = from_file.pop("corpus", None)
-        _begin(corpus or source, over(from_file, given), out, number, jobs, group)
+        _begin(corpus or source, over(from_file, given), out, number, jobs, group, library)
     elif settings_file is None and out is None:
         _go_on(resume, corpus, given, number, jobs, group)
     else:
         name = "--out" if settings_file is None else "--config"
         raise InputError(f"a resumed run keeps its folder and its settings, got {name}")
+
+
+def _read(file: Path, given: dict[str, Any], library: Library) -> dict[str, Any]:
+    """Read settings; the texts of a run that nobody gives are named where they lie now."""
+    settings = read_file(file)
+    try:
+        config = Config.model_validate_json(file.read_bytes())
+    except ValidationError:
+        return settings  # no run's, or only some of it
+    for name, record in records(config).items():
+        if name in given or record.source == STANDARD_INPUT:
+            continue
+        text = library.search(record, file.parent)
+        if text is not None:
+            settings[name] = text.source
+        elif is_missing(record.source):
+            option = "TEXT" if name == "corpus" else f"--{name.replace('_', '-')} FILE"
+            raise InputError(missing(record, file.parent, f"Name another: bptt train {option} …"))
+        else:
+            library.note(f"{record.source} isn't the text any more that {file} was made with")
+    return settings
 
 
 def _begin(
@@ -38,12 +66,13 @@ def _begin(
     number: int | None,
     jobs: int | None,
     group: Group,
+    library: Library,
 ) -> None:
     if number is not None:
         _refuse_several_processes(group)
-        seeds.begin(source, given, number, out, jobs or 1)
+        seeds.begin(source, given, number, out, jobs or 1, library)
     elif jobs is None:
-        running.begin(source, given, out, group)
+        running.begin(source, given, out, group, library)
     else:
         raise InputError(f"--jobs needs --seeds: one run is one process, got --jobs {jobs}")
 

@@ -1,6 +1,7 @@
 """bptt sample and bptt corpora: text out of a run, and text to put into one."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,9 @@ import typer
 
 from reference import Vocabulary
 
-from .. import corpora, display, encoded_cache, whole_files, writing
+from .. import corpora, display, encoded_cache, writing
 from ..errors import InputError
+from ..raw_text import Units
 from ..run_folder import RunFolder
 from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
 
@@ -31,7 +33,7 @@ def sample(
         typer.Option(
             "--prime-file",
             metavar="FILE",
-            help="A file with the text to continue, in UTF-8.",
+            help="A file with the text to continue, in UTF-8; for a run on bytes, any file.",
             show_default=False,
         ),
     ] = None,
@@ -84,24 +86,39 @@ def sample(
 ) -> None:
     """Let a trained network write text."""
     choice = writing.Choice(temperature=temperature, top_k=top_k, top_p=top_p)
-    if prime_file is not None:
-        if prime is not None:
-            raise InputError("give --prime or --prime-file, not both")
-        prime = corpora.decode(whole_files.read(prime_file), "utf-8", prime_file.name)
+    if prime is not None and prime_file is not None:
+        raise InputError("give --prime or --prime-file, not both")
     folder = RunFolder(run)
     config = folder.read_config()
+    units, vocabulary = config.corpus.units, Vocabulary(config.vocabulary)
+    content = None if prime is None else prime.encode("utf-8", "surrogateescape")
+    if prime_file is not None:
+        with explained("read", prime_file):
+            content = prime_file.read_bytes()
+        if units == "characters":
+            prime = corpora.decode(content, "utf-8", prime_file.name)
+    if units == "bytes" and content is not None:
+        prime = writing.as_bytes(content, vocabulary)
     parameters, initial_state = folder.load_model(last=last).in_float64()
-    vocabulary = Vocabulary(config.vocabulary)
     rng = np.random.default_rng(seed)
     for number in range(samples):
         if number:
             print()
-        for piece in writing.write(
-            parameters, vocabulary, initial_state, prime, length, choice, rng
-        ):
-            shown = display.harmless(piece) if sys.stdout.isatty() else piece
-            print(shown, end="", flush=sys.stdout.isatty())
+        pieces = writing.write(parameters, vocabulary, initial_state, prime, length, choice, rng)
+        _put_out(pieces, units)
         print()
+
+
+def _put_out(pieces: Iterable[str], units: Units) -> None:
+    """Show a person readable text as it comes; give a program the very characters or bytes."""
+    if sys.stdout.isatty():
+        for piece in writing.readable(pieces, units):
+            print(display.harmless(piece), end="", flush=True)
+    elif units == "bytes":
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(piece.encode("latin-1") for piece in pieces)
+    else:
+        sys.stdout.writelines(pieces)
 
 
 def list_corpora() -> None:

@@ -28,7 +28,7 @@ try:
     from .enclosure import Enclosure, to_balls
 except ImportError as error:
     raise InputError(
-        'ball arithmetic needs python-flint, an optional part: pip install "bptt[verify]"'
+        f"ball arithmetic needs python-flint ({error}): pip install python-flint"
     ) from error
 
 GUARD_BITS = 256  # beyond the radius asked for: balls widen by Wha's size with each step
