@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from .. import comparison, display, durable
-from ..errors import explained
+from .. import comparison, curve_plots, display, drawing
 
 
 def compare(
@@ -39,12 +38,8 @@ def compare(
     for line in comparison.warnings(contenders):
         console.print(display.harmless(line), markup=False, soft_wrap=not console.is_terminal)
     if out is not None:
-        from .. import curve_plots  # only here: matplotlib takes long to import
-
-        picture = curve_plots.comparison([(one.name, one.logs) for one in contenders])
-        with explained("write", out):
-            durable.write(out, picture)
-        console.print(f"{out} shows their curves.", markup=False)
+        if drawing.write(out, lambda: curve_plots.comparison(contenders)):
+            console.print(f"{out} shows their curves.", markup=False)
 
 
 def _show(console: Console, rows: Sequence[dict[str, str]]) -> None:
