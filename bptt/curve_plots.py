@@ -54,7 +54,7 @@ def seeds(logs: Sequence[Sequence[Entry]], names: Sequence[int], config: Config)
         markersize=4,
         label="mean",
     )
-    fit(axes.yaxis, [bits for curve in drawn for bits in curve.bits.tolist()])
+    fit(axes, "y", [bits for curve in drawn for bits in curve.bits.tolist()])
     axes.set_xlabel("characters read")
     axes.xaxis.set_major_formatter(compact)
     axes.grid(alpha=0.25)
@@ -89,10 +89,10 @@ def comparison(contenders: Sequence[Contender]) -> "Figure":
             panel.plot([], [], color="0.8", linewidth=2, label=f"{len(lines) - len(named)} others")
         panel.set_xlabel("characters read" if axis == "characters" else "seconds of training")
         panel.grid(alpha=0.25)
-        fit(panel.xaxis, [x for line in lines for x in getattr(line.longest, axis).tolist()])
+        fit(panel, "x", [x for line in lines for x in getattr(line.longest, axis).tolist()])
     everything = [bits for line in lines for bits in line.bits]
     frame = 2 * max(smoothing.guess(one.config) for one in contenders)
-    fit(panels[0].yaxis, [bits for bits in everything if bits <= frame] or everything)
+    fit(panels[0], "y", [bits for bits in everything if bits <= frame] or everything)
     panels[0].set_ylabel("bits per character")
     figure.suptitle(
         "Validation (thick) and the mean of the training windows (thin)", fontsize="medium"

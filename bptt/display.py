@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from . import smoothing
 from .config import Config
 from .log import Entry
 
@@ -32,6 +33,9 @@ class Display(ABC):
 
     @abstractmethod
     def show(self, entry: Entry) -> None: ...
+
+    def _bits(self, entry: Entry) -> float:
+        return smoothing.bits_at(self._config, entry)
 
     def _speed(self, entry: Entry) -> float:
         """Characters a second since the display was entered."""
@@ -66,7 +70,7 @@ class Bar(Display):
         if entry.validation_bits is not None:
             self._validation_bits = entry.validation_bits
         if entry.sample is not None:
-            heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
+            heading = f"{entry.iteration}  {self._bits(entry):.3f} bits/char"
             self._console.print(Text(heading, "bold"))
             self._console.print(Text(harmless(entry.sample) + "\n"))
         self._progress.update(
@@ -74,13 +78,11 @@ class Bar(Display):
         )
 
     def _description(self, entry: Entry) -> str:
-        parts = [f"{entry.bits_per_character:.3f} bits/char"]
+        parts = [f"{self._bits(entry):.3f} bits/char"]
         if self._validation_bits is not None:
             parts.append(f"validation {self._validation_bits:.3f}")
         if self._console.width >= 70:
             parts.append(f"{self._speed(entry):,.0f} chars/s")
-        if self._console.width >= 90:
-            parts.insert(0, f"{entry.smooth_loss:.1f} nats")
         return "  ".join(parts)
 
     def __enter__(self) -> "Bar":
@@ -104,7 +106,7 @@ class Lines(Display):
         left = (self._config.iterations - entry.iteration) * self._config.window_size / speed
         self._print(
             f"iteration {entry.iteration}/{self._config.iterations}  "
-            f"{entry.smooth_loss:.3f} nats/window  {entry.bits_per_character:.4f} bits/char  "
+            f"{self._bits(entry):.4f} bits/char  "
             + ("" if validation is None else f"validation {validation:.4f}  ")
             + f"{speed:.0f} chars/s  {left:.0f} s left"
         )

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from . import durable
 from .errors import explained
 
 if TYPE_CHECKING:
-    from matplotlib.axis import Axis
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Arguments = ParamSpec("Arguments")
@@ -67,33 +67,33 @@ def write(path: Path, draw: Callable[[], bytes]) -> bool:
     return True
 
 
-def fit(axis: "Axis", values: Sequence[float]) -> None:
+def fit(axes: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
     """Let an axis show all of the values: logarithmic where they differ by a factor of 3.
 
-    On a logarithmic one, what lies beyond a thousandth (a millionth, where it is vertical) of the
-    largest is left out.
+    On a logarithmic one, what is smaller than a thousandth of the largest is left out on x, than a
+    millionth on y.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    vertical = axis.axis_name == "y"
-    axes = axis.axes
-    show, scale = (
-        (axes.set_ylim, axes.set_yscale) if vertical else (axes.set_xlim, axes.set_xscale)
-    )
+    axis = axes.yaxis if name == "y" else axes.xaxis
+    show, scale = {
+        "x": (axes.set_xlim, axes.set_xscale),
+        "y": (axes.set_ylim, axes.set_yscale),
+    }[name]
     high = max(values, default=1.0)
-    low = min((value for value in values if value > high / (1e6 if vertical else 1e3)), default=0.0)
-    if low == 0.0 or high < 3 * low:
-        if values:
-            room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-            show(low - room, high + room)
-        axis.set_major_formatter(compact)
-        return
-    room = (high / low) ** 0.04
-    scale("log", nonpositive="mask")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 20 * low else range(1, 10)))
-    axis.set_minor_locator(NullLocator())
+    smallest = high / (1e6 if name == "y" else 1e3)
+    low = min((value for value in values if value > smallest), default=0.0)
+    if 0.0 < 3 * low <= high:
+        room = (high / low) ** 0.04
+        scale("log", nonpositive="mask")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 20 * low else range(1, 10)))
+        axis.set_minor_locator(NullLocator())
+        show(low / room, high * room)
+    elif values:
+        low = min(values)
+        room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+        show(low - room, high + room)
     axis.set_major_formatter(compact)
-    show(low / room, high * room)
 
 
 def compact(value: float, _: object = None) -> str:
@@ -108,7 +108,8 @@ def compact(value: float, _: object = None) -> str:
 def _own_settings() -> Iterator[None]:
     with _without("MPLBACKEND"):  # one that matplotlib doesn't know ends its import
         import matplotlib
-    own = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    own: dict[Any, Any] = dict(matplotlib.rcParamsDefault)
+    del own["backend"]  # which savefig doesn't ask for
     with matplotlib.rc_context(own):
         yield
 

@@ -44,7 +44,7 @@ def loss(entries: list[Entry], config: Config) -> "Figure":
     )
     drawn = [*windows, *validated, chance]
     if max(drawn) > 3 * max(chance, 1.0):
-        fit(axes.yaxis, drawn)
+        fit(axes, "y", drawn)
     else:
         axes.set_ylim(0, max(*drawn, 1.0) * 1.1)
     axes.set_xlabel("characters read")

@@ -37,9 +37,8 @@ def compare(
     _show(console, rows)
     for line in comparison.warnings(contenders):
         console.print(display.harmless(line), markup=False, soft_wrap=not console.is_terminal)
-    if out is not None:
-        if drawing.write(out, lambda: curve_plots.comparison(contenders)):
-            console.print(f"{out} shows their curves.", markup=False)
+    if out is not None and drawing.write(out, lambda: curve_plots.comparison(contenders)):
+        console.print(f"{out} shows their curves.", markup=False)
 
 
 def _show(console: Console, rows: Sequence[dict[str, str]]) -> None:
