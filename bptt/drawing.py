@@ -86,7 +86,7 @@ def fit(axes: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
     if 0.0 < 3 * low <= high:
         room = (high / low) ** 0.04
         scale("log", nonpositive="mask")
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 20 * low else range(1, 10)))
+        axis.set_major_locator(LogLocator(subs=_within_a_decade(high / low)))
         axis.set_minor_locator(NullLocator())
         show(low / room, high * room)
     elif values:
@@ -94,6 +94,13 @@ def fit(axes: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
         room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
         show(low - room, high + room)
     axis.set_major_formatter(compact)
+
+
+def _within_a_decade(factor: float) -> tuple[int, ...]:
+    """Return where ticks are so that their labels have room on an axis that covers a factor."""
+    if factor <= 20:
+        return (1, 2, 3, 4, 6)
+    return (1, 2, 5) if factor <= 2000 else (1,)
 
 
 def compact(value: float, _: object = None) -> str:

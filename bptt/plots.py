@@ -42,7 +42,7 @@ def loss(entries: list[Entry], config: Config) -> "Figure":
         linewidth=1,
         label=f"guessing among {len(config.vocabulary)} symbols",
     )
-    drawn = [*windows, *validated, chance]
+    drawn = [*windows, *smoothed, *validated, chance]
     if max(drawn) > 3 * max(chance, 1.0):
         fit(axes, "y", drawn)
     else:

@@ -1,10 +1,12 @@
 """Pictures: the same whatever a person has set for matplotlib, and never the end of a run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks import published_run
-from bptt import comparison, curve_plots, diagnostics_plot, drawing, plots, running, smoothing
+from bptt import comparison, curve_plots, diagnostics_plot, plots, running, smoothing
 from bptt.cli import app
 from bptt.diagnostics import Record
 from bptt.log import Entry
 from bptt.run_folder import RunFolder
 from bptt.seeds_folder import SeedsFolder
 from bptt.verify import lockstep_report
+from reference.training import KEPT
 
 from .program import COMMAND, TEXT
 
 SMALL = {"hidden_size": 4, "seq_length": 5, "iterations": 40, "sample_every": 20,
-         "validate_every": 10, "log_every": 5, "diagnostics": True, "checkpoint_every": 10}  # fmt: skip
+         "validate_every": 10, "log_every": 5}  # fmt: skip
 OPTIONS = ["--hidden", "4", "--seq-length", "5", "--iterations", "20"]
 
 
@@ -43,8 +46,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def entry(iteration: int, loss: float, **more: Any) -> Entry:
+    """An entry of a run whose windows all had this loss, in nats."""
+    start = KEPT ** (iteration - 1)
+    smooth_loss = start * 5 * math.log(15) + (1 - start) * loss
     return Entry(
-        iteration=iteration, loss=loss, smooth_loss=10.0, bits_per_character=3.0,
+        iteration=iteration, loss=loss, smooth_loss=smooth_loss, bits_per_character=3.0,
         characters=5 * iteration, seconds=iteration / 100, learning_rate=0.1, **more,
     )  # fmt: skip
 
@@ -62,15 +68,15 @@ def pictures(run: RunFolder) -> list[bytes]:
         curve_plots.comparison(contenders),
         curve_plots.seeds([entries, entries], [1, 2], config),
         diagnostics_plot.gradient_flow(records, "heading"),
-        lockstep_report.picture("numpy", [], {"twin": [1e-9, 1.0]}),
+        lockstep_report.picture("numpy", [], {"torch": [1e-9, 1.0]}),
         published_run.picture([[1.0, 2.0], [2.0, 2.5]], []),
     ]
 
 
 def test_pictures_are_the_same_whatever_is_set_for_matplotlib(run: RunFolder) -> None:
     plain = pictures(run)
-    odd = {"text.usetex": True, "savefig.dpi": 7, "font.size": 30, "axes.facecolor": "red",
-           "savefig.format": "pdf", "axes.prop_cycle": matplotlib.cycler(color=["k"])}  # fmt: skip
+    odd: dict[Any, Any] = {"text.usetex": True, "savefig.dpi": 7, "font.size": 30,
+                           "axes.facecolor": "red", "lines.linewidth": 9}  # fmt: skip
     with matplotlib.rc_context(odd):
         assert pictures(run) == plain
         assert matplotlib.rcParams["font.size"] == 30  # a notebook keeps its own
@@ -130,9 +136,9 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning_after_all_else_is_written(
     assert "warning: all.png can't be drawn" in said.err
     assert "shows their curves" not in said.out
 
-    lockstep_report.save(Path("step"), "numpy", [], {"twin": [1.0]}, {})
+    lockstep_report.save(Path("step"), "numpy", [], {"torch": [1.0]}, {})
     assert "warning: step/lockstep.png can't be drawn" in capsys.readouterr().err
-    assert json.loads(Path("step/lockstep.json").read_text())["free"] == {"twin": [1.0]}
+    assert json.loads(Path("step/lockstep.json").read_text())["free"] == {"torch": [1.0]}
 
 
 def test_nothing_of_matplotlib_is_imported_before_something_is_drawn() -> None:
@@ -149,9 +155,9 @@ def tick_boxes(axes: Axes, name: str) -> list[tuple[float, float]]:
     axis = axes.xaxis if name == "x" else axes.yaxis
     low, high = axis.get_view_interval()
     boxes = [
-        label.get_window_extent()
-        for tick, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
-        if low <= tick <= high and label.get_text()
+        tick.label1.get_window_extent()
+        for tick in axis.get_major_ticks()
+        if low <= tick.get_loc() <= high and tick.label1.get_visible()
     ]
     return sorted((box.x0, box.x1) if name == "x" else (box.y0, box.y1) for box in boxes)
 
@@ -175,13 +181,13 @@ def test_tick_labels_of_curves_do_not_collide(
             for name in ("x", "y"):
                 boxes = tick_boxes(axes, name)
                 assert len(boxes) >= 2 or (name == "y" and axes is figure.axes[-1])
-                for (_, end), (begin, _) in zip(boxes, boxes[1:], strict=False):
+                for (_, end), (begin, _) in pairwise(boxes):
                     assert end + 2 < begin
 
 
 def test_curves_that_span_decades_are_on_logarithmic_axes(run: RunFolder) -> None:
     config = run.read_config()
-    log = [entry(10**k, 50 / (k + 1)) for k in range(5)]
+    log = [entry(10**k, 50 / (k + 1), validation_bits=9 / (k + 1)) for k in range(5)]
     figure = undecorated(curve_plots.comparison)(
         [comparison.Contender("run", [config], [log], [None])]
     )

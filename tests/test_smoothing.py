@@ -1,4 +1,4 @@
-"""The training loss that people are shown is the windows' mean, whatever the notebook's begins at."""
+"""The training loss that people are shown is the mean of the windows, without its start."""
 
 import math
 from pathlib import Path
