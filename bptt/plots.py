@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 @as_png
-def loss(entries: list[Entry], config: Config) -> "Figure":
+def loss(entries: list[Entry], config: Config, broken_at: int | None = None) -> "Figure":
     """Draw the loss in bits per character against the characters read.
 
-    Training that went wrong is drawn on a logarithmic axis: all of it is in the frame.
+    Training that went wrong is drawn on a logarithmic axis: all of it is in the frame. `broken_at`
+    is the iteration in which it broke down, if it did.
     """
     figure = new_figure(8.0, 4.7)
     axes = figure.subplots()
@@ -42,6 +43,14 @@ def loss(entries: list[Entry], config: Config) -> "Figure":
         linewidth=1,
         label=f"guessing among {len(config.vocabulary)} symbols",
     )
+    if broken_at is not None:
+        axes.axvline(
+            broken_at * config.window_size,
+            color="tab:red",
+            linewidth=3,
+            label=f"broke down in iteration {broken_at:,}",
+        )
+    axes.set_xlim(left=0)
     drawn = [*windows, *smoothed, *validated, chance]
     if max(drawn) > 3 * max(chance, 1.0):
         fit(axes, "y", drawn)

@@ -143,10 +143,13 @@ class RunFolder:
             durable.write(self.csv, log.to_csv(entries))
             durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
 
-    def draw(self, config: Config) -> None:
-        """Draw loss.png, and gradient_flow.png where there are diagnostics."""
+    def draw(self, config: Config, broken_at: int | None = None) -> None:
+        """Draw loss.png, and gradient_flow.png where there are diagnostics.
+
+        `broken_at` is the iteration in which training broke down, if it did.
+        """
         entries = log.read(self.log, log.Entry)
-        drawing.write(self.loss_plot, lambda: plots.loss(entries, config))
+        drawing.write(self.loss_plot, lambda: plots.loss(entries, config, broken_at))
         records = log.read(self.diagnostics, diagnostics.Record)
         if records:
             heading = f"{config.corpus.name}, {config.hidden_size} hidden units"

@@ -121,13 +121,13 @@ class Session:
                     while not over:
                         over = self._take_turn(lines, display, stop)
         except FloatingPointError as error:
+            broken_at = training.iteration + 1
+            if isinstance(error, RunawayError):
+                broken_at = error.iteration
             folder.write_tables(self.config)
-            folder.draw(self.config)
-            iteration = (
-                error.iteration if isinstance(error, RunawayError) else training.iteration + 1
-            )
+            folder.draw(self.config, broken_at)
             raise InputError(
-                f"training broke down in iteration {iteration}, worse than guessing "
+                f"training broke down in iteration {broken_at}, worse than guessing "
                 f"({smoothing.guess(self.config):.3f} bits per character): {error}. "
                 f"Try a smaller --learning-rate or a smaller --clip. {self._last_good()}"
             ) from error

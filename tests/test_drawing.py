@@ -235,6 +235,16 @@ def test_all_of_a_loss_is_in_the_frame(losses: list[float], run: RunFolder) -> N
     assert low <= smoothing.guess(config) <= high
 
 
+def test_picture_of_a_run_that_broke_down_says_where(run: RunFolder) -> None:
+    figure = undecorated(plots.loss)([entry(1, 14.0)], run.read_config(), 2)
+    assert "broke down in iteration 2" in [
+        text.get_text() for text in figure.legends[0].get_texts()
+    ]
+    low, high = figure.axes[0].get_xlim()
+    assert low == 0
+    assert high > 10  # two windows of 5
+
+
 def test_first_weights_do_not_press_the_gradient_flow_flat() -> None:
     def record(iteration: int, decay: float) -> Record:
         return Record(
