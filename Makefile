@@ -9,9 +9,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
 	else $(BIN)/bptt train --out runs/demo --iterations 20000 --sample-every 2000; fi
-	@echo
-	@echo 'What it writes after "The ":'
-	@$(BIN)/bptt sample runs/demo --prime 'The '
 
 test: .venv/.dev
 	$(BIN)/python -m tests.warm_up

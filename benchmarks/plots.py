@@ -1,29 +1,21 @@
 """The plots: ratios with error bars, layers by size, and the distance from the limit."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from bptt.drawing import as_png, new_figure
 
 from .results import Workload
 from .tables import base_of, duration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OURS, OTHERS = "tab:blue", "tab:gray"
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown")
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Sizes in inches."""
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, metadata={"Software": None})
-
-
-def draw_ratios(workload: Workload, path: Path) -> None:
+@as_png
+def ratios(workload: Workload) -> "Figure":
     """How many times as long each engine takes as the base: median, quartiles, all rounds."""
     base = base_of(workload)
     engines = sorted(workload.measured, key=lambda engine: -engine.spread.median)
@@ -71,10 +63,11 @@ def draw_ratios(workload: Workload, path: Path) -> None:
     sizes = ", ".join(f"{name}={size}" for name, size in workload.sizes.items())
     axes.set_title(f"{workload.title} ({sizes}, threads: {workload.threads})", fontsize=10)
     axes.grid(axis="x", alpha=0.25)
-    save(figure, path)
+    return figure
 
 
-def draw_layers(layers: list[Workload], path: Path) -> None:
+@as_png
+def layers(layers: list[Workload]) -> "Figure":
     """One panel a number of lanes: ratios to nn.RNN (or the base) over the width."""
     batches = sorted({layer.sizes["B"] for layer in layers})
     figure = new_figure(3.2 * len(batches) + 1.6, 4)
@@ -120,10 +113,11 @@ def draw_layers(layers: list[Workload], path: Path) -> None:
     figure.suptitle(
         f"Layer forward and backward, float32, T={steps}, threads: {threads}", fontsize=11
     )
-    save(figure, path)
+    return figure
 
 
-def draw_limit(workloads: list[Workload], path: Path) -> None:
+@as_png
+def of_limit(workloads: list[Workload]) -> "Figure":
     """Each engine's multiple of the limit, a row a workload, on one logarithmic axis."""
     figure = new_figure(8.5, 1.6 + 0.38 * len(workloads))
     axes = figure.subplots()
@@ -155,4 +149,4 @@ def draw_limit(workloads: list[Workload], path: Path) -> None:
     axes.set_title("How far each engine is from what this machine allows", fontsize=10)
     axes.grid(axis="x", alpha=0.25)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
-    save(figure, path)
+    return figure

@@ -13,20 +13,21 @@ import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from bptt import corpora
+from bptt import corpora, drawing
 from bptt.errors import InputError
 from reference import Hyperparameters, Training, Vocabulary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HYPERPARAMETERS = Hyperparameters()  # the defaults are the published ones
 SEED = 1
@@ -86,9 +87,9 @@ def compare(runs: list[list[float]]) -> list[Comparison]:
     return comparisons
 
 
-def draw(runs: list[list[float]], comparisons: list[Comparison], path: Path) -> None:
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+@drawing.as_png
+def picture(runs: list[list[float]], comparisons: list[Comparison]) -> "Figure":
+    figure = drawing.new_figure(8, 4.5)
     axes = figure.subplots()
     values = np.array(runs)
     iterations = np.arange(1, values.shape[1] + 1)
@@ -134,7 +135,7 @@ def draw(runs: list[list[float]], comparisons: list[Comparison], path: Path) -> 
     axes.set_title("The published run among the reference's (numbers: z-scores)")
     axes.grid(alpha=0.25)
     axes.legend()
-    figure.savefig(path, metadata={"Software": None})
+    return figure
 
 
 def main(
@@ -167,10 +168,10 @@ def main(
             )
         )
     comparisons = compare(runs)
-    draw(runs, comparisons, out / "published_run.png")
     (out / "published_run.json").write_text(
         json.dumps([asdict(comparison) for comparison in comparisons], indent=2) + "\n"
     )
+    drawing.write(out / "published_run.png", lambda: picture(runs, comparisons))
     table = Table("iteration", "published", "mean", "s.d.", "lowest", "highest", "z", box=None)
     for c in comparisons:
         table.add_row(

@@ -1,11 +1,15 @@
 """results.json, results.md and the plots."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from bptt import drawing
 
 from . import plots, series_plots, series_tables, tables
 from .results import Workload
@@ -48,22 +52,31 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
     if suite.growth:
         sections.append(series_tables.growth_sections(suite.growth))
     (folder / "results.md").write_text("\n".join(sections))
-    for workload in suite.workloads:
-        if workload.measured and workload not in layers:
-            plots.draw_ratios(workload, folder / f"{workload.name}.png")
+    for name, draw in pictures(suite, layers).items():
+        drawing.write(folder / name, draw)
+
+
+def pictures(suite: Suite, layers: list[Workload]) -> dict[str, Callable[[], bytes]]:
+    """Return how to draw each file of what is measured so far."""
+    drawn: dict[str, Callable[[], bytes]] = {
+        f"{workload.name}.png": partial(plots.ratios, workload)
+        for workload in suite.workloads
+        if workload.measured and workload not in layers
+    }
     for threads in sorted({layer.threads for layer in layers}):
         same = [layer for layer in layers if layer.threads == threads and layer.measured]
         if same:
-            plots.draw_layers(same, folder / f"layer-threads{threads}.png")
+            drawn[f"layer-threads{threads}.png"] = partial(plots.layers, same)
     started = [start for start in suite.cold if not start.remark]
     if started:
-        series_plots.draw_cold(started, folder / "cold.png")
+        drawn["cold.png"] = partial(series_plots.cold, started)
     grown = [series for series in suite.growth if series.points]
     if grown:
-        series_plots.draw_growth(grown, folder / "growth.png")
+        drawn["growth.png"] = partial(series_plots.growth, grown)
     limited = [workload for workload in suite.workloads if workload.measured and workload.limit]
     if limited:
-        plots.draw_limit(limited, folder / "limit.png")
+        drawn["limit.png"] = partial(plots.of_limit, limited)
+    return drawn
 
 
 def files(folder: Path) -> list[str]:

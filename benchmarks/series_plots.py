@@ -1,21 +1,28 @@
 """The plots of growth and cold starts."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import LogLocator
 
-from .plots import COLORS, new_figure, save
+from bptt.drawing import as_png, new_figure
+
+from .plots import COLORS
 from .spread import Spread
 from .workload_cold import ColdStart
 from .workload_growth import Series
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MIB = 2**20
 
 
-def draw_growth(series: Sequence[Series], path: Path) -> None:
+@as_png
+def growth(series: Sequence[Series]) -> "Figure":
     """Time above, memory below; a column an axis, the exponent in each legend."""
+    from matplotlib.ticker import LogLocator
+
     axes_names = list(dict.fromkeys(one.axis for one in series))
     figure = new_figure(4.2 * len(axes_names), 7)
     panels = figure.subplots(2, len(axes_names), squeeze=False)
@@ -54,14 +61,15 @@ def draw_growth(series: Sequence[Series], path: Path) -> None:
             panel.grid(alpha=0.25)
             if panel.lines:
                 panel.legend(fontsize=7)
-    save(figure, path)
+    return figure
 
 
 def exponent_label(engine: str, axis: str, exponent: float | None) -> str:
     return engine if exponent is None else f"{engine} ~ {axis}^{exponent:.2f}"
 
 
-def draw_cold(starts: Sequence[ColdStart], path: Path) -> None:
+@as_png
+def cold(starts: Sequence[ColdStart]) -> "Figure":
     """A stacked bar a start: the library's import, everything else, the first iteration."""
     figure = new_figure(8, 1.3 + 0.4 * len(starts))
     axes = figure.subplots()
@@ -90,4 +98,4 @@ def draw_cold(starts: Sequence[ColdStart], path: Path) -> None:
     axes.set_title("Cold start of a training, float64", fontsize=10)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     axes.grid(axis="x", alpha=0.25)
-    save(figure, path)
+    return figure

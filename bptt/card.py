@@ -1,9 +1,8 @@
 """card.md: what a run is and came to, for somebody who finds its folder."""
 
-import math
-
-from . import durable, log
+from . import durable, smoothing
 from .config import Config, CorpusRecord, Part
+from .ending import MEAN, TEMPERATURE, Ending, worse_than_guessing
 from .errors import explained
 from .evaluation import Evaluation
 from .markdown import cell, fenced, table
@@ -14,30 +13,27 @@ from .settings import Settings
 TITLE = "bptt: hand-written back-propagation through time that can be trusted"
 
 
-def write(folder: RunFolder, config: Config, results: Results, smooth_loss: float) -> None:
+def write(folder: RunFolder, config: Config, results: Results, ending: Ending) -> None:
     """Raises InputError where the disk refuses."""
-    content = of_run(folder, config, results, smooth_loss)
+    content = of_run(folder, config, results, ending)
     with explained("write", folder.card):
         durable.write(folder.card, content.encode("utf-8", "surrogatepass"))
 
 
-def of_run(folder: RunFolder, config: Config, results: Results, smooth_loss: float) -> str:
-    """`smooth_loss` is in nats a window, after the last iteration."""
-    samples = [entry for entry in log.read(folder.log, log.Entry) if entry.sample is not None]
+def of_run(folder: RunFolder, config: Config, results: Results, ending: Ending) -> str:
     sections = [
         heading(config),
-        _came_to(config, results, smooth_loss),
+        _came_to(config, results, ending),
         f"![Loss against characters read]({folder.loss_plot.name})",
         "## Data\n\n" + data(config),
         "## Protocol\n\n" + protocol(config),
+        f"## Samples\n\nOf the weights of iteration {results.iteration:,}, drawn at temperature "
+        f"{TEMPERATURE:g}:\n\n{fenced(ending.drawn)}\n\nGreedy, that is, always the most probable "
+        f"character:\n\n{fenced(ending.greedy)}",
+        "## Again\n\n" + again(config),
+        versions(config),
+        closing(f"{ONE_SEED} "),
     ]
-    if samples:
-        last = samples[-1]
-        sections.append(
-            f"## Sample\n\nWritten after iteration {last.iteration:,}, "
-            f"at temperature {config.sample_temperature:g}:\n\n{fenced(str(last.sample))}"
-        )
-    sections += ["## Again\n\n" + again(config), versions(config), closing(f"{ONE_SEED} ")]
     return "\n\n".join(sections) + "\n"
 
 
@@ -56,18 +52,19 @@ def _weights(config: Config) -> int:
     return 2 * H * V + H * H + H + V + H * config.learn_initial_state
 
 
-def _came_to(config: Config, results: Results, smooth_loss: float) -> str:
+def _came_to(config: Config, results: Results, ending: Ending) -> str:
     ended = f" It ended early: {results.ended}." if results.ended else ""
     rows = [
         (name, f"{one.bits_per_character:.4f}", f"{one.scored:,}", f"{one.unseen:,}")
         for name, one in (("validation", results.validation), ("test", results.test))
         if isinstance(one, Evaluation)
     ]
-    smoothed = f"{config.bits_per_character(smooth_loss):.4f}"
-    rows.append(("training, smoothed over about 1,000 windows", smoothed, "", ""))
+    rows.append((f"training, {MEAN}", f"{ending.training_bits:.4f}", "", ""))
     rows.append(("guessing among all symbols", guess(config), "", ""))
+    worse = worse_than_guessing(config, results, ending)
     return (
-        table(("", "bits per character", "scored", "unseen"), rows)
+        (f"**{worse}**\n\n" if worse else "")
+        + table(("", "bits per character", "scored", "unseen"), rows)
         + f"\n\n{results.iterations:,} iterations, {results.characters:,} {config.corpus.units} "
         f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
         f"iteration {results.iteration:,}, each text read once, as one stream."
@@ -75,7 +72,7 @@ def _came_to(config: Config, results: Results, smooth_loss: float) -> str:
 
 
 def guess(config: Config) -> str:
-    return f"{math.log2(len(config.vocabulary)):.4f}"
+    return f"{smoothing.guess(config):.4f}"
 
 
 def data(config: Config) -> str:

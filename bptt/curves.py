@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import smoothing
+from .config import Config
 from .log import Entry
 
 
@@ -35,8 +37,9 @@ def validation(entries: Sequence[Entry]) -> Curve:
     return Curve.of(said, [entry.validation_bits or 0.0 for entry in said])
 
 
-def smoothed(entries: Sequence[Entry]) -> Curve:
-    return Curve.of(entries, [entry.bits_per_character for entry in entries])
+def smoothed(entries: Sequence[Entry], config: Config) -> Curve:
+    """The mean of the windows up to each entry."""
+    return Curve.of(entries, [smoothing.bits_at(config, entry) for entry in entries])
 
 
 def mean(curves: Sequence[Curve]) -> tuple[Curve, np.ndarray]:

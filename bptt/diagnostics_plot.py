@@ -1,33 +1,30 @@
 """The picture of a run's gradient flow."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from .diagnostics import SATURATED, Record
+from .drawing import as_png, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CURVES = 40  # more lie on top of each other
 SMALLEST = 1e-30  # drawn; below it nothing is left to see
 
 
-def gradient_flow(records: Sequence[Record], heading: str) -> bytes:
-    """Draw a run's records, in the order of iterations, as a PNG.
+@as_png
+def gradient_flow(records: Sequence[Record], heading: str) -> "Figure":
+    """Draw a run's records, in the order of iterations.
 
     Raises ValueError when there are none.
     """
     if not records:
         raise ValueError("there must be at least one record to draw, got none")
-    figure = Figure(figsize=(11, 5.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 5.2)
     panels: Any = figure.subplot_mosaic(
         [["norms", "saturated"], ["norms", "radius"], ["norms", "clipped"]],
         width_ratios=[1.5, 1],
@@ -60,12 +57,14 @@ def gradient_flow(records: Sequence[Record], heading: str) -> bytes:
     for name in ("saturated", "radius"):
         panels[name].tick_params(labelbottom=False)
     panels["clipped"].set_xlabel("iteration")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    return image.getvalue()
+    return figure
 
 
-def _norms(figure: Figure, axes: Axes, records: Sequence[Record]) -> None:
+def _norms(figure: "Figure", axes: "Axes", records: Sequence[Record]) -> None:
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     scale = Normalize(records[0].iteration, max(records[-1].iteration, records[0].iteration + 1))
     colors = colormaps["viridis_r"]
     chosen = np.unique(np.linspace(0, len(records) - 1, CURVES).round().astype(int))
@@ -83,17 +82,36 @@ def _norms(figure: Figure, axes: Axes, records: Sequence[Record]) -> None:
         )
     axes.set_xlabel("lag k, in characters")
     axes.set_ylabel("mean length of ∂loss$_t$ / ∂state$_{t-k}$, in nats")
-    axes.set_title("how far back the loss reaches", fontsize="medium")
+    low, high = _frame(records)
+    title = "how far back the loss reaches"
+    if min(map(_smallest, records)) < low:
+        title += " (the first iterations' curves go on below)"
+    axes.set_ylim(low / 3, high * 3)
+    axes.set_title(title, fontsize="medium")
     axes.grid(alpha=0.25)
     if len(records) > 1:
         bar = figure.colorbar(ScalarMappable(scale, colors), ax=axes, pad=0.02)
         bar.set_label("iteration")
 
 
-def _over_time(axes: Axes, iterations: list[int], values: list[float], title: str) -> None:
+def _frame(records: Sequence[Record]) -> tuple[float, float]:
+    """Return the lowest norm after the first tenth of the run, and the highest of all.
+
+    The first weights are small, and their norms fall by tens of decades: the frame isn't theirs.
+    """
+    last = records[-1].iteration
+    later = [record for record in records if 10 * record.iteration >= last]
+    return min(map(_smallest, later)), max(SMALLEST, *(max(record.norms) for record in records))
+
+
+def _smallest(record: Record) -> float:
+    return min((norm for norm in record.norms if norm > SMALLEST), default=SMALLEST)
+
+
+def _over_time(axes: "Axes", iterations: list[int], values: list[float], title: str) -> None:
     axes.plot(iterations, values, color="tab:blue", marker=".", markersize=4, linewidth=1.3)
     axes.set_title(title, fontsize="medium")
     axes.set_ylim(0.0, max(max(values) * 1.15, 1e-3))
     axes.set_xlim(min(iterations) - 0.5, max(iterations) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.locator_params(axis="x", nbins=5, integer=True)
     axes.grid(alpha=0.25)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.text import Text
 
+from . import smoothing
 from .config import Config
 from .errors import harmless
 from .log import Entry
@@ -79,6 +80,9 @@ class Display(ABC):
     @abstractmethod
     def show(self, entry: Entry) -> None: ...
 
+    def _bits(self, entry: Entry) -> float:
+        return smoothing.bits_at(self._config, entry)
+
     def _speed(self, entry: Entry) -> float:
         """Characters a second since the display was entered."""
         return (entry.characters - self._begun_at) / (time.perf_counter() - self._begun)
@@ -112,7 +116,7 @@ class Bar(Display):
         if entry.validation_bits is not None:
             self._validation_bits = entry.validation_bits
         if (entry.sample, entry.validation_bits) != (None, None):
-            heading = f"{entry.iteration}  {entry.bits_per_character:.3f} bits/char"
+            heading = f"{entry.iteration}  {self._bits(entry):.3f} bits/char"
             if entry.validation_bits is not None:
                 heading += f"  validation {entry.validation_bits:.3f}"
             self._console.print(Text(heading, "bold"))
@@ -123,13 +127,11 @@ class Bar(Display):
         )
 
     def _description(self, entry: Entry) -> str:
-        parts = [f"{entry.bits_per_character:.3f} bits/char"]
+        parts = [f"{self._bits(entry):.3f} bits/char"]
         if self._validation_bits is not None and self._console.width >= 50:
             parts.append(f"validation {self._validation_bits:.3f}")
         if self._console.width >= 70:
             parts.append(f"{self._speed(entry):,.0f} chars/s")
-        if self._console.width >= 90:
-            parts.insert(0, f"{entry.smooth_loss:.1f} nats")
         return "  ".join(parts)
 
     def __enter__(self) -> "Bar":
@@ -153,7 +155,7 @@ class Lines(Display):
         left = (self._config.iterations - entry.iteration) * self._config.window_size / speed
         self._print(
             f"iteration {entry.iteration}/{self._config.iterations}  "
-            f"{entry.smooth_loss:.3f} nats/window  {entry.bits_per_character:.4f} bits/char  "
+            f"{self._bits(entry):.4f} bits/char  "
             + ("" if validation is None else f"validation {validation:.4f}  ")
             + f"{speed:.0f} chars/s  {left:.0f} s left"
         )

@@ -1,39 +1,41 @@
 """Pictures of a run."""
 
-import io
-import math
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
+from . import smoothing
 from .config import Config
+from .drawing import as_png, compact, fit, new_figure
 from .log import Entry
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def loss(entries: list[Entry], config: Config) -> bytes:
-    """Draw the loss in bits per character against the characters read, as a PNG."""
+
+@as_png
+def loss(entries: list[Entry], config: Config, broken_at: int | None = None) -> "Figure":
+    """Draw the loss in bits per character against the characters read.
+
+    Training that went wrong is drawn on a logarithmic axis: all of it is in the frame. `broken_at`
+    is the iteration in which it broke down, if it did.
+    """
     figure = new_figure(8.0, 4.7)
     axes = figure.subplots()
     characters = [entry.characters for entry in entries]
+    windows = [config.bits_per_character(entry.loss) for entry in entries]
     lanes = f" in {config.lanes} lanes" if config.lanes > 1 else ""
     axes.plot(
         characters,
-        [config.bits_per_character(entry.loss) for entry in entries],
+        windows,
         ".",
         color="0.75",
-        markersize=3,
+        markersize=3 if len(entries) > 40 else 7,
         label=f"one window of {config.seq_length}{lanes}",
     )
-    axes.plot(
-        characters,
-        [entry.bits_per_character for entry in entries],
-        color="tab:blue",
-        linewidth=2,
-        label="smoothed",
-    )
-    _draw_validation(axes, entries)
-    chance = math.log2(len(config.vocabulary))
+    smoothed = [smoothing.bits_at(config, entry) for entry in entries]
+    axes.plot(characters, smoothed, color="tab:blue", linewidth=2, label="mean of the windows")
+    validated = _draw_validation(axes, entries)
+    chance = smoothing.guess(config)
     axes.axhline(
         chance,
         color="tab:red",
@@ -41,27 +43,40 @@ def loss(entries: list[Entry], config: Config) -> bytes:
         linewidth=1,
         label=f"guessing among {len(config.vocabulary)} symbols",
     )
-    axes.set_ylim(0, max(chance, 1.0) * 1.1)
+    if broken_at is not None:
+        axes.axvline(
+            broken_at * config.window_size,
+            color="tab:red",
+            linewidth=3,
+            label=f"broke down in iteration {broken_at:,}",
+        )
+    axes.set_xlim(left=0)
+    drawn = [*windows, *smoothed, *validated, chance]
+    if max(drawn) > 3 * max(chance, 1.0):
+        fit(axes, "y", drawn)
+    else:
+        axes.set_ylim(0, max(*drawn, 1.0) * 1.1)
     axes.set_xlabel("characters read")
     axes.set_ylabel("loss, bits per character")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_formatter(compact)
     axes.set_title(
         f"{config.corpus.name}: {config.hidden_size} hidden units, {config.optimizer}, "
         f"learning rate {config.learning_rate:g}, seed {config.seed}"
     )
     axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
-    return png(figure)
+    return figure
 
 
-def _draw_validation(axes: Axes, entries: list[Entry]) -> None:
+def _draw_validation(axes: "Axes", entries: list[Entry]) -> list[float]:
+    """Draw the validations and mark the best; return them."""
     points = [
         (entry.characters, entry.validation_bits)
         for entry in entries
         if entry.validation_bits is not None
     ]
     if not points:
-        return
+        return []
     few = len(points) <= 40
     axes.plot(
         *zip(*points, strict=True),
@@ -82,17 +97,4 @@ def _draw_validation(axes: Axes, entries: list[Entry]) -> None:
         label=f"best validation, {bits:.3f}",
         zorder=3,
     )
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Sizes in inches."""
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def png(figure: Figure) -> bytes:
-    """No version or date inside: the same figures give the same picture."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    return picture.getvalue()
+    return [bits for _, bits in points]

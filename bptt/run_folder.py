@@ -10,7 +10,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from . import checkpoint, diagnostics, durable, log
+from . import (
+    checkpoint,
+    diagnostics,
+    diagnostics_plot,
+    drawing,
+    durable,
+    log,
+    plots,
+    smoothing,
+)
 from .checkpoint import Model, load_model
 from .config import Config
 from .engines import Training
@@ -50,8 +59,13 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The checkpoint of the validation with the fewest bits."""
+        """The checkpoint of the validation with the fewest bits, that of the end included."""
         return self.path / "best.safetensors"
+
+    @property
+    def best_before_end(self) -> Path:
+        """What `best` was until the end's validation: a run that goes on takes it up again."""
+        return self.path / "best_before_end.safetensors"
 
     @property
     def results(self) -> Path:
@@ -126,26 +140,30 @@ class RunFolder:
         with held(self.lock, patience):
             yield
 
-    def draw(self, config: Config) -> None:
-        """Write afresh what can be derived from the log: log.csv, samples.txt, loss.png."""
-        from . import diagnostics_plot, plots  # only here: matplotlib takes long to import
-
+    def write_tables(self, config: Config) -> None:
+        """Write afresh what the log says in other forms: log.csv and samples.txt."""
         entries = log.read(self.log, log.Entry)
         samples = "".join(
-            f"Iteration {entry.iteration}, {entry.bits_per_character:.3f} bits per character\n"
-            f"{harmless(entry.sample)}\n\n"
+            f"Iteration {entry.iteration}, {smoothing.bits_at(config, entry):.3f} bits per "
+            f"character\n{harmless(entry.sample)}\n\n"
             for entry in entries
             if entry.sample is not None
         )
         with explained("write in", self.path):
             durable.write(self.csv, log.to_csv(entries))
             durable.write(self.samples, samples.encode("utf-8", "surrogatepass"))
-            durable.write(self.loss_plot, plots.loss(entries, config))
-            records = log.read(self.diagnostics, diagnostics.Record)
-            if records:
-                heading = f"{config.corpus.name}, {config.hidden_size} hidden units"
-                picture = diagnostics_plot.gradient_flow(records, heading)
-                durable.write(self.flow_plot, picture)
+
+    def draw(self, config: Config, broken_at: int | None = None) -> None:
+        """Draw loss.png, and gradient_flow.png where there are diagnostics.
+
+        `broken_at` is the iteration in which training broke down, if it did.
+        """
+        entries = log.read(self.log, log.Entry)
+        drawing.write(self.loss_plot, lambda: plots.loss(entries, config, broken_at))
+        records = log.read(self.diagnostics, diagnostics.Record)
+        if records:
+            heading = f"{config.corpus.name}, {config.hidden_size} hidden units"
+            drawing.write(self.flow_plot, lambda: diagnostics_plot.gradient_flow(records, heading))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from . import (
     checkpoint,
     corpora,
     display,
+    ending,
     engines,
     group,
     memory,
@@ -253,6 +254,7 @@ def carry_out(run: Run) -> None:
     session = Session(folder, config, training, run.progress, run.texts.validation)
     stopped = session.run(display.choose(console, config, training.iteration))
     if stopped is not None:
+        folder.draw(config)
         console.print(
             f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved.",
             markup=False,
@@ -260,17 +262,26 @@ def carry_out(run: Run) -> None:
         display.advise(console, "Go on with", f"bptt train --resume {folder.path}")
         sys.exit(128 + stopped)
     came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
-    card.write(folder, config, came_to, training.smooth_loss)
-    console.print(_summary(run, came_to), markup=False)
-    display.advise(console, "Let it write", f"bptt sample {folder.path}")
+    end = ending.of(config, training, folder.load_model())
+    card.write(folder, config, came_to, end)
+    folder.draw(config)
+    console.print(_summary(run, came_to, end), markup=False)
+    display.advise(
+        console, "Let it write", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
+    )
+    worse = ending.worse_than_guessing(config, came_to, end)
+    if worse:
+        print(f"warning: {worse[0].lower()}{worse[1:]}", file=sys.stderr)
 
 
-def _summary(run: Run, came_to: results.Results) -> str:
-    folder, config, training = run.folder, run.config, run.training
+def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
+    folder, training = run.folder, run.training
     ended = f" ({came_to.ended})" if came_to.ended else ""
     lines = [
-        f"Finished {training.iteration} iterations{ended}: "
-        f"{config.bits_per_character(training.smooth_loss):.3f} bits per character (smoothed)."
+        f"Drawn at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
+        f"Greedy, always the most probable character:\n{_indented(end.greedy)}\n",
+        f"Finished {training.iteration} iterations{ended}.",
+        f"Training: {end.training_bits:.3f} bits per character ({ending.MEAN}).",
     ]
     for name in ("validation", "test"):
         evaluation = getattr(came_to, name)
@@ -286,3 +297,7 @@ def _summary(run: Run, came_to: results.Results) -> str:
         f"{folder.config.name} and {folder.card.name}, which says it all.",
     ]
     return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return "  " + display.harmless(text).replace("\n", "\n  ")

@@ -6,7 +6,17 @@ from typing import Any
 
 from rich.console import Console
 
-from . import corpora, display, log, run_folder, running, seeds_card, side_by_side
+from . import (
+    corpora,
+    curve_plots,
+    display,
+    drawing,
+    log,
+    run_folder,
+    running,
+    seeds_card,
+    side_by_side,
+)
 from .corpora import STANDARD_INPUT
 from .errors import InputError, explained
 from .library import Library
@@ -111,17 +121,15 @@ def _one_by_one(
 
 
 def finish(folder: SeedsFolder, console: Console) -> None:
-    """Write summary.json, seeds.png and card.md."""
-    from . import curve_plots  # only here: matplotlib takes long to import
-
+    """Write summary.json, card.md and seeds.png."""
     summary = folder.summarize()
     runs = folder.runs()
     config = runs[0].read_config()
     logs = [log.read(run.log, log.Entry) for run in runs]
     with explained("write in", folder.path):
-        folder.write_plot(curve_plots.seeds(logs, summary.seeds, config))
-        folder.write_card(seeds_card.of_seeds(folder, config, summary))
         folder.write_summary(summary)
+        folder.write_card(seeds_card.of_seeds(folder, config, summary))
+    drawing.write(folder.plot, lambda: curve_plots.seeds(logs, summary.seeds, config))
     console.print(said(folder, summary), markup=False)
 
 
@@ -131,7 +139,7 @@ def said(folder: SeedsFolder, summary: Summary) -> str:
         for name in ("validation", "test")
         if (spread := getattr(summary, name)) is not None
     ]
-    lines = lines or [f"smoothed: {summary.smoothed} bits per character over {summary.n} seeds"]
+    lines = lines or [f"training: {summary.smoothed} bits per character over {summary.n} seeds"]
     written = (folder.summary, folder.plot, folder.card)
     lines.append(f"{folder.path} holds {', '.join(path.name for path in written)} and the runs.")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from . import card
 from .config import Config
+from .ending import MEAN
 from .markdown import table
 from .seeds_folder import SeedsFolder, Summary
 
@@ -30,7 +31,8 @@ def _came_to(config: Config, summary: Summary) -> str:
         spread = getattr(summary, name)
         if spread is not None:
             figures = (spread.mean, spread.standard_deviation, spread.minimum, spread.maximum)
-            rows.append((name, *(f"{figure:.4f}" for figure in figures)))
+            shown = f"training, {MEAN}" if name == "smoothed" else name
+            rows.append((shown, *(f"{figure:.4f}" for figure in figures)))
     rows.append(("guessing among all symbols", card.guess(config), "", "", ""))
     header = ("bits per character", "mean", "standard deviation (n − 1)", "lowest", "highest")
     return table(header, rows)
@@ -38,7 +40,7 @@ def _came_to(config: Config, summary: Summary) -> str:
 
 def _by_seed(summary: Summary) -> str:
     shown = [
-        (name, spread.values)
+        ("training" if name == "smoothed" else name, spread.values)
         for name in ("validation", "test", "smoothed")
         if (spread := getattr(summary, name)) is not None
     ]

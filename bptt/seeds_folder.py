@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from . import durable, log, results
+from . import durable, log, results, smoothing
 from .errors import InputError, explained
 from .results import Results
 from .run_folder import RunFolder
@@ -42,7 +42,10 @@ class Spread(Strict):
 
 
 class Summary(Strict):
-    """summary.json: in bits per character, the seconds apart; values in the order of the seeds."""
+    """summary.json: in bits per character, the seconds apart; values in the order of the seeds.
+
+    `smoothed` is the training loss as smoothing.bits has it.
+    """
 
     n: int
     seeds: list[int]
@@ -103,7 +106,7 @@ class SeedsFolder:
                 raise InputError(f"{run.path} is not finished: it has no {run.results.name}")
             found.append(came_to)
             entries = log.read(run.log, log.Entry)
-            smoothed.append(entries[-1].bits_per_character if entries else 0.0)
+            smoothed.append(smoothing.bits_at(run.read_config(), entries[-1]) if entries else 0.0)
         return Summary(
             n=len(seeds),
             seeds=seeds,
@@ -119,9 +122,6 @@ class SeedsFolder:
 
     def write_summary(self, summary: Summary) -> None:
         durable.write(self.summary, (summary.model_dump_json(indent=2) + "\n").encode())
-
-    def write_plot(self, picture: bytes) -> None:
-        durable.write(self.plot, picture)
 
     def write_card(self, card: str) -> None:
         durable.write(self.card, card.encode("utf-8", "surrogatepass"))

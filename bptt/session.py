@@ -11,19 +11,31 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
-from . import checkpoint, diagnostics, log, schedule, tensorboard, writing
+from . import checkpoint, entries, log, schedule, smoothing, tensorboard
 from .arrays import INITIAL_STATE, to_arrays
 from .config import Config
 from .display import Display
 from .encoded_cache import release
-from .engines import Composed, ManyAtOnce, Training, next_window
+from .engines import Composed, ManyAtOnce, Training
 from .errors import InputError, explained
 from .evaluation import Evaluation, evaluate
+from .flow import Flow
 from .progress import Progress
 from .run_folder import RunFolder
 
 LONGEST_TURN = 500  # iterations between two looks for a signal and at the clock
 LONG = 0.5  # seconds, after which a turn was too long
+# Bits per character of one window, beyond which nothing is learned any more. The notebook's softmax
+# breaks down where one character takes a thousand, a shifted one never: so all engines end alike.
+RUNAWAY = 150.0
+
+
+class RunawayError(FloatingPointError):
+    """The loss of an iteration is beyond all hope, if finite."""
+
+    def __init__(self, iteration: int, message: str) -> None:
+        super().__init__(message)
+        self.iteration = iteration
 
 
 class StopRequest:
@@ -56,6 +68,9 @@ class Session:
     After an iteration that is due for it come, in this order: validation, the log, the checkpoint,
     the best checkpoint. The best is of the same bytes; a process that dies between the two writes
     it when it goes on. `ended` says why the run was over before the last iteration.
+
+    The end is validated, too. A longer run wouldn't be, at that iteration: so its checkpoint has
+    nothing of it, and what else does is taken back when the run goes on.
     """
 
     def __init__(
@@ -83,32 +98,42 @@ class Session:
         folder, training = self.folder, self.training
         self._saved = training.iteration
         with explained("write", folder.log):
-            seconds = _rewind_log(folder, training.iteration)
-            self._flow = _Flow(folder, self.config, training)
+            over = self._rewind_log()
+            self._flow = Flow(folder, self.config, training)
         self._tell_progress()
         self._save_best()
+        if not over:
+            self._take_back_end()
         try:
             with (
                 explained("write", folder.log),
-                tensorboard.open_log(folder, self.config, training.iteration) as lines,
                 StopRequest() as stop,
-                display,
                 threadpool_limits(1),  # the same bits whatever the number of cores
                 np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
             ):
-                self._begun = time.perf_counter() - seconds
-                over = self._is_over()
-                while not over:
-                    over = self._take_turn(lines, display, stop)
+                if over:
+                    self._validate_end_again()
+                with (
+                    tensorboard.open_log(folder, self.config, training.iteration) as lines,
+                    display,
+                ):
+                    self._begun = time.perf_counter() - self._spent
+                    while not over:
+                        over = self._take_turn(lines, display, stop)
         except FloatingPointError as error:
-            folder.draw(self.config)
+            broken_at = training.iteration + 1
+            if isinstance(error, RunawayError):
+                broken_at = error.iteration
+            folder.write_tables(self.config)
+            folder.draw(self.config, broken_at)
             raise InputError(
-                f"training broke down in iteration {training.iteration + 1}: {error}. "
+                f"training broke down in iteration {broken_at}, worse than guessing "
+                f"({smoothing.guess(self.config):.3f} bits per character): {error}. "
                 f"Try a smaller --learning-rate or a smaller --clip. {self._last_good()}"
             ) from error
         except InputError as error:
             raise InputError(f"{error}. {self._last_good()}") from error
-        folder.draw(self.config)
+        folder.write_tables(self.config)
         return stop.signal
 
     def _last_good(self) -> str:
@@ -135,14 +160,19 @@ class Session:
         evaluation = self._validate() if self._is_validation_due() else None
         # Asked once: a signal or a second that comes later must find the next turn, or no
         # checkpoint would be written before the end.
-        over = self._is_over() or stop.signal is not None
+        ended = self._is_over()
+        over = ended or stop.signal is not None
+        at_end = None
+        if ended and evaluation is None and self.validation is not None:
+            evaluation = at_end = self._evaluate()
         for step in steps:
+            _refuse_runaway(step, config)
             is_last = step is steps[-1]
             evaluated = evaluation if is_last else None
             ends = is_last and self.ended is not None
-            if ends or evaluated is not None or _is_due(step, config):
+            if ends or evaluated is not None or entries.is_due(step, config):
                 rate = schedule.rate(config, step.iteration, progress)
-                entry = _entry(step, config, self._seconds, rate, evaluated)
+                entry = entries.of_step(step, config, self._seconds, rate, evaluated)
                 lines.add(entry)
                 display.show(entry)
         is_best = evaluation is not None and self.progress.is_best_of(training.iteration)
@@ -152,6 +182,8 @@ class Session:
             self._save(self.folder.checkpoint)
             self._saved = training.iteration
             self._save_best()
+            if at_end is not None:
+                self._save_end(at_end)
             self._flow.look(training)
             release(training.text)
         return over
@@ -169,21 +201,70 @@ class Session:
         return steps
 
     def _is_validation_due(self) -> bool:
-        # Not after the last iteration as such: a run that goes on to more must end the same.
         regular = self.training.iteration % self.config.validate_every == 0
         return self.validation is not None and regular
 
     def _validate(self) -> Evaluation:
         """Read the validation text; what training has in hand is not touched."""
-        assert self.validation is not None
-        _refuse_broken(self.training)
-        arrays = to_arrays(self.training)
-        parameters = (np.asarray(value) for value in self.training.parameters)
-        evaluation = evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
+        evaluation = self._evaluate()
         iteration, bits = self.training.iteration, evaluation.bits_per_character
         self.progress = self.progress.after(bits, iteration, self.config)
         self._tell_progress()
         return evaluation
+
+    def _evaluate(self) -> Evaluation:
+        assert self.validation is not None
+        _refuse_broken(self.training)
+        arrays = to_arrays(self.training)
+        parameters = (np.asarray(value) for value in self.training.parameters)
+        return evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
+
+    def _rewind_log(self) -> bool:
+        """Drop what was said after the checkpoint, and of an end that no longer is one.
+
+        Return whether the run is over where it stands.
+        """
+        folder, config = self.folder, self.config
+        known = log.read(folder.log, log.Entry)
+        known = [entry for entry in known if entry.iteration <= self.training.iteration]
+        self._spent = known[-1].seconds if known else 0.0
+        self._begun = time.perf_counter() - self._spent
+        over = self._is_over()
+        if not over:
+            due = [one for one in known if entries.is_due(one, config)]
+            known = [entries.without_end(one, config) for one in due]
+        log.write(folder.log, known)
+        return over
+
+    def _validate_end_again(self) -> None:
+        """Validate the end of a run that is over: its process may have died before it did."""
+        if self.validation is None or self._is_validation_due() or not self.training.iteration:
+            return
+        evaluation = self._evaluate()
+        self._save_end(evaluation)
+        known = log.read(self.folder.log, log.Entry)
+        if known and known[-1].iteration == self.training.iteration:
+            known[-1] = known[-1].model_copy(update=entries.said(evaluation))
+            log.write(self.folder.log, known)
+
+    def _save_end(self, evaluation: Evaluation) -> None:
+        """Make the last weights the best where they are, and keep those that were."""
+        folder, best_bits = self.folder, self.progress.best_bits
+        if best_bits is not None:
+            if evaluation.bits_per_character >= best_bits:
+                return
+            if not folder.best_before_end.exists():
+                with explained("write", folder.best_before_end):
+                    folder.best.replace(folder.best_before_end)
+        self._save(folder.best)
+
+    def _take_back_end(self) -> None:
+        folder = self.folder
+        with explained("write", folder.best):
+            if folder.best_before_end.exists():
+                folder.best_before_end.replace(folder.best)
+            elif self.progress.best_bits is None:
+                folder.best.unlink(missing_ok=True)
 
     def _tell_progress(self) -> None:
         if isinstance(self.training, Composed):
@@ -197,65 +278,16 @@ class Session:
         checkpoint.save(path, self.training, self.progress, self.config.corpus.sha256)
 
 
-def _is_due(step: Step, config: Config) -> bool:
-    """Whether to log it; at checkpoints for the seconds, which a resumed run counts on from."""
-    return (
-        step.sample is not None
-        or step.iteration in (1, config.iterations)
-        or step.iteration % config.log_every == 0
-        or step.iteration % config.checkpoint_every == 0
-    )
-
-
-def _entry(
-    step: Step, config: Config, seconds: float, rate: float, evaluation: Evaluation | None
-) -> log.Entry:
-    sample = step.sample
-    if sample is not None:
-        sample = "".join(writing.readable([sample], config.corpus.units))
-    return log.Entry(
-        iteration=step.iteration,
-        loss=step.loss,
-        smooth_loss=step.smooth_loss,
-        bits_per_character=config.bits_per_character(step.smooth_loss),
-        characters=step.iteration * config.window_size,
-        seconds=round(seconds, 3),
-        learning_rate=rate,
-        validation_bits=None if evaluation is None else evaluation.bits_per_character,
-        unseen=None if evaluation is None else evaluation.unseen,
-        sample=sample,
-    )
+def _refuse_runaway(step: Step, config: Config) -> None:
+    bits = config.bits_per_character(step.loss)
+    if bits > RUNAWAY:
+        raise RunawayError(
+            step.iteration,
+            f"the loss must stay below {RUNAWAY:g} bits per character, got {bits:,.0f}",
+        )
 
 
 def _refuse_broken(training: Training) -> None:
     for value in to_arrays(training).values():
         if not np.isfinite(value).all():
             raise FloatingPointError("the update made weights that are no finite numbers")
-
-
-def _rewind_log(folder: RunFolder, iteration: int) -> float:
-    """Drop what was said after the checkpoint; return the seconds of training up to it."""
-    entries = log.read(folder.log, log.Entry)
-    kept = [entry for entry in entries if entry.iteration <= iteration]
-    log.write(folder.log, kept)
-    return kept[-1].seconds if kept else 0.0
-
-
-class _Flow:
-    """The diagnostics of a run: looked at before the first iteration and at every checkpoint."""
-
-    def __init__(self, folder: RunFolder, config: Config, training: Training) -> None:
-        self._path, self._config = folder.diagnostics, config
-        recorded = log.read(self._path, diagnostics.Record)
-        self._records = [one for one in recorded if one.iteration <= training.iteration]
-        self.look(training)
-
-    def look(self, training: Training) -> None:
-        iteration, known = training.iteration, {one.iteration for one in self._records}
-        regular = iteration % self._config.checkpoint_every == 0
-        if not self._config.diagnostics or iteration in known or not regular:
-            return
-        window = next_window(training)
-        clip = self._config.running_clip
-        self._records.append(diagnostics.measure(iteration, training.parameters, *window, clip))
-        log.write(self._path, self._records)

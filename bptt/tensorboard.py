@@ -4,7 +4,7 @@ import importlib.util
 
 from .config import Config
 from .errors import InputError, explained
-from .log import Entry, Log
+from .log import Entry, Log, read
 from .markdown import fenced
 from .run_folder import RunFolder
 
@@ -23,7 +23,8 @@ def open_log(folder: RunFolder, config: Config, iteration: int) -> Log:
 class WithEvents(Log):
     """Writes each entry twice.
 
-    What an earlier process said of iterations after the present one, TensorBoard is told to drop.
+    What an earlier process said of the present iteration and those after it, TensorBoard is told to
+    drop; of the present one, all that the log has is said again.
     """
 
     def __init__(self, folder: RunFolder, config: Config, iteration: int) -> None:
@@ -32,11 +33,16 @@ class WithEvents(Log):
         super().__init__(folder.log)
         self._config, self._folder = config, folder.tensorboard
         with explained("write in", self._folder):
-            purged = iteration + 1 if iteration else None
-            self._events = SummaryWriter(str(self._folder), purge_step=purged)
+            self._events = SummaryWriter(str(self._folder), purge_step=iteration or None)
+        for entry in read(folder.log, Entry):  # an end that no longer is one was validated
+            if entry.iteration == iteration:
+                self._add_events(entry)
 
     def add(self, entry: Entry) -> None:
         super().add(entry)
+        self._add_events(entry)
+
+    def _add_events(self, entry: Entry) -> None:
         figures = {
             "loss/window_bits_per_character": self._config.bits_per_character(entry.loss),
             "loss/smoothed_bits_per_character": entry.bits_per_character,

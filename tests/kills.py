@@ -6,10 +6,12 @@ imports. python -m tests.kills
 
 import argparse
 import contextlib
+import csv
 import json
 import multiprocessing
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -118,6 +120,9 @@ def _content(folder: RunFolder) -> dict[str, Any]:
     for path in (folder.log, folder.results):
         objects = [json.loads(line) for line in _objects(path)]
         found[path.name] = [{**one, "seconds": None} for one in objects]
+    with folder.csv.open(newline="") as file:
+        found[folder.csv.name] = [{**row, "seconds": None} for row in csv.DictReader(file)]
+    found[folder.card.name] = re.sub(r"[0-9.,]+ s\.", "", folder.card.read_text())
     return found
 
 

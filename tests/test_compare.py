@@ -221,7 +221,7 @@ def test_text_of_backticks_stays_inside_its_fence(tmp_path: Path) -> None:
             inside += 1
         elif line.startswith("#"):
             assert line.lstrip("# ") in (
-                "A character-level recurrent network on ticks", "Data", "Protocol", "Sample",
+                "A character-level recurrent network on ticks", "Data", "Protocol", "Samples",
                 "Again", "To cite", "Limits",
             )  # fmt: skip
     assert fence == ""

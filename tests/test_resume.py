@@ -51,6 +51,7 @@ def begin(tmp_path: Path, out: str, **given) -> Run:
 
 def train(run: Run, display: Display) -> None:
     Session(run.folder, run.config, run.training, run.progress, run.texts.validation).run(display)
+    run.folder.draw(run.config)
 
 
 def without_times(folder: RunFolder) -> list[dict]:

@@ -12,8 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from .. import comparison, display, durable
-from ..errors import explained
+from .. import comparison, curve_plots, display, drawing
 
 
 def compare(
@@ -47,12 +46,7 @@ def compare(
     _show(console, rows)
     for line in comparison.warnings(contenders):
         console.print(display.harmless(line), markup=False)
-    if out is not None:
-        from .. import curve_plots  # only here: matplotlib takes long to import
-
-        picture = curve_plots.comparison([(one.name, one.logs) for one in contenders])
-        with explained("write", out):
-            durable.write(out, picture)
+    if out is not None and drawing.write(out, lambda: curve_plots.comparison(contenders)):
         console.print(f"{out} shows their curves.", markup=False)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from reference import Vocabulary
 
-from .. import corpora, display, encoded_cache, writing
+from .. import corpora, display, encoded_cache, whole_files, writing
 from ..errors import InputError
 from ..raw_text import Units
 from ..run_folder import RunFolder
@@ -93,8 +93,7 @@ def sample(
     units, vocabulary = config.corpus.units, Vocabulary(config.vocabulary)
     content = None if prime is None else prime.encode("utf-8", "surrogateescape")
     if prime_file is not None:
-        with explained("read", prime_file):
-            content = prime_file.read_bytes()
+        content = whole_files.read(prime_file)
         if units == "characters":
             prime = corpora.decode(content, "utf-8", prime_file.name)
     if units == "bytes" and content is not None:

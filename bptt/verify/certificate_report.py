@@ -1,16 +1,17 @@
 """Certificates as people read them: tables for a terminal, JSON, and a picture."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.table import Table
 
+from ..drawing import as_png, new_figure
 from .certificates import NAMES, Certificate, worst_and_median
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MEASURES = {
     "own": "digits, relative to the entry",
@@ -113,11 +114,11 @@ def _figures(certificate: Certificate, name: str) -> dict[str, Any]:
     return figures
 
 
-def picture(certificates: Sequence[Certificate], heading: str) -> bytes:
-    """Draw how each engine's own digits are distributed, weights side by side, as a PNG."""
+@as_png
+def picture(certificates: Sequence[Certificate], heading: str) -> "Figure":
+    """Draw how each engine's own digits are distributed, weights side by side."""
     kinds = list(dict.fromkeys(certificate.weights for certificate in certificates))
-    figure = Figure(figsize=(4.5 * len(kinds) + 1, 5.4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.5 * len(kinds) + 1, 5.4)
     panels: Any = figure.subplots(1, len(kinds), sharey=True, sharex=True, squeeze=False)
     for axes, weights in zip(panels[0], kinds, strict=True):
         _ridges(axes, _plain(certificates, weights))
@@ -125,12 +126,10 @@ def picture(certificates: Sequence[Certificate], heading: str) -> bytes:
         axes.set_xlabel("correct digits of an entry, relative to itself")
     figure.suptitle(heading)
     panels[0][0].legend(*_legend(panels[0][0]), loc="upper left", frameon=False, fontsize="small")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    return image.getvalue()
+    return figure
 
 
-def _ridges(axes: Axes, certificates: Sequence[Certificate]) -> None:
+def _ridges(axes: "Axes", certificates: Sequence[Certificate]) -> None:
     bins = np.arange(0.0, 19.01, 0.25)
     rows = [-row - 0.6 * (c.engine.dtype == "float32") for row, c in enumerate(certificates)]
     for row, certificate in zip(rows, certificates, strict=True):
@@ -158,7 +157,7 @@ def _ridges(axes: Axes, certificates: Sequence[Certificate]) -> None:
     axes.grid(axis="x", alpha=0.25)
 
 
-def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
+def _legend(axes: "Axes") -> tuple[list[Any], list[str]]:
     """Return one handle for each label."""
     named = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     return list(named.values()), list(named)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reference import Hyperparameters, Training, Vocabulary
 
-from .. import corpora, display, durable
+from .. import corpora, display, drawing, durable
 from ..config import Versions
 from ..errors import InputError, explained
 
@@ -98,19 +98,18 @@ def certify(
     heading = (
         f"{text.name}: {hidden} hidden units, windows of {seq_length}, {len(vocabulary)} symbols"
     )
-    written = {
-        "certificates.json": json.dumps(
-            settings
-            | {"versions": Versions.current().model_dump(), "certificates": report.to_json(found)},
-            indent=1,
-            allow_nan=False,
-        ).encode(),
-        "certificates.png": report.picture(found, heading),
-    }
-    for name, content in written.items():
-        with explained("write", out / name):
-            durable.write(out / name, content)
-    console.print(f"{out} holds {' and '.join(written)}.", markup=False, soft_wrap=True)
+    figures, picture = out / "certificates.json", out / "certificates.png"
+    content = json.dumps(
+        settings
+        | {"versions": Versions.current().model_dump(), "certificates": report.to_json(found)},
+        indent=1,
+        allow_nan=False,
+    )
+    with explained("write", figures):
+        durable.write(figures, content.encode())
+    drawn = drawing.write(picture, lambda: report.picture(found, heading))
+    names = f"{figures.name} and {picture.name}" if drawn else figures.name
+    console.print(f"{out} holds {names}.", markup=False, soft_wrap=True)
 
 
 def _certificates(training: Training, console: Console) -> list[Any]:

@@ -4,16 +4,17 @@ import json
 import statistics
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from .. import durable
+from .. import drawing, durable
 from ..errors import explained
 from .lockstep import CONTENDERS, NAMES, Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = (1, 2, 5, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 
@@ -96,15 +97,13 @@ def save(
     with explained("write in", folder):
         folder.mkdir(parents=True)
         durable.write(folder / "lockstep.json", (json.dumps(content, indent=1) + "\n").encode())
-        draw(base, comparisons, gaps, folder / "lockstep.png")
+    drawing.write(folder / "lockstep.png", lambda: picture(base, comparisons, gaps))
 
 
-def draw(
-    base: str, comparisons: list[Comparison], gaps: dict[str, list[float]], path: Path
-) -> None:
+@drawing.as_png
+def picture(base: str, comparisons: list[Comparison], gaps: dict[str, list[float]]) -> "Figure":
     """Draw the differences in lockstep beside the gaps when let go, over the same iterations."""
-    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = drawing.new_figure(10, 4.5)
     left, right = figure.subplots(1, 2, sharey=True)
     colours = {name: f"C{index}" for index, name in enumerate(CONTENDERS)}
     for engine, rows in by_engine(comparisons).items():
@@ -132,4 +131,4 @@ def draw(
         axes.grid(alpha=0.25)
         if axes.has_data():
             axes.legend(fontsize=8, loc="upper right" if axes is left else "lower right")
-    figure.savefig(path, metadata={"Software": None})
+    return figure
