@@ -15,6 +15,8 @@ from bptt.errors import InputError
 from . import differences, oracles, rounding
 from .calls import CaseError
 from .confirmation import consult_differences, is_confirmed
+from .custom_functions import own_backwards
+from .digits import known, known_of
 from .kinks import kink_at
 from .loading import Maker, load
 from .oracles import Oracle, RefutedError
@@ -29,7 +31,6 @@ from .outcome import (
     WRONG,
     Finding,
     Outcome,
-    digits,
     distance,
 )
 from .precision import gradient_is_coarse, gradient_is_single
@@ -87,6 +88,7 @@ class _Check:
         self.rng = np.random.default_rng([case.seed, 10])
         self.entries = sum(value.size for value in self.subject.point.values())
         self.entrywise = entrywise or self.entries <= ENTRYWISE_BELOW
+        self.own_backwards = own_backwards(self.subject.loss)
         self._noise: dict[str, float] | None = None
 
     def outcome(self) -> Outcome:
@@ -111,6 +113,7 @@ class _Check:
             passed_over=tuple(oracle.passed_over),
             entries=self.entries,
             arithmetic=self._shown_dtype(oracle),
+            own_backwards=self.own_backwards,
         )
 
     def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
@@ -151,7 +154,7 @@ class _Check:
 
     def _projections(self, name: str, oracle: Oracle) -> Finding | None:
         """Compare along random signs; return None as soon as that doesn't show it right."""
-        mine, fewest = self.mine[name], np.inf
+        mine, fewest = self.mine[name], None
         size = float(np.abs(mine).max(initial=0.0))
         for _ in range(PROJECTIONS):
             direction = differences.uneven(oracle.loss, [name], self.rng)
@@ -161,8 +164,12 @@ class _Check:
             allowed += 4.0 * error
             if not off <= allowed or error > TOO_VAGUE * size:
                 return None
-            fewest = min(fewest, digits(off, size * mine.size**0.5, self.subject.dtype))
-        return Finding(name, RIGHT, fewest, f"{PROJECTIONS} projections")
+            seen = known(off, error, size * mine.size**0.5, oracle, self._shown_dtype(oracle))
+            fewest = seen if fewest is None or seen.digits < fewest.digits else fewest
+        if fewest is None:
+            return None
+        said = f"{PROJECTIONS} projections"
+        return Finding(name, RIGHT, fewest.digits, said, limit=fewest.limit)
 
     def _entries(self, name: str, oracle: Oracle) -> Finding:
         point = self.subject.point[name]
@@ -183,8 +190,13 @@ class _Check:
         allowed = self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors
 
         def finding(verdict: str, why: str = "") -> Finding:
-            fewest = digits(float(off.max(initial=0.0)), size, self._shown_dtype(oracle))
-            return Finding(name, verdict, fewest, why, mine, true, allowed)
+            dtype = self._shown_dtype(oracle)
+            seen = known_of(self.subject, self.mine, off, errors, size, oracle, dtype)
+            if self.own_backwards and oracle.name == oracles.AUTOGRAD:
+                seen = seen.confirmed(name, oracle, dtype)
+            return Finding(
+                name, verdict, seen.digits, why, mine, true, allowed, errors, seen.size, seen.limit
+            )
 
         if not np.isfinite(true).all():
             return finding(UNDECIDABLE, "the oracle isn't finite")
@@ -199,13 +211,13 @@ class _Check:
         beyond = self._rounding(name, oracle)
         if not np.isfinite(beyond):
             return finding(UNDECIDABLE, "a little rounding makes it overflow")
-        if (off <= allowed + TIMES_THE_NOISE * beyond).all():
+        allowed += TIMES_THE_NOISE * beyond
+        if (off <= allowed).all():
             return finding(ROUNDING, "no further off than rounding in this code explains")
         if gradient_is_coarse(self.subject, self.mine):
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
                 return finding(ROUNDING, "no further off than float32 inside this code explains")
-        allowed += TIMES_THE_NOISE * beyond
         return self._suspect(name, true, off, allowed, oracle, finding)
 
     def _suspect(
