@@ -14,7 +14,8 @@ import numpy as np
 from .. import differences, oracles
 from ..subject import Loss, Subject, is_tensor
 
-DEEPEST = 4
+DEEPEST = 4  # functions within functions
+ROUGHLY = 1e-3
 
 
 def captured(subject: Subject, kinds: str) -> dict[str, Any]:
@@ -57,6 +58,19 @@ def fill(array: Any, values: Any) -> None:
             array.copy_(torch.as_tensor(np.asarray(values), dtype=array.dtype))
     else:
         array[...] = values
+
+
+def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
+    """Whether a gradient agrees with the loss along one direction, roughly: a cheap first look.
+
+    Raises CaseError where the loss can't be evaluated.
+    """
+    direction = differences.signs(loss, name, np.random.default_rng(0))
+    noise = 1e-12 * abs(loss(loss.point))
+    slope, error = differences.slope(differences.line(loss, direction), noise)
+    size = float(np.abs(computed).max(initial=0.0))
+    off = abs(slope - float(np.sum(direction[name] * computed)))
+    return off <= 4.0 * error + ROUGHLY * size * computed.size**0.5
 
 
 def true_gradient(loss: Loss, name: str) -> np.ndarray:

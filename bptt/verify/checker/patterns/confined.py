@@ -1,6 +1,7 @@
 """Is only one entry, row, column or diagonal wrong, while the others could have been?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def one_row_or_column(evidence: Sequence[Evidence]) -> str | None:
     return None
 
 
-def _only(marked: Sequence[tuple[np.ndarray, np.ndarray]]) -> str | None:
+def _only(marked: Sequence[tuple[Any, Any]]) -> str | None:
     """Return the one place that is wrong in all cases, counted from the start or from the end.
 
     `marked` are, for each case, what is wrong and what could be: a gradient that is zero but in one

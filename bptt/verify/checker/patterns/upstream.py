@@ -6,7 +6,7 @@ An upstream gradient that a backward pass never multiplies with is 1 to it; a ma
 from collections.abc import Sequence
 
 from ..calls import CaseError
-from .captured import captured, fill, true_gradient
+from .captured import captured, fill, may_be_gradient, true_gradient
 from .evidence import Evidence
 
 ARRAYS = 8  # tried at most
@@ -31,6 +31,8 @@ def _fits(one: Evidence, name: str, value: float) -> bool:
         return False
     fill(held[name], value)
     try:
-        return one.explained_by(true_gradient(subject.loss, one.name))
+        return may_be_gradient(subject.loss, one.name, one.computed) and one.explained_by(
+            true_gradient(subject.loss, one.name)
+        )
     except CaseError:  # the loss may not accept this
         return False
