@@ -8,8 +8,8 @@ from ..calls import CaseError
 from .captured import true_gradient
 from .evidence import ENOUGH, Evidence
 
-SHRUNK = (0.2, 0.1, 0.05)  # factors on a recurrent matrix
-NEAR_AN_INTEGER = 0.25
+SHRUNK = (0.1, 0.05, 0.025)  # factors on a recurrent matrix
+NEAR_AN_INTEGER = 0.4
 VISIBLE = 1e-13  # of the largest entry: smaller errors are rounding
 
 
@@ -68,17 +68,32 @@ def cut_off_in_time(evidence: Sequence[Evidence]) -> str | None:
     K = min(lengths) - 1
     if K < 2:
         return None
-    smallest = sorted(evidence, key=lambda one: (one.sizes["T"], one.computed.size))[: 2 * ENOUGH]
-    point = smallest[0].again().point
+    point = max(evidence, key=lambda one: one.computed.size).again().point
     for name, value in point.items():
-        square = value.ndim == 2 and value.shape[0] == value.shape[1]
-        if square and all(_order(one, name) == K for one in smallest):
+        if (
+            value.ndim == 2
+            and value.shape[0] == value.shape[1]
+            and _all_of_order(evidence, name, K)
+        ):
             return f"cut off in time: nothing goes back over {K} steps or more"
     return None
 
 
+def _all_of_order(evidence: Sequence[Evidence], recurrent: str, K: int) -> bool:
+    """Whether enough cases show this order, and none another."""
+    shown = 0
+    for one in sorted(evidence, key=lambda one: (one.sizes["T"], -one.computed.size)):
+        order = _order(one, recurrent)
+        if order not in (K, None):
+            return False
+        shown += order is not None
+        if shown == 2 * ENOUGH:
+            break
+    return shown >= ENOUGH
+
+
 def _order(one: Evidence, recurrent: str) -> int | None:
-    """Return with which power of a matrix's size the error vanishes."""
+    """Return with which power of a matrix's size the error vanishes, if that can be told."""
     errors = []
     for share in SHRUNK:
         subject = one.again()
@@ -93,7 +108,6 @@ def _order(one: Evidence, recurrent: str) -> int | None:
         errors.append(off if off > VISIBLE * size else np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         powers = -np.diff(np.log2(errors))
-    known = powers[np.isfinite(powers)]
-    if known.size == 0 or abs(known[-1] - round(known[-1])) > NEAR_AN_INTEGER:
+    if not np.isfinite(powers).all() or np.abs(powers - round(powers[0])).max() > NEAR_AN_INTEGER:
         return None
-    return round(float(known[-1]))
+    return round(float(powers[0]))
