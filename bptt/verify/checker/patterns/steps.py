@@ -65,16 +65,16 @@ def cut_off_in_time(evidence: Sequence[Evidence]) -> str | None:
     that only shows in long sequences for other reasons, doesn't.
     """
     lengths = [one.sizes.get("T", 0) for one in evidence]
-    K = min(lengths) - 1
-    if K < 2:
-        return None
+    longest = min(lengths) - 1
     point = max(evidence, key=lambda one: one.computed.size).again().point
-    for name, value in point.items():
-        if (
-            value.ndim == 2
-            and value.shape[0] == value.shape[1]
-            and _all_of_order(evidence, name, K)
-        ):
+    square = [
+        name
+        for name, value in point.items()
+        if value.ndim == 2 and value.shape[0] == value.shape[1]
+    ]
+    # A state of zeros at the start hides the error of what is multiplied with it.
+    for K in range(longest, max(longest - 2, 1), -1):
+        if any(_all_of_order(evidence, name, K) for name in square):
             return f"cut off in time: nothing goes back over {K} steps or more"
     return None
 
