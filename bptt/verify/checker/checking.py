@@ -88,7 +88,6 @@ class _Check:
         self.rng = np.random.default_rng([case.seed, 10])
         self.entries = sum(value.size for value in self.subject.point.values())
         self.entrywise = entrywise or self.entries <= ENTRYWISE_BELOW
-        self.own_backwards = own_backwards(self.subject.loss)
         self._noise: dict[str, float] | None = None
 
     def outcome(self) -> Outcome:
@@ -125,6 +124,10 @@ class _Check:
             return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
         except RefutedError as refuted:
             return self._compared(refuted.oracle.replaced(refuted.reason))
+
+    @cached_property
+    def own_backwards(self) -> tuple[str, ...]:
+        return own_backwards(self.subject.loss)
 
     @cached_property
     def arithmetic(self) -> str:

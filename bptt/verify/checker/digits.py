@@ -14,7 +14,7 @@ HIDDEN = 0.05  # digits: what is less isn't shown anyway
 
 @dataclass(frozen=True)
 class Known:
-    """Digits relative to `size`; `limit` names the oracle that sees no more of them, if one does."""
+    """Digits relative to `size`, and the oracle that sees no more of them, if one limits them."""
 
     digits: float
     size: float

@@ -53,7 +53,7 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
 
     Lags without an error lie on a line of their own, below a break in the scale.
     """
-    width, height, left, top, bottom = 340, 200, 52, 12, 34
+    width, height, left, top, bottom = 340, 204, 52, 12, 38
     heights = {lag: max(sizes.values()) for lag, sizes in errors.items()}
     powers = [np.log10(size) for size in heights.values() if 0.0 < size < np.inf]
     low, high = int(np.floor(min(powers, default=-1.0))), int(np.ceil(max(powers, default=0.0)))
@@ -87,10 +87,10 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
         parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y(size):.1f}" r="4.5">'
             f"<title>lag {lag}: {size:.2g}</title></circle>"
-            f'<text x="{x:.1f}" y="{height - 16}" text-anchor="middle">{lag}</text>'
+            f'<text x="{x:.1f}" y="{height - 20}" text-anchor="middle">{lag}</text>'
         )
     middle = (left + rightmost) / 2
-    parts.append(f'<text x="{middle}" y="{height - 2}" text-anchor="middle">{axis}</text>')
+    parts.append(f'<text x="{middle}" y="{height - 5}" text-anchor="middle">{axis}</text>')
     return (
         f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
         f'aria-label="error against lag">{"".join(parts)}</svg>'

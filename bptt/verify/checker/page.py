@@ -87,7 +87,8 @@ def _one(report: Report) -> str:
 def _sentence(report: Report) -> str:
     if report.diagnosis is not None:
         names = ", ".join(suspect.name for suspect in report.diagnosis.suspects)
-        return f"In {names}. {sentence(report.diagnosis.lag)}".rstrip()
+        lag = report.diagnosis.lag
+        return f"In {names}." + (f" {sentence(lag)}." if lag else "")
     if report.smallest is not None:
         return report.smallest.message
     if report.exit_status == 2:
