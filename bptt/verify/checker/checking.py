@@ -16,7 +16,7 @@ from . import differences, oracles, rounding
 from .calls import CaseError
 from .confirmation import consult_differences, is_confirmed
 from .custom_functions import own_backwards
-from .digits import known, known_of
+from .digits import known, known_of_worst, scale_of
 from .kinks import kink_at
 from .loading import Maker, load
 from .oracles import Oracle, RefutedError
@@ -190,11 +190,12 @@ class _Check:
         mine = self.mine[name]
         size = float(np.abs(true).max(initial=0.0))
         off = distance(mine, true)
+        scale = scale_of(self.subject, self.mine, errors, size)
         allowed = self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors
 
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
-            seen = known_of(self.subject, self.mine, off, errors, size, oracle, dtype)
+            seen = known_of_worst(off, errors, scale, oracle, dtype)
             if self.own_backwards and oracle.name == oracles.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(
@@ -208,7 +209,7 @@ class _Check:
         if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
             allowed = self._allowed(oracle, size, self.arithmetic) + 4.0 * errors
         if (off <= allowed).all():
-            if errors.max(initial=0.0) > TOO_VAGUE * max(size, np.abs(mine).max(initial=0.0)) > 0.0:
+            if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(mine).max(initial=0.0)):
                 return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
             return finding(RIGHT)
         beyond = self._rounding(name, oracle)

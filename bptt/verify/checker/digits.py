@@ -37,25 +37,24 @@ def known(off: float, error: float, size: float, oracle: Oracle, dtype: str) -> 
     return Known(sure, size, oracle.name if hidden else "")
 
 
-def known_of(
-    subject: Subject,
-    computed: Arrays,
-    off: np.ndarray,
-    errors: np.ndarray,
-    size: float,
-    oracle: Oracle,
-    dtype: str,
-) -> Known:
-    """Return the digits of a parameter's worst entry.
+def scale_of(subject: Subject, computed: Arrays, errors: np.ndarray, size: float) -> float:
+    """Return what a parameter's errors are relative to, given the size of its largest entry.
 
-    They are relative to the largest entry. Where that can't be told from zero, nothing would be
-    right of it, and they are relative to the whole gradient, or to the loss.
+    Where that can't be told from zero, nothing would be right of it; it is the whole gradient's
+    size then, or the loss's.
     """
-    if not errors.max(initial=0.0) < size:
-        usual = [abs(subject.loss(subject.point)), size]
-        usual += [np.abs(value).max(initial=0.0) for value in computed.values()]
-        size = max((float(one) for one in usual if 0.0 < one < np.inf), default=1.0)
+    if errors.max(initial=0.0) < size:
+        return size
+    usual = [size, abs(subject.loss(subject.point))]
+    usual += [float(np.abs(value).max(initial=0.0)) for value in computed.values()]
+    return max((one for one in usual if 0.0 < one < np.inf), default=1.0)
+
+
+def known_of_worst(
+    off: np.ndarray, errors: np.ndarray, scale: float, oracle: Oracle, dtype: str
+) -> Known:
+    """Return the digits of the entry of which the fewest are known."""
     if off.size == 0:
-        return known(0.0, 0.0, size, oracle, dtype)
+        return known(0.0, 0.0, scale, oracle, dtype)
     worst = int(np.argmax(off + errors))
-    return known(float(off.flat[worst]), float(errors.flat[worst]), size, oracle, dtype)
+    return known(float(off.flat[worst]), float(errors.flat[worst]), scale, oracle, dtype)

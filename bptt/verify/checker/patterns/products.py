@@ -20,7 +20,7 @@ SAID = (
 def by_rows_or_columns(evidence: Sequence[Evidence]) -> str | None:
     for axis, said in SAID:
         if all_fit(_fits(one, axis) for one in evidence):
-            return said
+            return said.replace("row", "entry") if evidence[0].computed.ndim == 1 else said
     return None
 
 
@@ -28,6 +28,8 @@ def _fits(one: Evidence, axis: int) -> bool | None:
     """Whether a case fits; None where it fits as any error would."""
     if one.computed.ndim not in (1, 2) or (one.computed.ndim == 1 and axis == 0):
         return False
+    if not one.expected.any():
+        return None
     computed, expected = _matrix(one.computed), _matrix(one.expected)
     factors = _factors(computed, expected, axis)
     if not one.explained_by((factors * expected).reshape(one.computed.shape)):
