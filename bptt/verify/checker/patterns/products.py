@@ -39,13 +39,15 @@ def _fits(one: Evidence, axis: int) -> bool | None:
     own = expected.any(axis, keepdims=True)
     if np.count_nonzero(own) < 2:
         return None
-    for other in one.others:
-        its = one.expected_of(other)
-        if its.ndim == 2 and _telling(its, axis) and its.shape[1 - axis] == own.size:
-            shown = _factors(one.computed_of(other), its, axis)
-            if one.explained_by((shown * expected).reshape(one.computed.shape)):
-                return True
-    return None
+    shown = [
+        _factors(one.computed_of(other), its, axis)
+        for other in one.others
+        for its in [one.expected_of(other)]
+        if its.ndim == 2 and _telling(its, axis) and its.shape[1 - axis] == own.size
+    ]
+    if not shown:
+        return None
+    return any(one.explained_by((its * expected).reshape(one.computed.shape)) for its in shown)
 
 
 def _matrix(value: np.ndarray) -> np.ndarray:
