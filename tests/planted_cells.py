@@ -30,18 +30,22 @@ PER_ROW, PER_COLUMN = "each row", "each column"
 
 @dataclass(frozen=True)
 class Bug:
-    """An edit, what it breaks first, from which T on, and the pattern of the first parameter."""
+    """An edit, what it breaks first, from which T on, and the pattern of the first parameter.
+
+    T is None where there is no such size.
+    """
 
     cell: str
     old: str
     new: str
     wrong: str
-    T: int
+    T: int | None
     pattern: str = ""
+    folder: Path = EXAMPLES
 
     @property
     def source(self) -> str:
-        text = (EXAMPLES / f"{self.cell}.py").read_text()
+        text = (self.folder / f"{self.cell}.py").read_text()
         assert text.count(self.old) == 1, self
         return text.replace(self.old, self.new)
 
@@ -195,18 +199,21 @@ def summary(results: list[Result]) -> dict[str, float]:
         "parameter": sum(result.parameter_right for result in results) / count,
         "pattern and lag": sum(r.pattern_right and r.lag_right for r in results) / count,
         "pattern or lag": sum(r.pattern_right or r.lag_right for r in results) / count,
-        "median T": statistics.median(result.size.get("T", 99) for result in results),
+        "median T": statistics.median(
+            result.size.get("T", 99) for result in results if result.bug.T is not None
+        ),
         "median H": statistics.median(result.size.get("H", 99) for result in results),
     }
 
 
-def main() -> None:
+def main(bugs: list[Bug]) -> None:
+    """Print the table of all bugs, or of those whose edit matches what the command line names."""
     import tempfile
 
     parser = argparse.ArgumentParser(description="Print the table of all bugs.")
     parser.add_argument("pattern", nargs="?", default="", help="only those whose edit matches it")
     pattern = parser.parse_args().pattern
-    wanted = [bug for bug in BUGS if re.search(pattern, bug.new)]
+    wanted = [bug for bug in bugs if re.search(pattern, bug.new)]
     table = Table(box=None, pad_edge=False)
     for column in ("cell", "the bug", "found", "parameter", "T", "pattern", "shrunk to"):
         table.add_column(column, overflow="fold")
@@ -232,4 +239,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(BUGS)

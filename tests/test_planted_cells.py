@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .planted_cells import BUGS, run, summary
+from . import planted_cells, planted_one_function
+from .planted_cells import run, summary
 
 
 def assert_found(results) -> None:
@@ -17,11 +18,13 @@ def assert_found(results) -> None:
     assert figures["median H"] <= 2, figures
 
 
-def test_a_planted_bug_is_found(tmp_path: Path) -> None:
-    assert_found(list(run(tmp_path, BUGS[3:4])))
+@pytest.mark.parametrize("bugs", [planted_cells.BUGS[3:4], planted_one_function.BUGS[9:10]])
+def test_a_planted_bug_is_found(bugs, tmp_path: Path) -> None:
+    assert_found(list(run(tmp_path, bugs)))
 
 
 @pytest.mark.campaign
-def test_all_planted_bugs_are_found(tmp_path: Path) -> None:
-    assert len(BUGS) >= 40
-    assert_found(list(run(tmp_path, BUGS)))
+@pytest.mark.parametrize("campaign", [planted_cells, planted_one_function])
+def test_all_planted_bugs_are_found(campaign, tmp_path: Path) -> None:
+    assert len(campaign.BUGS) >= 70
+    assert_found(list(run(tmp_path, campaign.BUGS)))

@@ -184,7 +184,7 @@ def test_snippet_shows_the_same_failure_again(wrong_report) -> None:
         [sys.executable, "-c", wrong_report.snippet], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.rstrip() == str(wrong_report.smallest)
-    assert "wrong, mine" in done.stdout
+    assert "wrong, computed" in done.stdout
     assert max(map(len, wrong_report.snippet.splitlines())) <= 60
 
 

@@ -18,6 +18,8 @@ from . import differences, oracles, rounding
 from .calls import CaseError, OutOfTime, time_left
 from .chaos import FINEST, is_chaotic
 from .confirmation import consult_differences, is_confirmed
+from .custom_functions import own_backwards
+from .digits import known_of_worst, scale_of
 from .kinks import kink_at
 from .loading import Maker, load
 from .oracles import Oracle, RefutedError
@@ -34,7 +36,6 @@ from .outcome import (
     WRONG,
     Finding,
     Outcome,
-    digits,
     distance,
 )
 from .precision import gradient_is_coarse, gradient_is_single
@@ -141,6 +142,7 @@ class _Check:
             entries=self.entries,
             arithmetic=self._shown_dtype(oracle),
             unmoved=unmoved(subject.loss) if verdict == WRONG else (),
+            own_backwards=self.own_backwards,
         )
 
     def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
@@ -153,6 +155,10 @@ class _Check:
             return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
         except RefutedError as refuted:
             return self._compared(refuted.oracle.replaced(refuted.reason))
+
+    @cached_property
+    def own_backwards(self) -> tuple[str, ...]:
+        return own_backwards(self.subject.loss)
 
     @cached_property
     def arithmetic(self) -> str:
@@ -169,9 +175,10 @@ class _Check:
             return self._entries(name, oracle)
         allowed = self._allowed(oracle, 1.0, self.subject.dtype)
         projections = Projections(name, self.mine[name], oracle, allowed, self.rng)
-        digits_right = projections.digits_if_right(self.subject.dtype)
-        if digits_right is not None:
-            return Finding(name, RIGHT, digits_right, f"{PROJECTIONS} projections")
+        seen = projections.known_if_right(self._shown_dtype(oracle))
+        if seen is not None:
+            said = f"{PROJECTIONS} projections"
+            return Finding(name, RIGHT, seen.digits, said, limit=seen.limit)
         seconds = self.mine[name].size * projections.seconds
         few = self.entries <= ENTRYWISE_AT_MOST and seconds <= TIME_FOR_ENTRIES * time_left()
         if few or seconds <= ENTRIES_SECONDS:
@@ -203,7 +210,10 @@ class _Check:
         entry = place, float(mine[place]), float(true[place])
         if found.verdict != RIGHT:
             why = found.why or "projections led to this entry, the only one compared"
-            return Finding(name, found.verdict, found.digits, why, entry=entry)
+            return Finding(
+                name, found.verdict, found.digits, why, size=found.size, limit=found.limit,
+                entry=entry,
+            )  # fmt: skip
         noise = TIMES_THE_NOISE * self._rounding(name, oracle)
         verdict = ROUNDING if projections.within(noise) else UNDECIDABLE
         return Finding(name, verdict, found.digits, "projections differ more than an entry")
@@ -224,11 +234,17 @@ class _Check:
         mine = self.mine[name]
         size = float(np.abs(true).max(initial=0.0))
         off = distance(mine, true)
+        scale = scale_of(self.subject, self.mine, errors, size)
         allowed = np.asarray(self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors)
 
         def finding(verdict: str, why: str = "") -> Finding:
-            fewest = digits(float(off.max(initial=0.0)), size, self._shown_dtype(oracle))
-            return Finding(name, verdict, fewest, why, mine, true, allowed)
+            dtype = self._shown_dtype(oracle)
+            seen = known_of_worst(off, errors, scale, oracle, dtype)
+            if self.own_backwards and oracle.name == oracles.AUTOGRAD:
+                seen = seen.confirmed(name, oracle, dtype)
+            return Finding(
+                name, verdict, seen.digits, why, mine, true, allowed, errors, seen.size, seen.limit
+            )
 
         if not np.isfinite(true).all():
             return finding(UNDECIDABLE, "the oracle isn't finite")
@@ -237,19 +253,19 @@ class _Check:
         if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
             allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
         if (off <= allowed).all():
-            if errors.max(initial=0.0) > TOO_VAGUE * max(size, np.abs(mine).max(initial=0.0)) > 0.0:
+            if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(mine).max(initial=0.0)):
                 return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
             return finding(RIGHT)
         beyond = self._rounding(name, oracle)
         if not np.isfinite(beyond):
             return finding(UNDECIDABLE, "a little rounding makes it overflow")
-        if (off <= allowed + TIMES_THE_NOISE * beyond).all():
+        allowed += TIMES_THE_NOISE * beyond
+        if (off <= allowed).all():
             return finding(ROUNDING, "no further off than rounding in this code explains")
         if gradient_is_coarse(self.subject, self.mine):
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
                 return finding(ROUNDING, "no further off than float32 inside this code explains")
-        allowed += TIMES_THE_NOISE * beyond
         return self._suspect(name, true, off, allowed, oracle, finding)
 
     def _suspect(

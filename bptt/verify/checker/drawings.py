@@ -1,6 +1,6 @@
 """The drawings of the page, as SVG that takes its colours from the page's style sheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import numpy as np
@@ -8,44 +8,38 @@ import numpy as np
 from .outcome import MOST_DIGITS, Finding
 
 CELL = 14  # pixels
+MOST_TICKS = 6
 LARGEST_SIDE = 48  # entries drawn along a side; what is beyond is cut off, and said to be
 
 
 def heat_map(found: Finding, dtype: str) -> str:
-    """Draw one parameter's entries, the more opaque the fewer digits are right."""
+    """Draw one parameter's entries: green if right, else red, stronger with fewer digits."""
     if found.mine is None or found.true is None:
         return ""
-    mine, true = (_as_matrix(value) for value in (found.mine, found.true))
-    size = float(np.abs(true).max(initial=0.0))
-    rows, columns = (min(side, LARGEST_SIDE) for side in mine.shape)
+    computed, expected, right, wrong = map(
+        _as_matrix, (found.mine, found.true, found.entry_digits, found.is_wrong)
+    )
+    right = np.minimum(right, MOST_DIGITS[dtype])
+    rows, columns = (min(side, LARGEST_SIDE) for side in computed.shape)
     cells = []
     for i, j in np.ndindex(rows, columns):
-        right = digits_of(float(mine[i, j]), float(true[i, j]), size, dtype)
-        share = 1.0 - right / MOST_DIGITS[dtype]
+        strength = 1.0 - right[i, j] / MOST_DIGITS[dtype]
+        kind = f'bad" style="fill-opacity:{0.3 + 0.7 * strength:.3f}' if wrong[i, j] else "right"
         cells.append(
             f'<rect x="{j * CELL}" y="{i * CELL}" width="{CELL - 1}" height="{CELL - 1}" '
-            f'rx="2" class="heat" style="fill-opacity:{0.07 + 0.93 * share:.3f}">'
-            f"<title>{escape(found.name)}[{i},{j}]: mine {mine[i, j]:.9g}, true {true[i, j]:.9g}, "
-            f"{right:.1f} digits</title></rect>"
+            f'rx="2" class="{kind}">'
+            f"<title>{escape(found.name)}[{i},{j}]: {'wrong' if wrong[i, j] else 'right'}, "
+            f"computed {computed[i, j]:.9g}, expected {expected[i, j]:.9g}, "
+            f"{right[i, j]:.1f} digits</title></rect>"
         )
     width, height = columns * CELL, rows * CELL
-    cut = "" if (rows, columns) == mine.shape else f", the first {rows}×{columns}"
+    cut = "" if (rows, columns) == computed.shape else f", the first {rows}×{columns}"
     shape = "×".join(map(str, found.mine.shape)) or "a scalar"
     return (
         f'<figure class="map"><figcaption>{escape(found.name)} <small>{shape}{cut}</small>'
         f'</figcaption><svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="errors of {escape(found.name)}">{"".join(cells)}</svg></figure>'
     )
-
-
-def digits_of(mine: float, true: float, size: float, dtype: str) -> float:
-    """Return the right digits of one entry, against the parameter's largest entry."""
-    off, most = abs(mine - true), MOST_DIGITS[dtype]
-    if off == 0.0:
-        return most
-    if not np.isfinite(off) or size == 0.0:
-        return 0.0
-    return float(np.clip(-np.log10(off / size), 0.0, most))
 
 
 def _as_matrix(value: np.ndarray) -> np.ndarray:
@@ -55,27 +49,37 @@ def _as_matrix(value: np.ndarray) -> np.ndarray:
 
 
 def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
-    """Draw each lag's largest error, on a logarithmic scale; `axis` says what a lag is."""
-    width, height, left, bottom = 340, 190, 52, 34
+    """Draw each lag's largest error, on a logarithmic scale; `axis` says what a lag is.
+
+    Lags without an error lie on a line of their own, below a break in the scale.
+    """
+    width, height, left, top, bottom = 340, 204, 52, 12, 38
     heights = {lag: max(sizes.values()) for lag, sizes in errors.items()}
-    finite = [size for size in heights.values() if 0.0 < size < np.inf]
-    low = np.floor(np.log10(min(finite, default=1e-16))) - 1
-    high = max(np.ceil(np.log10(max(finite, default=1.0))), low + 2)
-    step = (width - left - 16) / max(len(heights) - 1, 1)
+    powers = [np.log10(size) for size in heights.values() if 0.0 < size < np.inf]
+    low, high = int(np.floor(min(powers, default=-1.0))), int(np.ceil(max(powers, default=0.0)))
+    high = max(high, low + 1)
+    rightmost, base = width - 16, height - bottom
+    none = [size for size in heights.values() if size == 0.0]
+    floor = base - 22 if none else base
+    step = (rightmost - left) / max(len(heights) - 1, 1)
 
     def y(size: float) -> float:
-        level = np.clip(np.log10(size), low, high) if size > 0.0 else low
-        return float(12 + (height - bottom - 12) * (high - level) / (high - low))
+        if size == 0.0:
+            return float(base)
+        level = np.clip(np.log10(size), low, high)
+        return float(top + (floor - top) * (high - level) / (high - low))
 
-    places = [(left + i * step, lag, size) for i, (lag, size) in enumerate(heights.items())]
-    parts = []
-    for power in np.unique(np.linspace(low, high, 4).round()):
-        line = y(10.0**power)
-        word = "right" if power == low else f"1e{int(power)}"
-        parts.append(
-            f'<line class="grid" x1="{left}" x2="{width - 16}" y1="{line:.1f}" y2="{line:.1f}"/>'
-            f'<text x="{left - 8}" y="{line + 4:.1f}" text-anchor="end">{word}</text>'
+    def line(at: float, word: str, kind: str) -> str:
+        return (
+            f'<line class="{kind}" x1="{left}" x2="{rightmost}" y1="{at:.1f}" y2="{at:.1f}"/>'
+            f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{word}</text>'
         )
+
+    every = -(-(high - low) // MOST_TICKS)
+    parts = [line(y(10.0**power), f"1e{power}", "grid") for power in range(high, low - 1, -every)]
+    if none:
+        parts.append(line(y(0.0), "none", "grid dashed"))
+    places = [(left + i * step, lag, size) for i, (lag, size) in enumerate(heights.items())]
     path = " ".join(f"{x:.1f},{y(size):.1f}" for x, _, size in places)
     parts.append(f'<polyline class="curve" points="{path}"/>')
     for x, lag, size in places:
@@ -83,40 +87,45 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
         parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y(size):.1f}" r="4.5">'
             f"<title>lag {lag}: {size:.2g}</title></circle>"
-            f'<text x="{x:.1f}" y="{height - 16}" text-anchor="middle">{lag}</text>'
+            f'<text x="{x:.1f}" y="{height - 20}" text-anchor="middle">{lag}</text>'
         )
-    middle = (left + width - 16) / 2
-    parts.append(f'<text x="{middle}" y="{height - 2}" text-anchor="middle">{axis}</text>')
+    middle = (left + rightmost) / 2
+    parts.append(f'<text x="{middle}" y="{height - 5}" text-anchor="middle">{axis}</text>')
     return (
         f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
         f'aria-label="error against lag">{"".join(parts)}</svg>'
     )
 
 
-def histogram(digits: Sequence[float], most: float) -> str:
-    """Draw how many entries have how many right digits."""
+def histogram(findings: Iterable[Finding], most: float) -> str:
+    """Draw how many entries have how many right digits, the wrong ones in red above the others."""
     width, height, bottom = 340, 150, 34
     bins = int(np.ceil(most)) + 1
-    counts = np.bincount(np.floor(digits).astype(int), minlength=bins)[:bins]
+    counts = {True: np.zeros(bins, int), False: np.zeros(bins, int)}
+    for found in findings:
+        places = np.floor(np.minimum(found.entry_digits, most)).astype(int)
+        for wrong, so_far in counts.items():
+            so_far += np.bincount(places[found.is_wrong == wrong], minlength=bins)
+    total = counts[True] + counts[False]
     column = (width - 20) / bins
     parts = []
-    for place, count in enumerate(counts):
-        tall = (height - bottom - 18) * count / max(counts.max(), 1)
-        x, top = 10 + place * column, height - bottom - tall
-        kind = "bad" if place < most / 2 else "good"
-        parts.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{column - 2:.1f}" '
-            f'height="{tall:.1f}"><title>{place} digits: {count} entries</title></rect>'
-        )
+    for place, count in enumerate(total):
+        x, base = 10 + place * column, height - bottom
+        for kind, number in (("good", counts[False][place]), ("bad", counts[True][place])):
+            tall = (height - bottom - 18) * number / max(total.max(), 1)
+            base -= tall
+            parts.append(
+                f'<rect class="{kind}" x="{x:.1f}" y="{base:.1f}" width="{column - 2:.1f}" '
+                f'height="{tall:.1f}"><title>{place} digits: {count} entries</title></rect>'
+            )
+        middle = x + column / 2 - 1
         if count:
             parts.append(
-                f'<text x="{x + column / 2 - 1:.1f}" y="{top - 4:.1f}" '
-                f'text-anchor="middle">{count}</text>'
+                f'<text x="{middle:.1f}" y="{base - 4:.1f}" text-anchor="middle">{count}</text>'
             )
         if place % 2 == 0:
             parts.append(
-                f'<text x="{x + column / 2 - 1:.1f}" y="{height - 18}" '
-                f'text-anchor="middle">{place}</text>'
+                f'<text x="{middle:.1f}" y="{height - 18}" text-anchor="middle">{place}</text>'
             )
     parts.append(f'<text x="{width / 2}" y="{height - 2}" text-anchor="middle">right digits</text>')
     return (

@@ -29,9 +29,11 @@ def distance(mine: np.ndarray, true: np.ndarray) -> np.ndarray:
 class Finding:
     """One parameter at one case.
 
-    `digits` are those of the worst entry, against the largest true entry of the parameter. Where
-    only projections were compared, `mine` and `true` are None; where they led to a wrong entry,
-    `entry` has its place, mine and the true value.
+    `digits` are those of the worst entry that are known to be right, relative to `size`: the
+    largest true entry of the parameter, or of the whole gradient where that can't be told from 0.
+    `limit` names the oracle that sees no more digits than these. `errors` estimate how far off the
+    oracle is. Where only projections were compared, `mine` and `true` are None; where they led to a
+    wrong entry, `entry` has its place, what was computed and what was expected.
     """
 
     name: str
@@ -41,7 +43,28 @@ class Finding:
     mine: np.ndarray | None = None
     true: np.ndarray | None = None
     allowed: np.ndarray | None = None
+    errors: np.ndarray | None = None
+    size: float = 0.0
+    limit: str = ""
     entry: tuple[tuple[int, ...], float, float] | None = None
+
+    @property
+    def entry_digits(self) -> np.ndarray:
+        """The right digits of each entry that are known, not cut at what its dtype can hold."""
+        if self.mine is None or self.true is None:
+            raise ValueError(f"{self.name} was compared by projections only")
+        off = distance(self.mine, self.true)
+        off = off + (0.0 if self.errors is None else self.errors)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(off == 0.0, np.inf, np.maximum(-np.log10(off / self.size), 0.0))
+
+    @property
+    def is_wrong(self) -> np.ndarray:
+        """Which entries are further off than they may be."""
+        if self.mine is None or self.true is None or self.allowed is None:
+            raise ValueError(f"{self.name} was compared by projections only")
+        beyond = ~(distance(self.mine, self.true) <= self.allowed)
+        return beyond & (self.verdict == WRONG)
 
     @property
     def worst(self) -> tuple[int, ...]:
@@ -75,7 +98,8 @@ class Outcome:
     """One case: its verdict, by which oracle, and what was found in each parameter.
 
     `dtype` is that of the parameters, `arithmetic` the coarsest that was seen inside the code.
-    `unmoved` are the parameters of a wrong case that the loss doesn't change with.
+    `unmoved` are the parameters of a wrong case that the loss doesn't change with, `own_backwards`
+    the autograd Functions in the loss, which autograd can't check.
     """
 
     case: Case
@@ -88,6 +112,7 @@ class Outcome:
     detail: str = ""
     passed_over: tuple[str, ...] = ()
     entries: int = 0
+    own_backwards: tuple[str, ...] = ()
     arithmetic: str = ""
     unmoved: tuple[str, ...] = ()
 
@@ -107,12 +132,18 @@ class Outcome:
         if self.message:
             lines.append(f"  {self.message}")
         for name, found in self.findings.items():
-            if (found.mine is None and found.entry is None) or found.verdict in (RIGHT, ROUNDING):
-                lines.append(f"  {name}: {found.verdict}, {found.digits:.1f} digits")
+            if found.verdict == RIGHT:
+                lines.append(f"  {name}: {RIGHT}, {in_digits(found.digits, found.limit)}")
                 continue
-            mine, true = found.worst_values
+            if (found.mine is None and found.entry is None) or found.verdict == ROUNDING:
+                lines.append(f"  {name}: {found.verdict}")
+                continue
+            computed, expected = found.worst_values
             place = ", ".join(map(str, found.worst))
-            lines.append(f"  {name}[{place}]: {found.verdict}, mine {mine:.17g}, true {true:.17g}")
+            lines.append(
+                f"  {name}[{place}]: {found.verdict}, computed {computed:.17g}, "
+                f"expected {expected:.17g}"
+            )
         return "\n".join(lines)
 
 
@@ -124,3 +155,10 @@ def digits(off: float, size: float, dtype: str) -> float:
     if not np.isfinite(off) or size == 0.0:
         return 0.0
     return float(np.clip(-np.log10(off / size), 0.0, most))
+
+
+def in_digits(known: float, limit: str) -> str:
+    """Say how many digits are right, and what sees no more of them."""
+    if limit:
+        return f"at least {known:.1f} digits: {limit} see no more"
+    return f"{known:.1f} digits"

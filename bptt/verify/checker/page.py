@@ -3,15 +3,16 @@
 from html import escape
 
 from .diagnosis import Suspect
-from .drawings import digits_of, heat_map, histogram, lag_chart
+from .drawings import heat_map, histogram, lag_chart
 from .outcome import MOST_DIGITS
 from .report import Report
+from .terminal import sentence
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fbfbf9; --text: #1d2327; --soft: #5b646b;
-  --line: #dcdfe0; --good: #1a7f4b; --bad: #b3261e; --heat: #b3261e; --panel: #ffffff; }
+  --line: #dcdfe0; --good: #1a7f4b; --bad: #b3261e; --panel: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --back: #14181b; --text: #e6e9ea; --soft: #9aa5ac;
-  --line: #323a40; --good: #56c98d; --bad: #ff8a80; --heat: #ff8a80; --panel: #1c2226; } }
+  --line: #323a40; --good: #56c98d; --bad: #ff8a80; --panel: #1c2226; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 16px; max-width: 920px; background: var(--back);
   color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
@@ -41,7 +42,8 @@ figcaption { font-weight: 600; font-size: .9rem; }
   .cards td:empty { display: none; }
   .cards td:first-child { font-weight: 600; display: block; }
   .cards td[title]::before { content: attr(title) " "; color: var(--soft); font-size: .85rem; } }
-.heat, .bad { fill: var(--heat); } .good { fill: var(--good); } .grid { stroke: var(--line); }
+.bad { fill: var(--bad); } .good { fill: var(--good); } .grid { stroke: var(--line); }
+.dashed { stroke-dasharray: 3 3; } .right { fill: var(--good); fill-opacity: .22; }
 .curve { fill: none; stroke: var(--soft); stroke-width: 1.5; }
 """
 
@@ -85,13 +87,18 @@ def _one(report: Report) -> str:
 def _sentence(report: Report) -> str:
     if report.diagnosis is not None:
         names = ", ".join(suspect.name for suspect in report.diagnosis.suspects)
-        return f"In {names}. {report.diagnosis.lag[:1].upper()}{report.diagnosis.lag[1:]}".rstrip()
+        lag = report.diagnosis.lag
+        return f"In {names}." + (f" {sentence(lag)}." if lag else "")
     if report.smallest is not None:
         return report.smallest.message
     if report.exit_status == 2:
         return next((message for _, message in report.troubles), "No oracle could tell.")
-    worst = min((worst for worst, _ in report.digits.values()), default=0.0)
-    return f"At least {worst:.1f} digits of every parameter in every case."
+    if not report.digits:
+        return "No case could tell how many digits are right."
+    name, (worst, _) = min(report.digits.items(), key=lambda item: item[1][0])
+    limit = report.limits.get(name)
+    said = f"At least {worst:.1f} digits of every parameter in every case"
+    return f"{said}: {limit} see no more." if limit else f"{said}."
 
 
 def _failure(report: Report) -> str:
@@ -108,7 +115,8 @@ def _failure(report: Report) -> str:
         timed = report.diagnosis.first_T is not None
         parts.append(
             '<h2>What is wrong</h2><div class="wide"><table class="cards"><tr><th>worst entry</th>'
-            f"<th>mine</th><th>true</th><th>relative error</th>{'<th>from T</th>' if timed else ''}"
+            "<th>computed</th><th>expected</th><th>relative error</th>"
+            f"{'<th>from T</th>' if timed else ''}"
             f"{'<th>pattern</th>' if named else ''}</tr>{rows}</table></div>"
         )
     return "\n".join(parts)
@@ -117,8 +125,8 @@ def _failure(report: Report) -> str:
 def _row(suspect: Suspect, named: bool) -> str:
     place = f"[{', '.join(map(str, suspect.place))}]" if suspect.place else ""
     numbers = {
-        "mine": f"{suspect.mine:.9g}",
-        "true": f"{suspect.true:.9g}",
+        "computed": f"{suspect.mine:.9g}",
+        "expected": f"{suspect.true:.9g}",
         "relative error": f"{suspect.relative_error:.1e}",
     }
     if suspect.first_T is not None:
@@ -139,7 +147,7 @@ def _maps(report: Report) -> str:
     maps = "".join(heat_map(found, shown.dtype) for found in shown.findings.values())
     return (
         f"<h2>Errors, entry by entry</h2><p class='soft'>At {escape(str(shown.case))}. "
-        "The stronger the colour, the fewer digits are right.</p>"
+        "Green is right; the stronger the red, the fewer digits are.</p>"
         f'<div class="maps">{maps}</div>'
     )
 
@@ -148,42 +156,38 @@ def _lags(report: Report) -> str:
     diagnosis = report.diagnosis
     if diagnosis is None or len(diagnosis.errors) < 2:
         return ""
-    largest = "The largest error of any parameter, over its largest entry."
+    parts = [
+        "<h2>Error against the number of steps</h2><p class='soft'>The largest error of any "
+        f"parameter, over its largest entry. {escape(sentence(diagnosis.lag))}.</p>",
+        lag_chart(diagnosis.errors, "T: a gradient over T steps reaches back T − 1"),
+    ]
     if len(diagnosis.of_one_target) > 1:
-        return (
-            f"<h2>Error against lag</h2><p class='soft'>{largest} The loss is that of one target, "
-            "the state at the start lies so many steps before it.</p>"
-            + lag_chart(diagnosis.of_one_target, "lag k: steps from the state to the target")
-        )
-    return (
-        f"<h2>Error against lag</h2><p class='soft'>{largest} A gradient over T steps reaches back "
-        "T − 1.</p>"
-        + lag_chart(
-            {T - 1: sizes for T, sizes in diagnosis.errors.items()}, "steps it reaches back"
-        )
-    )
+        said = escape(sentence(diagnosis.handed_back)) + "." if diagnosis.handed_back else ""
+        parts += [
+            "<h2>Error against lag</h2><p class='soft'>The loss is that of one target, the state "
+            f"at the start lies so many steps before it. {said}</p>",
+            lag_chart(diagnosis.of_one_target, "lag k: steps from the state to the target"),
+        ]
+    return "".join(parts)
 
 
 def _digits(report: Report) -> str:
-    shown = report.shown
+    shown, limits = report.shown, report.limits
     if shown is None:
         return ""
-    digits = [
-        digits_of(float(mine), float(true), float(abs(found.true).max()), shown.dtype)
-        for found in shown.findings.values()
-        if found.mine is not None and found.true is not None
-        for mine, true in zip(found.mine.ravel(), found.true.ravel(), strict=True)
-    ]
+    findings = [found for found in shown.findings.values() if found.mine is not None]
     rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="number">{worst:.1f}</td>'
+        f"<tr><td>{escape(name)}</td>"
+        f'<td class="number">{"at least " if name in limits else ""}{worst:.1f}</td>'
         f'<td class="number">{median:.1f}</td></tr>'
         for name, (worst, median) in report.digits.items()
     )
+    more = f"At least: {' and '.join(sorted(set(limits.values())))} see no more." if limits else ""
     return (
-        "<h2>Right digits</h2><p class='soft'>Entries of the case above.</p>"
-        + histogram(digits, MOST_DIGITS[shown.dtype])
+        "<h2>Right digits</h2><p class='soft'>Entries of the case above, the wrong ones in red.</p>"
+        + histogram(findings, MOST_DIGITS[shown.dtype])
         + '<div class="wide"><table><tr><th>parameter</th><th>worst of all cases</th>'
-        + f"<th>median</th></tr>{rows}</table></div>"
+        + f"<th>median</th></tr>{rows}</table></div><p class='soft'>{more}</p>"
     )
 
 

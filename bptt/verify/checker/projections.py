@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .digits import Known, known
 from .oracles import Oracle
-from .outcome import digits
 
 PROJECTIONS = 3  # of a parameter, or of each part of it while an entry is looked for
 TRIALS = 2  # to find the entry that is furthest off
@@ -28,14 +28,15 @@ class Projections:
         self.allowed = max(allowed * self.size, 1e-200)  # something may be divided by it
         self.seconds = 0.0
 
-    def digits_if_right(self, dtype: str) -> float | None:
-        """Return the fewest right digits, or None as soon as a projection is off."""
-        fewest = np.inf
+    def known_if_right(self, dtype: str) -> Known | None:
+        """Return the fewest digits known to be right, or None as soon as a projection is off."""
+        fewest, size = None, self.size * self.mine.size**0.5
         for direction in self._signs(np.arange(self.mine.size)):
             off, allowed, error = self._off(direction)
             if not off <= allowed or error > TOO_VAGUE * self.size:
                 return None
-            fewest = min(fewest, digits(off, self.size * self.mine.size**0.5, dtype))
+            seen = known(off, error, size, self.oracle, dtype)
+            fewest = seen if fewest is None or seen.digits < fewest.digits else fewest
         return fewest
 
     def within(self, noise: float) -> bool:

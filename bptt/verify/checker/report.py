@@ -22,6 +22,10 @@ from .snippet import snippet
 FLOAT32_NOTE = (
     "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
 )
+OWN_BACKWARDS_NOTE = (
+    "The loss brings its own backward pass ({}), and autograd ran it: it may have checked that "
+    "against itself. So autograd was compared with central differences, and digits are theirs."
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,17 @@ class Report:
         return {name: (min(all_), float(np.median(all_))) for name, all_ in found.items()}
 
     @property
+    def limits(self) -> dict[str, str]:
+        """Name the oracles that see no more digits, for the parameters whose worst they limit."""
+        found = {}
+        for name, (worst, _) in self.digits.items():
+            findings = [outcome.findings.get(name) for outcome in self.outcomes]
+            found[name] = next(
+                (one.limit for one in findings if one and one.limit and one.digits <= worst), ""
+            )
+        return {name: limit for name, limit in found.items() if limit}
+
+    @property
     def shown(self) -> Outcome | None:
         """The case to draw: the diagnosis's, or the largest that was compared entry by entry."""
         if self.diagnosis is not None:
@@ -141,6 +156,9 @@ class Report:
             f"Passed over in {number_of_cases(n)}: {reason}."
             for reason, n in passed_over.most_common(3)
         ]
+        own = sorted({name for outcome in self.outcomes for name in outcome.own_backwards})
+        if own:
+            said.append(OWN_BACKWARDS_NOTE.format(", ".join(own)))
         for verdict, meaning in (
             (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
             (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
@@ -181,7 +199,7 @@ class Report:
             "oracles": self.tally("oracle"),
             "dtypes": self.tally("dtype"),
             "digits": {
-                name: {"worst": worst, "median": median}
+                name: {"worst": worst, "median": median, "limited_by": self.limits.get(name)}
                 for name, (worst, median) in self.digits.items()
             },
             "searched": self.searched,
@@ -210,6 +228,7 @@ class Report:
                 "also_wrong": [_suspect(suspect) for suspect in diagnosis.also],
                 "first_failing_T": diagnosis.first_T,
                 "lag": diagnosis.lag,
+                "handed_back": diagnosis.handed_back,
                 "error_by_T": {
                     str(T): {name: _number(size) for name, size in sizes.items()}
                     for T, sizes in diagnosis.errors.items()
@@ -241,8 +260,8 @@ def _suspect(suspect: Suspect) -> dict[str, Any]:
     return {
         "parameter": suspect.name,
         "entry": list(suspect.place),
-        "mine": _number(suspect.mine),
-        "true": _number(suspect.true),
+        "computed": _number(suspect.mine),
+        "expected": _number(suspect.true),
         "relative_error": _number(suspect.relative_error),
         "pattern": suspect.pattern,
         "first_failing_T": suspect.first_T,

@@ -51,12 +51,15 @@ class Settings:
     def range_of(self, name: str) -> tuple[int, int]:
         return self.sizes.get(name, (1, HIGHEST.get(name, 5)))
 
-    def distinct_sizes(self, maker: Maker) -> dict[str, int]:
-        """Return middling sizes that differ, so that no shape fits by accident."""
+    def distinct_sizes(self, maker: Maker, rotation: int = 0) -> dict[str, int]:
+        """Return middling sizes that differ, so that no shape fits by accident.
+
+        `rotation` gives each size what another has otherwise.
+        """
         chosen = {}
         for place, name in enumerate(maker.size_names):
             low, high = self.range_of(name)
-            chosen[name] = min(high, low + 2 + place % 3)
+            chosen[name] = min(high, low + 2 + (place + rotation) % 3)
         return chosen
 
 

@@ -37,7 +37,7 @@ def rendered(report: Report) -> Group:
     if report.smallest is not None:
         parts += _failure(report)
     elif report.digits:
-        parts.append(_digits(report))
+        parts += _digits(report)
     for (kind, message), outcomes in report.troubles.items():
         cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
         more = f" and {len(outcomes) - 6} more" if len(outcomes) > 6 else ""
@@ -69,16 +69,18 @@ def _failure(report: Report) -> list[RenderableType]:
             if suspect.pattern
         ]
         if diagnosis.lag:
-            parts.append(Text(diagnosis.lag[0].upper() + diagnosis.lag[1:]))
+            parts.append(Text(sentence(diagnosis.lag)))
         if diagnosis.also:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
             parts.append(Text(f"With more steps also wrong: {later}"))
+        if len(diagnosis.errors) > 1:
+            title = "Error against the number of steps"
+            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
         if len(diagnosis.of_one_target) > 1:
             title = "Error against lag (one target counted)"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
-        elif len(diagnosis.errors) > 1:
-            title = "Error against the number of steps"
-            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
+            if diagnosis.handed_back:
+                parts.append(Text(sentence(diagnosis.handed_back)))
     parts += [
         Text("\nTo see it again:"),
         Text(report.snippet, style="bold", no_wrap=True, overflow="ignore"),
@@ -90,7 +92,7 @@ def _failure(report: Report) -> list[RenderableType]:
 def _suspects(suspects: tuple[Suspect, ...]) -> Table:
     table = Table(title="Wrong", title_justify="left", box=None, pad_edge=False)
     table.add_column("entry", no_wrap=True)
-    for column in ("mine", "true", "rel. error"):
+    for column in ("computed", "expected", "rel. error"):
         table.add_column(column, justify="right", no_wrap=True)
     for suspect in suspects:
         place = f"[{','.join(map(str, suspect.place))}]" if suspect.place else ""
@@ -116,14 +118,24 @@ def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
     return table
 
 
-def _digits(report: Report) -> Table:
+def _digits(report: Report) -> list[RenderableType]:
     table = Table(title="Right digits", title_justify="left", box=None, pad_edge=False)
     table.add_column("parameter", no_wrap=True)
     table.add_column("worst case", justify="right")
     table.add_column("median", justify="right")
+    limits = report.limits
     for name, (worst, median) in report.digits.items():
-        table.add_row(name, f"{worst:.1f}", f"{median:.1f}")
-    return table
+        at_least = "at least " if name in limits else ""
+        table.add_row(name, f"{at_least}{worst:.1f}", f"{median:.1f}")
+    if not limits:
+        return [table]
+    seen = " and ".join(sorted(set(limits.values())))
+    return [table, Text(f"At least: {seen} see no more.")]
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -1,0 +1,64 @@
+"""Is only one entry, row, column or diagonal wrong, while the others could have been?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .evidence import BY_CHANCE, ENOUGH, Evidence, all_fit
+
+
+def one_entry(evidence: Sequence[Evidence]) -> str | None:
+    place = _only([(one.wrong, np.not_equal(one.expected, 0.0)) for one in evidence])
+    return None if place is None else f"one entry ({place})"
+
+
+def one_row_or_column(evidence: Sequence[Evidence]) -> str | None:
+    if any(one.computed.ndim != 2 for one in evidence):
+        return None
+    for axis, what in ((0, "row"), (1, "column")):
+        place = _only(
+            [(one.wrong.any(1 - axis), one.expected.any(1 - axis)) for one in evidence],
+        )
+        if place is not None:
+            return f"one {what} ({place})"
+    return None
+
+
+def _only(marked: Sequence[tuple[Any, Any]]) -> str | None:
+    """Return the one place that is wrong in all cases, counted from the start or from the end.
+
+    `marked` are, for each case, what is wrong and what could be: a gradient that is zero but in one
+    column is wrong in this one only, and says nothing. Nor may chance hit the same place so often.
+    """
+    for from_end in (False, True):
+        places, chance, telling = set(), [], 0
+        for wrong, nonzero in marked:
+            found = np.argwhere(wrong)
+            if len(found) != 1:
+                return None
+            shift = np.array(wrong.shape) if from_end else 0
+            places.add(tuple(int(i) for i in found[0] - shift))
+            candidates = int(np.count_nonzero(nonzero | wrong))
+            telling += candidates > 1
+            chance.append(1.0 / candidates)
+        chance.remove(min(chance))  # any place would have done in one case
+        if len(places) == 1 and telling >= ENOUGH and np.prod(chance) <= BY_CHANCE:
+            return ", ".join(map(str, places.pop()))
+    return None
+
+
+def diagonal(evidence: Sequence[Evidence]) -> str | None:
+    def fits(one: Evidence) -> bool | None:
+        if one.computed.ndim != 2:
+            return False
+        on = np.eye(*one.computed.shape, dtype=bool)
+        if (one.wrong & ~on).any():
+            return False
+        telling = np.count_nonzero(one.wrong) > 1 and one.expected[~on].any()
+        return True if telling else None
+
+    return "the diagonal" if all_fit(map(fits, evidence)) else None
+
+
+HYPOTHESES = (one_entry, one_row_or_column, diagonal)
