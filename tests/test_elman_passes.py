@@ -134,14 +134,45 @@ def test_bad_calls_are_named() -> None:
     by_hand = ElmanPasses(ElmanRNN(3, 4))
     with pytest.raises(RuntimeError, match="needs a forward before it"):
         by_hand.backward(torch.zeros(2, 1, 4))
-    with pytest.raises(RuntimeError, match="input_size 3, got 5"):
+    with pytest.raises(RuntimeError, match="Expected 3, got 5"):
         by_hand.forward(torch.zeros(4, 2, 5))
     with pytest.raises(IndexError, match="index"):
         by_hand.forward(torch.tensor([[3]]))
-    with pytest.raises(TypeError, match="takes tensors"):
-        by_hand.forward([1.0])  # pyright: ignore[reportArgumentType]
+    packed = nn.utils.rnn.pack_sequence([torch.zeros(2, 3)])
+    with pytest.raises(
+        NotImplementedError, match="takes tensors of the weights' dtype, got Packed"
+    ):
+        by_hand.forward(packed)  # pyright: ignore[reportArgumentType]
     by_hand.forward(torch.zeros(2, 1, 3))
     with pytest.raises(RuntimeError, match=r"output's shape \(2, 1, 4\), got \(2, 4\)"):
         by_hand.backward(torch.zeros(2, 4))
     with pytest.raises(ValueError, match=r"must be torch\.float32 as the output"):
         by_hand.backward(torch.zeros(2, 1, 4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    "more", [{"num_layers": 2}, {"bidirectional": True}, {"nonlinearity": "relu"}]
+)
+def test_more_than_one_layer_of_tanh_is_refused(more: dict) -> None:
+    with pytest.raises(NotImplementedError, match="one layer of tanh in one direction, got Elman"):
+        ElmanPasses(ElmanRNN(3, 4, **more))
+
+
+def test_weights_go_by_their_names() -> None:
+    layer, x = ElmanRNN(4, 4), torch.randn(5, 2, 4)
+    expected = [value.clone() for value in ElmanPasses(layer).forward(x)]
+    nn.utils.parametrizations.weight_norm(layer, "weight_ih_l0")
+    nn.utils.parametrize.remove_parametrizations(layer, "weight_ih_l0")
+    assert next(iter(layer.parameters())) is not layer.weight_ih_l0
+    for value, right in zip(ElmanPasses(layer).forward(x), expected, strict=True):
+        assert_near(value, right, "after a weight moved to the end")
+
+
+def test_what_was_returned_can_be_given_back(way: Computation) -> None:
+    layer, signals = ElmanRNN(4, 4), torch.randn(5, 2, 4)
+    by_hand, fresh = ElmanPasses(layer), ElmanPasses(layer)
+    output, last = by_hand.forward(torch.randn(5, 2, 4))
+    right_output = fresh.forward(output.clone(), last.clone())[0]
+    assert torch.equal(by_hand.forward(output, last)[0], right_output)
+    got, right = copied(by_hand.backward(signals)), copied(fresh.backward(signals))
+    assert all(torch.equal(a, b) for a, b in zip(got, right, strict=True))

@@ -1,5 +1,6 @@
 """Which way is faster here for this size: measured once a process, not known in advance."""
 
+import math
 import time
 from functools import cache
 from importlib.util import find_spec
@@ -29,7 +30,8 @@ def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
     """
     if not HAS_NUMBA or like.device.type != "cpu" or like.dtype not in COMPILED_DTYPES:
         return Separate(StepByStep(), TorchProducts())
-    return measured(B, H, I, like.dtype, torch.get_num_threads())
+    # Batches are measured by powers of two: many sizes in one program share a trial.
+    return measured(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
 
 
 def ways(threads: int) -> list[Computation]:
@@ -84,7 +86,7 @@ class Problem:
         generator = torch.Generator().manual_seed(0)  # leaves the user's random numbers alone
 
         def even(*shape: int) -> Tensor:
-            return 2 * torch.rand(shape, dtype=dtype, generator=generator) - 1
+            return 2 * torch.rand(shape, dtype=dtype, device="cpu", generator=generator) - 1
 
         self.from_above = even(steps, B, H)
         weights = even(H, I) / H**0.5, even(H, H) / H**0.5

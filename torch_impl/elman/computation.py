@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from .memory import check_storage
 from .products import Products
 from .recurrence import Recurrence
 
@@ -59,6 +60,7 @@ class Separate(NamedTuple):
 
     def forward(self, states: Tensor, given: Given) -> None:
         T, B, H = states.shape
+        check_storages(given)
         input, initial, weight_ih, weight_hh, bias_ih, bias_hh = given  # noqa: A001
         bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
         rows = states.view(T * B, H)
@@ -74,6 +76,7 @@ class Separate(NamedTuple):
         self, slopes: Slopes, signals: Tensor, from_above: Tensor, states: Tensor, given: Given
     ) -> None:
         T, B, H = states.shape
+        check_storages(given)
         input, initial, weight_ih, weight_hh = given[:4]  # noqa: A001
         products = self.products
         self.recurrence.backward(signals, slopes.initial, from_above, states, weight_hh)
@@ -92,6 +95,13 @@ class Separate(NamedTuple):
             columns = weight_ih.new_zeros(weight_ih.shape[::-1])
             slopes.weight_ih.copy_(columns.index_add_(0, input.reshape(-1), flat).t())
         torch.sum(flat, 0, out=slopes.bias)
+
+
+def check_storages(given: Given) -> None:
+    """Raise RuntimeError where a storage was freed or made smaller than its tensor needs."""
+    for name, tensor in given._asdict().items():
+        if tensor is not None and not tensor.is_meta:
+            check_storage(name, tensor)
 
 
 def is_dense(input: Tensor) -> bool:  # noqa: A002

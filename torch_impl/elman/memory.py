@@ -1,4 +1,4 @@
-"""What compiled code is given is checked here: it would read and write beyond its tensors."""
+"""Checks of the tensors that compiled code gets by their addresses: it would read beyond them."""
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ ZEROS = {torch.float32: np.float32(0.0), torch.float64: np.float64(0.0)}
 def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
     """Return the tensor, or a contiguous copy, to be kept for as long as its address is used.
 
-    Raises RuntimeError unless it has the shape, and the dtype of `like` on the same kind of device.
+    Raises RuntimeError unless it has the shape, the dtype of `like` on the same kind of device,
+    and a storage that holds all of it.
     """
     if tensor.shape != shape:
         raise RuntimeError(f"{name} must be of shape {shape}, got {tuple(tensor.shape)}")
@@ -18,6 +19,9 @@ def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
         raise RuntimeError(
             f"{name} must be {like.dtype} on the CPU, got {tensor.dtype} on {tensor.device}"
         )
+    if tensor._is_zerotensor():  # torch's placeholder for zeros, without memory
+        return torch.zeros_like(tensor)
+    check_storage(name, tensor)
     if tensor.is_contiguous() and not tensor.is_neg():
         return tensor
     return tensor.detach().resolve_neg().contiguous()
@@ -28,6 +32,18 @@ def writable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
     if readable(name, tensor, like, *shape) is not tensor:
         raise RuntimeError(f"{name} must be contiguous, got strides {tensor.stride()}")
     return tensor
+
+
+def check_storage(name: str, tensor: Tensor) -> None:
+    """Raise RuntimeError where the storage was freed or made smaller than the tensor needs."""
+    extent = tensor.numel()
+    if not tensor.is_contiguous() and extent > 0:
+        steps = zip(tensor.shape, tensor.stride(), strict=True)
+        extent = 1 + sum((size - 1) * stride for size, stride in steps)
+    needed = (tensor.storage_offset() + extent) * tensor.itemsize
+    if needed > tensor.untyped_storage().nbytes():
+        held = tensor.untyped_storage().nbytes()
+        raise RuntimeError(f"{name} needs a storage of {needed} bytes, got one of {held}")
 
 
 def address(tensor: Tensor | None) -> int:

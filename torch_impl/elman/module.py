@@ -1,166 +1,156 @@
-"""A plain recurrent layer that drops in for torch.nn.RNN(nonlinearity="tanh")."""
+"""torch.nn.RNN with a faster way through one layer of tanh on the CPU.
 
-import math
+T steps, B lanes (the batch), I inputs, H hidden units.
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
+from torch.nn.utils.rnn import PackedSequence
 
-from .operator import states_of
+from .choice import COMPILED_DTYPES, HAS_NUMBA
+from .computation import Given
+from .operator import PLAIN, states_of
 
-UNSUPPORTED = {"num_layers": 1, "nonlinearity": "tanh", "dropout": 0.0, "bidirectional": False}
+INDICES = (torch.int64, torch.int32)
+NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-class ElmanRNN(nn.Module):
-    """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), one layer, one direction.
+class ElmanRNN(nn.RNN):
+    """nn.RNN, with the same arguments, weights, results and errors, and often faster.
 
-    Arguments, parameter names, initial values, shapes in and out and state_dict are nn.RNN's.
-    Beyond nn.RNN, the input may be whole numbers, which stand for one-hot vectors: (T, B), or
-    (B, T) with batch_first, or (T,) without a batch. Gradients of gradients are not supported.
+    One layer of tanh in one direction, float32 or float64 on the CPU, is computed by a compiled
+    forward and a hand-written backward pass; everything else, and whatever asks for gradients of
+    gradients or a transform of torch.func, by torch.
+
+    Beyond nn.RNN, the input may be whole numbers (int64 or int32), which stand for one-hot vectors:
+    (T, B), or (B, T) with batch_first, or (T,) without a batch; IndexError for one outside
+    0..input_size-1. It can be mapped by torch.vmap, and exported with a dynamic length.
+
+    Example:
+        layer = ElmanRNN(64, 128, batch_first=True)
+        output, h_n = layer(torch.randn(16, 50, 64))  # (16, 50, 128), (1, 16, 128)
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Draw the weights as nn.RNN does: the same generator state gives the same ones.
+    weight_ih_l0: nn.Parameter
+    weight_hh_l0: nn.Parameter
+    bias_ih_l0: nn.Parameter
+    bias_hh_l0: nn.Parameter
 
-        Raises NotImplementedError for what nn.RNN has and this layer doesn't; ValueError for a
-        size below 1; TypeError for sizes that are no whole numbers.
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
+        """Return the states after each step and the last ones, as nn.RNN does."""
+        if is_compiled_here(self) and _may_pass(input):
+            given = self.given(input, hx)
+            if given is not None:
+                return self.shaped(*states_of(given), input)
+        elif isinstance(input, torch.fx.Proxy):
+            tracer = input.tracer
+            if isinstance(tracer, torch.fx.Tracer) and tracer.root is not self:
+                # Left whole, as torch's own modules are.
+                arguments = (input,) if hx is None else (input, hx)
+                path = tracer.path_of_module(self)
+                return tracer.create_proxy("call_module", path, arguments, {})
+        return super().forward(self._dense(input), hx)
+
+    def given(self, input: Tensor, hx: Tensor | None) -> Given | None:  # noqa: A002
+        """Return what one layer of tanh computes from, or None where that isn't what is asked for.
+
+        None also for shapes, dtypes and devices that don't fit: nn.RNN has the words for those.
         """
-        super().__init__()
-        given = {
-            "num_layers": num_layers,
-            "nonlinearity": nonlinearity,
-            "dropout": dropout,
-            "bidirectional": bidirectional,
-        }
-        for name, only in UNSUPPORTED.items():
-            if given[name] != only:
-                raise NotImplementedError(
-                    f"ElmanRNN supports {name}={only!r} only, got {given[name]!r}; use nn.RNN"
-                )
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if not isinstance(size, int):
-                raise TypeError(f"{name} must be a whole number, got {size!r}")
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.nonlinearity = nonlinearity
-        self.bias = bias
-        self.batch_first = batch_first
-        self.dropout = dropout
-        self.bidirectional = bidirectional
+        found = self._parameters
+        weight_ih, weight_hh, bias_ih, bias_hh = [found.get(name) for name in NAMES]
+        if weight_ih is None or weight_hh is None:
+            return None
+        H, I = self.hidden_size, self.input_size  # noqa: E741
+        if not (_fits(weight_ih, weight_hh, H, I) and _fits(weight_hh, weight_hh, H, H)):
+            return None
+        if self.bias:
+            if bias_ih is None or bias_hh is None:
+                return None
+            if not (_fits(bias_ih, weight_hh, H) and _fits(bias_hh, weight_hh, H)):
+                return None
+        elif bias_ih is not None or bias_hh is not None:
+            return None
+        dense = input.dtype not in INDICES
+        batched = input.dim() == (3 if dense else 2)
+        if not batched and input.dim() != (2 if dense else 1):
+            return None
+        sequence = self.steps_first(input, batched)
+        T, B = sequence.shape[:2]
+        if T == 0 or B == 0 or (dense and not _fits(sequence, weight_hh, T, B, I)):
+            return None
+        if hx is not None:
+            if not _fits(hx, weight_hh, *((1, B, H) if batched else (1, H))):
+                return None
+            hx = hx.view(B, H) if hx.is_contiguous() else hx.reshape(B, H)
+        # A copy that is made is made once, and keeps what it was when the input changes later.
+        return Given(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
 
-        def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-
-        self.weight_ih_l0 = parameter(hidden_size, input_size)
-        self.weight_hh_l0 = parameter(hidden_size, hidden_size)
-        if bias:
-            self.bias_ih_l0 = parameter(hidden_size)
-            self.bias_hh_l0 = parameter(hidden_size)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw all parameters evenly from ±1/sqrt(H)."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            nn.init.uniform_(weight, -bound, bound)
-
-    def flatten_parameters(self) -> None:
-        """Do nothing: nn.RNN needs it for cuDNN."""
-
-    @property
-    def all_weights(self) -> list[list[nn.Parameter]]:
-        return [list(self.parameters())]
-
-    def extra_repr(self) -> str:
-        extra = f"{self.input_size}, {self.hidden_size}"
-        extra += "" if self.bias else ", bias=False"
-        return extra + (", batch_first=True" if self.batch_first else "")
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Return all states and the last ones, in nn.RNN's shapes.
-
-        Raises ValueError for another number of dimensions or another dtype, RuntimeError for
-        sizes that don't fit or no steps, IndexError for an index outside 0..input_size-1,
-        TypeError for a packed sequence.
-        """
-        sequence, initial = self.checked(input, hx)
-        biases = (self.bias_ih_l0, self.bias_hh_l0) if self.bias else (None, None)
-        states = states_of(sequence, initial, self.weight_ih_l0, self.weight_hh_l0, *biases)
-        return self.shaped(states, input)
-
-    def shaped(self, steps: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Return all of (T, B, …) and its last step, in nn.RNN's shapes for an input."""
-        last = steps[-1:]
+    def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
+        """Return (T, B, …) and (1, B, …) in nn.RNN's shapes for an input."""
         if self.is_batched(input):
-            return (steps.transpose(0, 1) if self.batch_first else steps), last
-        return steps.squeeze(1), last.squeeze(1)
+            return (states.transpose(0, 1) if self.batch_first else states), last
+        return states.squeeze(1), last.squeeze(1)
 
-    def steps_first(self, value: Tensor, input: Tensor) -> Tensor:  # noqa: A002
-        """Return what has the shape of nn.RNN's output for an input as (T, B, …)."""
-        if not self.is_batched(input):
+    def steps_first(self, value: Tensor, batched: bool) -> Tensor:
+        """Return what has the shape of nn.RNN's input or output as (T, B, …)."""
+        if not batched:
             return value.unsqueeze(1)
         return value.transpose(0, 1) if self.batch_first else value
 
     def is_batched(self, input: Tensor) -> bool:  # noqa: A002
-        return input.dim() == (3 if input.is_floating_point() else 2)
+        return input.dim() == (2 if input.dtype in INDICES else 3)
 
-    def checked(
-        self,
-        input: Tensor,  # noqa: A002
-        hx: Tensor | None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return input and initial state with the steps first and a batch second."""
-        if not isinstance(input, Tensor):
-            raise TypeError(f"ElmanRNN takes tensors, got {type(input).__name__}")
-        weight = self.weight_hh_l0
-        dense = input.is_floating_point()
-        if not dense and input.dtype not in (torch.int64, torch.int32):
-            raise ValueError(
-                f"input must be {weight.dtype}, or torch.int64 or torch.int32 indices, "
-                f"got {input.dtype}"
-            )
-        dimensions = (2, 3) if dense else (1, 2)
-        if input.dim() not in dimensions:
-            raise ValueError(
-                f"input of {input.dtype} must have {dimensions[0]} or {dimensions[1]} dimensions, "
-                f"got {input.dim()}"
-            )
-        batched = self.is_batched(input)
-        sequence = self.steps_first(input, input)
-        T, B = sequence.shape[:2]
-        if T == 0:
-            raise RuntimeError("input must have at least one step, got none")
-        if B == 0:
-            raise RuntimeError("input must have at least one sequence in the batch, got none")
-        if dense:
-            if input.dtype != weight.dtype:
-                raise ValueError(f"input must be {weight.dtype} as the weights, got {input.dtype}")
-            if input.shape[-1] != self.input_size:
-                raise RuntimeError(
-                    f"input's last dimension must be input_size {self.input_size}, "
-                    f"got {input.shape[-1]}"
-                )
-        return sequence, None if hx is None else self._checked_state(hx, B, batched)
+    def _dense(self, input: Any) -> Any:  # noqa: A002
+        """Return the input with one-hot vectors for indices."""
+        if isinstance(input, PackedSequence):
+            return input._replace(data=self._dense(input.data))
+        if not isinstance(input, Tensor) or input.dtype not in INDICES or input.dim() > 2:
+            return input
+        one_hot = torch.eye(self.input_size, dtype=self.weight_ih_l0.dtype)
+        return embedding(input, one_hot.to(input.device))
 
-    def _checked_state(self, hx: Tensor, B: int, batched: bool) -> Tensor:
-        weight = self.weight_hh_l0
-        expected = (1, B, self.hidden_size) if batched else (1, self.hidden_size)
-        if tuple(hx.shape) != expected:
-            raise RuntimeError(f"hx must be of shape {expected}, got {tuple(hx.shape)}")
-        if hx.dtype != weight.dtype:
-            raise ValueError(f"hx must be {weight.dtype} as the weights, got {hx.dtype}")
-        return hx.reshape(B, self.hidden_size)
+    def __prepare_scriptable__(self) -> nn.RNN:
+        """Return the nn.RNN that torch.jit.script takes in this one's place, with its weights."""
+        plain = nn.RNN.__new__(nn.RNN)
+        plain.__setstate__(self.__getstate__())
+        return plain
+
+
+def is_compiled_here(layer: nn.RNN) -> bool:
+    """Whether it is one layer of tanh, in one direction, that compiled code can compute."""
+    weight = layer._parameters.get("weight_hh_l0")
+    return (
+        HAS_NUMBA
+        and layer.mode == "RNN_TANH"
+        and layer.num_layers == 1
+        and not layer.bidirectional
+        and weight is not None
+        and weight.is_cpu
+        and weight.dtype in COMPILED_DTYPES
+    )
+
+
+def _may_pass(input: Any) -> bool:  # noqa: A002
+    """Whether nobody watches who must see nn.RNN's operations: tracers, modes, autocast."""
+    if torch.compiler.is_compiling():
+        return isinstance(input, Tensor) and not torch.onnx.is_in_onnx_export()
+    return (
+        type(input) in PLAIN
+        and not torch._C._is_any_autocast_enabled()
+        and torch._C._get_tracing_state() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+    )
+
+
+def _fits(tensor: Tensor, like: Tensor, *shape: int) -> bool:
+    """Whether it is a dense tensor of the shape, with the dtype and on the device of `like`."""
+    return (
+        (type(tensor) in PLAIN or (torch.compiler.is_compiling() and isinstance(tensor, Tensor)))
+        and tensor.shape == shape
+        and tensor.dtype == like.dtype
+        and tensor.layout is torch.strided
+        and tensor.is_cpu == like.is_cpu
+    )

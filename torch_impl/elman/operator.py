@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
+from torch.autograd import forward_ad
 
+from . import composed
 from .choice import choose
 from .computation import Given, Slopes
 
@@ -29,12 +32,21 @@ elman = torch.ops.bptt.elman.default
 elman_backward = torch.ops.bptt.elman_backward.default
 
 
-def states_of(*arguments: Tensor | None) -> Tensor:
-    """Call the operator `elman`; without the dispatcher, which takes longer than a small layer."""
-    if torch.compiler.is_compiling() or _is_watched():
-        return elman(*arguments)
-    plain = _is_plain(arguments[0]) and _is_plain(arguments[3])
-    return _Elman.apply(*arguments) if plain else elman(*arguments)
+def states_of(given: Given) -> tuple[Tensor, Tensor]:
+    """Return the states (T, B, H) and the last ones (1, B, H), each in memory of its own.
+
+    Where no tracer must see the operator `elman`, the dispatcher is passed by: it takes longer than
+    a small layer.
+    """
+    if torch.compiler.is_compiling():
+        states = elman(*given)
+    elif is_transformed():
+        states = composed.composed(*given)
+    elif torch.is_grad_enabled() and any(a is not None and a.requires_grad for a in given):
+        return _Elman.apply(*given)
+    else:
+        states = _elman(*given)
+    return states, states[-1:].clone()
 
 
 def _elman(
@@ -117,18 +129,35 @@ class _Elman(torch.autograd.Function):
         else:
             with torch._C._AutoDispatchBelowAutograd():
                 states = elman(*arguments)
-        ctx.save_for_backward(states, input, initial, weight_ih, weight_hh)
-        return states
+        # As nn.RNN: a weight whose .data is replaced before backward still counts as it was, and
+        # nothing that is done to the output or the last state reaches what backward reads.
+        kept = weight_ih.detach(), weight_hh.detach()
+        ctx.save_for_backward(states, input, initial, *kept)
+        ctx.set_materialize_grads(False)
+        ctx.weights = weight_ih, weight_hh, bias_ih, bias_hh
+        ctx.versions = _version(bias_ih), _version(bias_hh)
+        return states.clone(), states[-1:].clone()
 
     @staticmethod
     def backward(ctx, *grad_outputs):
-        if torch.is_grad_enabled():  # under create_graph, and the result would miss its graph
-            raise NotImplementedError("ElmanRNN has no gradients of gradients; use nn.RNN")
+        by_output, by_last = grad_outputs
+        if by_output is None and by_last is None:
+            return (None,) * 6
+        states, input, initial, weight_ih, weight_hh = ctx.saved_tensors  # noqa: A001
+        # Under create_graph the result needs a graph; batched gradients have no address.
+        if torch.is_grad_enabled() or is_transformed() or any(map(_is_batched, grad_outputs)):
+            if ctx.versions != (_version(ctx.weights[2]), _version(ctx.weights[3])):
+                raise RuntimeError("a bias has been modified by an inplace operation")
+            given = Given(input, initial, *ctx.weights)
+            return tuple(composed.gradients(given, ctx.needs_input_grad, by_output, by_last))
         wants_input, wants_initial, _, _, wants_ih, wants_hh = ctx.needs_input_grad
-        from_above: Tensor = grad_outputs[0]
+        from_above = by_output
+        if by_last is not None:
+            from_above = torch.zeros_like(states) if by_output is None else _copy(by_output)
+            from_above[-1:] += by_last
         reverse: Callable = _elman_backward if _is_plain(from_above) else elman_backward
         by_input, by_initial, by_ih, by_hh, by_bias = reverse(
-            from_above, *ctx.saved_tensors, wants_input
+            from_above, states, input, initial, weight_ih, weight_hh, wants_input
         )
         return (
             by_input if wants_input else None,
@@ -140,18 +169,31 @@ class _Elman(torch.autograd.Function):
         )
 
 
+def is_transformed() -> bool:
+    """Whether torch.func, batched gradients or forward mode need torch's own operations."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def _is_batched(tensor: Tensor | None) -> bool:
+    """Whether it stands for several gradients at once, as under is_grads_batched."""
+    return tensor is not None and is_legacy_batchedtensor(tensor)
+
+
 def _is_plain(tensor: Tensor | None) -> bool:
     """Whether it is no wrapper, and no mode wraps, so that the dispatcher can be passed by."""
     return type(tensor) in PLAIN and torch._C._len_torch_dispatch_stack() == 0
 
 
-def _is_watched() -> bool:
-    """Whether a tracer or torch.func must see the operator by its name."""
-    return torch._C._get_tracing_state() is not None or torch._C._are_functorch_transforms_active()
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _version(tensor: Tensor | None) -> int:
+    return -1 if tensor is None or tensor.is_inference() else tensor._version
 
 
 def _apply(*arguments: Tensor | None) -> Tensor:
-    return _Elman.apply(*arguments)
+    return _Elman.apply(*arguments)[0]
 
 
 _library.impl("elman", _elman, "CompositeExplicitAutograd")

@@ -28,7 +28,14 @@ class ElmanPasses:
     """
 
     def __init__(self, layer: ElmanRNN, *, input_gradient: bool = True) -> None:
-        """Without `input_gradient` the gradient by a dense input is not computed."""
+        """Without `input_gradient` the gradient by a dense input is not computed.
+
+        Raises NotImplementedError for more than one layer or direction, or another nonlinearity.
+        """
+        if layer.mode != "RNN_TANH" or layer.num_layers != 1 or layer.bidirectional:
+            raise NotImplementedError(
+                f"ElmanPasses computes one layer of tanh in one direction, got {layer}"
+            )
         self.layer = layer
         self.input_gradient = input_gradient
         self._buffers: _Buffers | None = None
@@ -37,16 +44,19 @@ class ElmanPasses:
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
         """Return all states and the last ones, in nn.RNN's shapes. Raises as ElmanRNN does."""
         layer = self.layer
-        sequence, initial = layer.checked(input, hx)
-        sequence, initial = sequence.detach(), None if initial is None else initial.detach()
-        weight_ih, weight_hh, *biases = self._weights()
+        given = self._read(input, hx)
+        sequence, initial, _, weight_hh, *_ = given
         kinds = sequence.dtype, weight_hh.dtype, initial is None, input.dim(), layer.batch_first
         sizes = (sequence.shape, *kinds, torch.get_num_threads())
         buffers = self._buffers
         self._given = None  # until all has been computed
         if buffers is None or buffers.sizes != sizes:
-            buffers = self._buffers = self._allocate(sizes, sequence, initial, input)
-        given = Given(sequence, initial, weight_ih, weight_hh, *biases)
+            buffers = self._buffers = self._allocate(sizes, given, input)
+        own = buffers.states.untyped_storage().data_ptr()  # what it returned is given back to it
+        if sequence.untyped_storage().data_ptr() == own:
+            given = given._replace(input=sequence.clone())
+        if initial is not None and initial.untyped_storage().data_ptr() == own:
+            given = given._replace(initial=initial.clone())
         buffers.computation.forward(buffers.states, given)
         self._given = given
         return buffers.output, buffers.last
@@ -75,27 +85,34 @@ class ElmanPasses:
             )
         from_above = from_output.detach()
         if from_above.shape != buffers.states.shape or self.layer.batch_first:
-            from_above = self.layer.steps_first(from_above, output)
-        weight_ih, weight_hh, *_ = self._weights()
-        given = given._replace(weight_ih=weight_ih, weight_hh=weight_hh)
+            from_above = self.layer.steps_first(from_above, output.dim() == 3)
         buffers.computation.backward(
             buffers.slopes, buffers.signals, from_above, buffers.states, given
         )
         return buffers.gradients
 
-    def _weights(self) -> list[Tensor]:
-        # Past nn.Module's __getattr__, which takes a microsecond each time.
-        return [weight.detach() for weight in self.layer._parameters.values() if weight is not None]
+    def _read(self, input: Tensor, hx: Tensor | None) -> Given:  # noqa: A002
+        given = self.layer.given(input, hx) if isinstance(input, Tensor) else None
+        if given is None:
+            with torch.no_grad():
+                self.layer(input, hx)  # nn.RNN names what doesn't fit
+            raise NotImplementedError(
+                f"ElmanPasses takes tensors of the weights' dtype, got {type(input).__name__} and "
+                f"{type(hx).__name__} for {self.layer}"
+            )
+        sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh = given
+        return Given(
+            sequence.detach(),
+            None if initial is None else initial.detach(),
+            weight_ih.detach(),
+            weight_hh.detach(),
+            None if bias_ih is None else bias_ih.detach(),
+            None if bias_hh is None else bias_hh.detach(),
+        )
 
-    def _allocate(
-        self,
-        sizes: tuple,
-        sequence: Tensor,
-        initial: Tensor | None,
-        input: Tensor,  # noqa: A002
-    ) -> "_Buffers":
+    def _allocate(self, sizes: tuple, given: Given, input: Tensor) -> "_Buffers":  # noqa: A002
         layer = self.layer
-        weight_ih, weight_hh, *_ = self._weights()
+        sequence, initial, weight_ih, weight_hh, *_ = given
         T, B = sequence.shape[:2]
         H, I = weight_ih.shape  # noqa: E741
         states = weight_hh.new_empty(T, B, H)
@@ -110,7 +127,7 @@ class ElmanPasses:
         )
         by_input, by_hx = slopes.input, slopes.initial
         if by_input is not None:
-            by_input = layer.shaped(by_input, input)[0]
+            by_input = layer.shaped(by_input, by_input[-1:], input)[0]
         if by_hx is not None and layer.is_batched(input):
             by_hx = by_hx.unsqueeze(0)
         return _Buffers(
@@ -119,7 +136,7 @@ class ElmanPasses:
             states,
             torch.empty_like(states),
             slopes,
-            *layer.shaped(states, input),
+            *layer.shaped(states, states[-1:], input),
             ElmanGradients(by_input, by_hx, *slopes[2:]),
         )
 
