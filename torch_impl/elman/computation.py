@@ -77,6 +77,7 @@ class Separate(NamedTuple):
     ) -> None:
         T, B, H = states.shape
         check_storages(given)
+        check_storage("the gradients by the states", from_above)
         input, initial, weight_ih, weight_hh = given[:4]  # noqa: A001
         products = self.products
         self.recurrence.backward(signals, slopes.initial, from_above, states, weight_hh)
@@ -100,7 +101,7 @@ class Separate(NamedTuple):
 def check_storages(given: Given) -> None:
     """Raise RuntimeError where a storage was freed or made smaller than its tensor needs."""
     for name, tensor in given._asdict().items():
-        if tensor is not None and not tensor.is_meta:
+        if tensor is not None:
             check_storage(name, tensor)
 
 

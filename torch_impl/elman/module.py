@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .choice import COMPILED_DTYPES, HAS_NUMBA
 from .computation import Given
-from .operator import PLAIN, states_of
+from .memory import check_storage
+from .operator import PLAIN, is_transformed, states_of
 
 INDICES = (torch.int64, torch.int32)
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
@@ -52,6 +53,8 @@ class ElmanRNN(nn.RNN):
                 arguments = (input,) if hx is None else (input, hx)
                 path = tracer.path_of_module(self)
                 return tracer.create_proxy("call_module", path, arguments, {})
+        if not (torch.compiler.is_compiling() or is_transformed()):
+            self._check_storages(input, hx)
         return super().forward(self._dense(input), hx)
 
     def given(self, input: Tensor, hx: Tensor | None) -> Given | None:  # noqa: A002
@@ -102,6 +105,14 @@ class ElmanRNN(nn.RNN):
 
     def is_batched(self, input: Tensor) -> bool:  # noqa: A002
         return input.dim() == (2 if input.dtype in INDICES else 3)
+
+    def _check_storages(self, input: Any, hx: Tensor | None) -> None:  # noqa: A002
+        """Raise RuntimeError where torch would read beyond a storage, as it does for some."""
+        data = input.data if isinstance(input, PackedSequence) else input
+        for name, value in (("input", data), ("hx", hx), *self._parameters.items()):
+            if isinstance(value, Tensor) and type(value) in PLAIN and value.is_cpu:
+                if value.layout is torch.strided:
+                    check_storage(name, value)
 
     def _dense(self, input: Any) -> Any:  # noqa: A002
         """Return the input with one-hot vectors for indices."""
