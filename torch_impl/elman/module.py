@@ -110,9 +110,10 @@ class ElmanRNN(nn.RNN):
         """Raise RuntimeError where torch would read beyond a storage, as it does for some."""
         data = input.data if isinstance(input, PackedSequence) else input
         for name, value in (("input", data), ("hx", hx), *self._parameters.items()):
-            if isinstance(value, Tensor) and type(value) in PLAIN and value.is_cpu:
-                if value.layout is torch.strided:
-                    check_storage(name, value)
+            if not isinstance(value, Tensor) or type(value) not in PLAIN:
+                continue
+            if value.is_cpu and value.layout is torch.strided:
+                check_storage(name, value)
 
     def _dense(self, input: Any) -> Any:  # noqa: A002
         """Return the input with one-hot vectors for indices."""
