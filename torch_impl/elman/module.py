@@ -53,7 +53,7 @@ class ElmanRNN(nn.RNN):
                 arguments = (input,) if hx is None else (input, hx)
                 path = tracer.path_of_module(self)
                 return tracer.create_proxy("call_module", path, arguments, {})
-        if not (torch.compiler.is_compiling() or is_transformed()):
+        if not (torch.compiler.is_compiling() or _is_traced() or is_transformed()):
             self._check_storages(input, hx)
         return super().forward(self._dense(input), hx)
 
@@ -152,9 +152,13 @@ def _may_pass(input: Any) -> bool:  # noqa: A002
     return (
         type(input) in PLAIN
         and not torch._C._is_any_autocast_enabled()
-        and torch._C._get_tracing_state() is None
+        and not _is_traced()
         and torch._C._len_torch_dispatch_stack() == 0
     )
+
+
+def _is_traced() -> bool:
+    return torch._C._get_tracing_state() is not None
 
 
 def _fits(tensor: Tensor, like: Tensor, *shape: int) -> bool:
