@@ -34,6 +34,9 @@ LAYER_TESTS = (
     "tests/test_elman_passes.py",
     "tests/test_elman_layer.py",
     "tests/test_elman_memory.py",
+    "tests/test_elman_outputs.py",
+    "tests/test_elman_odd_tensors.py",
+    "tests/test_elman_transforms.py",
     "tests/test_elman_threads.py",
 )
 # What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
