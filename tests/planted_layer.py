@@ -61,7 +61,7 @@ EDITS = [
     Edit("outputs: the last state's gradient lost", "from_above[-1:] += by_last", "pass", OPERATOR),
     Edit("outputs: the last state's gradient written into the user's", "if by_output is None else _copy(by_output)", "if by_output is None else by_output", OPERATOR),
     Edit("weights: read as they are later", "kept = weight_ih.detach(), weight_hh.detach()", "kept = weight_ih, weight_hh", OPERATOR),
-    Edit("second order: paths between arguments counted twice", "initial.view_as(initial)", "initial", COMPOSED),
+    Edit("second order: paths between arguments counted twice", "weight_hh.view_as(weight_hh)", "weight_hh", COMPOSED),
     Edit("second order: the bias as it is later", "if ctx.versions != _versions(*ctx.weights[2:]):", "if False:", OPERATOR),
     Edit("composed: first states ignored", "torch.zeros_like(rows[0]) if initial is None else initial", "torch.zeros_like(rows[0])", COMPOSED),
     Edit("layer: a copy of the input made too late", "return Given(sequence.contiguous(), hx,", "return Given(sequence, hx,", MODULE),
