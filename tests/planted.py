@@ -35,6 +35,9 @@ LAYER_TESTS = (
     "tests/test_elman_passes.py",
     "tests/test_elman_layer.py",
     "tests/test_elman_memory.py",
+    "tests/test_elman_outputs.py",
+    "tests/test_elman_odd_tensors.py",
+    "tests/test_elman_transforms.py",
     "tests/test_elman_threads.py",
 )
 ENGINES = (*FILES, "fast-float64", "fast-float32", "layer")

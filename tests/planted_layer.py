@@ -6,7 +6,9 @@ GEMM, LAYER = "torch_impl/fast/gemm.py", "torch_impl/fast/layer.py"
 PACKING, PRODUCTS = "torch_impl/fast/packing.py", "torch_impl/fast/products.py"
 SWEEP, LANE = "torch_impl/fast/sweep.py", "torch_impl/fast/lone_lane.py"
 FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
-MEMORY = "torch_impl/elman/memory.py"
+MEMORY, OPERATOR = "torch_impl/elman/memory.py", "torch_impl/elman/operator.py"
+MODULE, PASSES = "torch_impl/elman/module.py", "torch_impl/elman/passes.py"
+COMPOSED = "torch_impl/elman/composed.py"
 TILES, STEPS = "torch_impl/fast/tiles.py", "torch_impl/elman/recurrence.py"
 
 EDITS = [
@@ -50,7 +52,19 @@ EDITS = [
     Edit("torch: first states ignored", "before, transposed = initial, weight.t()", "before, transposed = None, weight.t()", STEPS),
     Edit("torch: slopes one step off", "for tensor in (from_above, slopes, signals)", "for tensor in (from_above, slopes.roll(1, 0), signals)", STEPS),
     Edit("layer: phases not told apart", "if phases & SECOND:", "if phases:", LAYER),
-    Edit("memory: strides ignored", "if tensor.is_contiguous() and not tensor.is_neg():", "if not tensor.is_neg():", MEMORY),
-    Edit("memory: negation ignored", "if tensor.is_contiguous() and not tensor.is_neg():", "if tensor.is_contiguous() or tensor.is_neg():", MEMORY),
+    Edit("memory: strides ignored", "    if tensor.is_contiguous():\n", "    if True:\n", MEMORY),
+    Edit("memory: negation ignored", ".nbytes() and not tensor.is_neg():", ".nbytes():", MEMORY),
+    Edit("memory: freed storages read", "if behind <= tensor.untyped_storage().nbytes() and", "if", MEMORY),
+    Edit("memory: a view's end not looked at", "extent = 1 + sum(", "extent = sum(", MEMORY),
+    Edit("outputs: the output is what backward reads", "return states.clone(), _last(states)", "return states, _last(states)", OPERATOR),
+    Edit("outputs: the last state is what backward reads", "return states.narrow_copy(0, states.shape[0] - 1, 1)", "return states[-1:]", OPERATOR),
+    Edit("outputs: the last state's gradient lost", "from_above[-1:] += by_last", "pass", OPERATOR),
+    Edit("outputs: the last state's gradient written into the user's", "if by_output is None else _copy(by_output)", "if by_output is None else by_output", OPERATOR),
+    Edit("weights: read as they are later", "kept = weight_ih.detach(), weight_hh.detach()", "kept = weight_ih, weight_hh", OPERATOR),
+    Edit("second order: paths between arguments counted twice", "weight_hh.view_as(weight_hh)", "weight_hh", COMPOSED),
+    Edit("second order: the bias as it is later", "if ctx.versions != _versions(*ctx.weights[2:]):", "if False:", OPERATOR),
+    Edit("composed: first states ignored", "torch.zeros_like(rows[0]) if initial is None else initial", "torch.zeros_like(rows[0])", COMPOSED),
+    Edit("layer: a copy of the input made too late", "return Given(sequence.contiguous(), hx,", "return Given(sequence, hx,", MODULE),
+    Edit("passes: what was returned is overwritten while read", "given = given._replace(initial=initial.clone())", "pass", PASSES),
     Edit("memory: what is given not made readable", "kept = _readable(given, states, *shape)\n        writable", "kept = given\n        writable", FUSED),
 ]  # fmt: skip

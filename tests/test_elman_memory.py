@@ -18,6 +18,13 @@ def negated(value: Tensor) -> Tensor:
     return view
 
 
+def negated_in_place(value: Tensor) -> Tensor:
+    view = torch.ops.aten._neg_view(-value)
+    assert view.is_neg()
+    assert view.is_contiguous()
+    return view
+
+
 def strided(value: Tensor) -> Tensor:
     return torch.stack([value, value + 1], dim=-1)[..., 0]
 
@@ -34,7 +41,7 @@ def gradients(way: Computation, given: Given, from_above: Tensor) -> list[Tensor
     return [states, *(slope for slope in slopes if slope is not None)]
 
 
-@pytest.mark.parametrize("view", [negated, strided, expanded])
+@pytest.mark.parametrize("view", [negated, negated_in_place, strided, expanded])
 @pytest.mark.parametrize("way", WAYS, ids=repr)
 def test_views_are_read_as_torch_reads_them(way: Computation, view) -> None:
     torch.manual_seed(0)

@@ -171,7 +171,7 @@ def test_weights_go_by_their_names() -> None:
 def test_what_was_returned_can_be_given_back(way: Computation) -> None:
     layer, signals = ElmanRNN(4, 4), torch.randn(5, 2, 4)
     by_hand, fresh = ElmanPasses(layer), ElmanPasses(layer)
-    output, last = by_hand.forward(torch.randn(5, 2, 4))
+    output, last = by_hand.forward(torch.randn(5, 2, 4), torch.randn(1, 2, 4))
     right_output = fresh.forward(output.clone(), last.clone())[0]
     assert torch.equal(by_hand.forward(output, last)[0], right_output)
     got, right = copied(by_hand.backward(signals)), copied(fresh.backward(signals))

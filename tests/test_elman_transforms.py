@@ -118,6 +118,14 @@ def pruned(layer: nn.RNN) -> Tensor:
     return layer(numbers(T, B, I))[0].detach()
 
 
+def compiled_in_autocast(layer: nn.RNN) -> Tensor:
+    torch._dynamo.reset()
+    x = numbers(T, B, I).float()
+    layer.float()
+    with torch._dynamo.config.patch(allow_rnn=True), torch.autocast("cpu", torch.bfloat16):
+        return torch.compile(layer, backend="eager")(x)[0].detach()
+
+
 def in_autocast(layer: nn.RNN) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         return layer.float()(numbers(T, B, I).float())[0].detach()
@@ -159,6 +167,7 @@ USES: dict[str, Callable] = {
     "old weight norm": with_old_norms,
     "pruning": pruned,
     "autocast": in_autocast,
+    "compiled in autocast": compiled_in_autocast,
     "subclass": of_a_subclass,
     "counted operations": operations,
 }

@@ -9,5 +9,5 @@ from .checker.checking import check as check
 from .checker.problem import GradientProblem as GradientProblem
 from .checker.problem import Skip as Skip
 from .checker.report import Report as Report
-from .checker.report import verify as verify
 from .checker.search import Settings as Settings
+from .checker.verifying import verify as verify

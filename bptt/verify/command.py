@@ -15,9 +15,9 @@ from .checker.loading import Maker, load
 from .checker.outcome import Outcome
 from .checker.page import page
 from .checker.report import Report
-from .checker.report import verify as verify_gradient
 from .checker.search import Settings
 from .checker.terminal import show, style_of
+from .checker.verifying import verify as verify_gradient
 
 
 def verify(

@@ -3,6 +3,9 @@
 T steps, B lanes (the batch), H hidden units.
 """
 
+from functools import cache
+
+import torch
 from torch import Tensor
 
 from torch_impl.fast.layer import FIRST, SECOND, layer_backward, layer_forward
@@ -26,7 +29,7 @@ class Sweep:
             initial = readable("the initial state", initial, sequence, B, H)
         matrix = readable("weight_hh", weight, sequence, H, H)
         addresses = sequence.data_ptr(), 0, address(initial), 0, matrix.data_ptr(), 0, 0
-        zero, size = ZEROS[sequence.dtype], rows_forward(weight, B)
+        zero, size = ZEROS[sequence.dtype], rows_forward(H, weight.dtype, B)
         layer_forward(addresses, (T, B, 1, H), zero, size, SECOND, 0, 1)
 
     def backward(
@@ -46,24 +49,24 @@ class Sweep:
         matrix = readable("weight_hh", weight, states, H, H)
         written = 0, address(by_initial), 0, 0, 0, signals.data_ptr()
         addresses = *written, above.data_ptr(), read.data_ptr(), 0, 0, 0, matrix.data_ptr()
-        zero, size = ZEROS[states.dtype], rows_backward(weight, B)
+        zero, size = ZEROS[states.dtype], rows_backward(H, weight.dtype, B)
         layer_backward(addresses, (T, B, 1, H), zero, size, FIRST, 0, 1)
 
 
-def rows_forward(weight: Tensor, lanes: int) -> int:
-    """Return how long rows of the recurrent matrix should be: H, or more.
+@cache
+def rows_forward(size: int, dtype: torch.dtype, lanes: int) -> int:
+    """Return how long rows of the recurrent matrix should be: its size H, or more.
 
     Several lanes need a copy in any case, and one lane reads many rows side by side: they should
     not all begin in one set of a first-level cache.
     """
-    size = len(weight)
-    if lanes == 1 and size * weight.itemsize % SAME_SET_BYTES != 0:
-        return rows_backward(weight, lanes)
-    return padded(size, weight.dtype)
+    if lanes == 1 and size * dtype.itemsize % SAME_SET_BYTES != 0:
+        return rows_backward(size, dtype, lanes)
+    return padded(size, dtype)
 
 
-def rows_backward(weight: Tensor, lanes: int) -> int:
+@cache
+def rows_backward(size: int, dtype: torch.dtype, lanes: int) -> int:
     """Return how long they should be on the way back, where one lane reads row after row."""
-    size = len(weight)
-    as_it_is = lanes == 1 and size % block(weight.dtype) == 0
-    return size if as_it_is else padded(size, weight.dtype)
+    as_it_is = lanes == 1 and size % block(dtype) == 0
+    return size if as_it_is else padded(size, dtype)

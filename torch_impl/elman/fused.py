@@ -36,7 +36,7 @@ class Fused:
         kept = _readable(given, states, *shape)
         writable("the states", states, states, T, B, H)
         addresses = states.data_ptr(), *map(address, kept)
-        zero, size = ZEROS[states.dtype], rows_forward(given.weight_hh, B)
+        zero, size = ZEROS[states.dtype], rows_forward(H, states.dtype, B)
         run = partial(layer_forward, addresses, shape, zero, size)
         if self.threads == 1:
             run(FIRST | SECOND, 0, 1)
@@ -73,7 +73,7 @@ class Fused:
             kept.weight_ih.data_ptr(),
             kept.weight_hh.data_ptr(),
         )
-        zero, size = ZEROS[states.dtype], rows_backward(given.weight_hh, B)
+        zero, size = ZEROS[states.dtype], rows_backward(H, states.dtype, B)
         run = partial(layer_backward, addresses, shape, zero, size)
         if self.threads == 1:
             run(FIRST | SECOND, 0, 1)

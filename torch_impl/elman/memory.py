@@ -21,9 +21,11 @@ def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
         )
     if tensor._is_zerotensor():  # torch's placeholder for zeros, without memory
         return torch.zeros_like(tensor)
+    if tensor.is_contiguous():
+        behind = tensor.storage_offset() * tensor.itemsize + tensor.nbytes
+        if behind <= tensor.untyped_storage().nbytes() and not tensor.is_neg():
+            return tensor
     check_storage(name, tensor)
-    if tensor.is_contiguous() and not tensor.is_neg():
-        return tensor
     return tensor.detach().resolve_neg().contiguous()
 
 

@@ -147,14 +147,11 @@ def is_compiled_here(layer: nn.RNN) -> bool:
 
 def _may_pass(input: Any) -> bool:  # noqa: A002
     """Whether nobody watches who must see nn.RNN's operations: tracers, modes, autocast."""
+    if torch._C._is_any_autocast_enabled():
+        return False
     if torch.compiler.is_compiling():
         return isinstance(input, Tensor) and not torch.onnx.is_in_onnx_export()
-    return (
-        type(input) in PLAIN
-        and not torch._C._is_any_autocast_enabled()
-        and not _is_traced()
-        and torch._C._len_torch_dispatch_stack() == 0
-    )
+    return type(input) in PLAIN and not _is_traced() and torch._C._len_torch_dispatch_stack() == 0
 
 
 def _is_traced() -> bool:

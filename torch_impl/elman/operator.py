@@ -42,11 +42,11 @@ def states_of(given: Given) -> tuple[Tensor, Tensor]:
         states = elman(*given)
     elif is_transformed():
         states = composed.composed(*given)
-    elif torch.is_grad_enabled() and any(a is not None and a.requires_grad for a in given):
+    elif torch.is_grad_enabled() and _records(*given):
         return _Elman.apply(*given)
     else:
         states = _elman(*given)
-    return states, states[-1:].clone()
+    return states, _last(states)
 
 
 def _elman(
@@ -85,26 +85,39 @@ def _elman_backward(
     wants_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients by input, initial (both may be empty), both weights and either bias."""
+    slopes = _slopes(from_above, states, input, initial, weight_ih, weight_hh, wants_input)
+    return (
+        weight_ih.new_empty(0) if slopes.input is None else slopes.input,
+        weight_hh.new_empty((0, 0)) if slopes.initial is None else slopes.initial,
+        *slopes[2:],
+    )
+
+
+def _slopes(
+    from_above: Tensor,
+    states: Tensor,
+    input: Tensor,  # noqa: A002
+    initial: Tensor | None,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    wants_input: bool,
+) -> Slopes:
     states = states.contiguous()
+    H, I = weight_ih.shape  # noqa: E741
     by_input = input.new_empty(input.shape) if wants_input else None
     by_initial = None if initial is None else states.new_empty(initial.shape)
     slopes = Slopes(
         by_input,
         by_initial,
-        weight_ih.new_empty(weight_ih.shape),
-        weight_hh.new_empty(weight_hh.shape),
-        weight_hh.new_empty(len(weight_hh)),
+        weight_ih.new_empty((H, I)),
+        weight_hh.new_empty((H, H)),
+        weight_hh.new_empty(H),
     )
     signals = torch.empty_like(states)
-    H, I = weight_ih.shape  # noqa: E741
     computation = choose(states.shape[1], H, I, states)
     given = Given(input, initial, weight_ih, weight_hh)
     computation.backward(slopes, signals, from_above, states, given)
-    return (
-        weight_ih.new_empty(0) if by_input is None else by_input,
-        weight_hh.new_empty((0, 0)) if by_initial is None else by_initial,
-        *slopes[2:],
-    )
+    return slopes
 
 
 def _fake_elman_backward(from_above, states, input, initial, weight_ih, weight_hh, wants_input):  # noqa: A002
@@ -135,8 +148,8 @@ class _Elman(torch.autograd.Function):
         ctx.save_for_backward(states, input, initial, *kept)
         ctx.set_materialize_grads(False)
         ctx.weights = weight_ih, weight_hh, bias_ih, bias_hh
-        ctx.versions = _version(bias_ih), _version(bias_hh)
-        return states.clone(), states[-1:].clone()
+        ctx.versions = _versions(bias_ih, bias_hh)
+        return states.clone(), _last(states)
 
     @staticmethod
     def backward(ctx, *grad_outputs):
@@ -145,8 +158,9 @@ class _Elman(torch.autograd.Function):
             return (None,) * 6
         states, input, initial, weight_ih, weight_hh = ctx.saved_tensors  # noqa: A001
         # Under create_graph the result needs a graph; batched gradients have no address.
-        if torch.is_grad_enabled() or is_transformed() or any(map(_is_batched, grad_outputs)):
-            if ctx.versions != (_version(ctx.weights[2]), _version(ctx.weights[3])):
+        batched = is_transformed() or _is_batched(by_output) or _is_batched(by_last)
+        if batched or torch.is_grad_enabled():
+            if ctx.versions != _versions(*ctx.weights[2:]):
                 raise RuntimeError("a bias has been modified by an inplace operation")
             given = Given(input, initial, *ctx.weights)
             return tuple(composed.gradients(given, ctx.needs_input_grad, by_output, by_last))
@@ -155,7 +169,7 @@ class _Elman(torch.autograd.Function):
         if by_last is not None:
             from_above = torch.zeros_like(states) if by_output is None else _copy(by_output)
             from_above[-1:] += by_last
-        reverse: Callable = _elman_backward if _is_plain(from_above) else elman_backward
+        reverse: Callable = _slopes if _is_plain(from_above) else elman_backward
         by_input, by_initial, by_ih, by_hh, by_bias = reverse(
             from_above, states, input, initial, weight_ih, weight_hh, wants_input
         )
@@ -188,8 +202,26 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.clone(memory_format=torch.contiguous_format)
 
 
-def _version(tensor: Tensor | None) -> int:
-    return -1 if tensor is None or tensor.is_inference() else tensor._version
+def _last(states: Tensor) -> Tensor:
+    """Return a copy of the last step's (1, B, H)."""
+    return states.narrow_copy(0, states.shape[0] - 1, 1)
+
+
+def _records(input, initial, weight_ih, weight_hh, bias_ih, bias_hh) -> bool:  # noqa: A002
+    """Whether a gradient is wanted by any."""
+    return (
+        weight_hh.requires_grad
+        or input.requires_grad
+        or weight_ih.requires_grad
+        or (initial is not None and initial.requires_grad)
+        or (bias_ih is not None and bias_ih.requires_grad)
+        or (bias_hh is not None and bias_hh.requires_grad)
+    )
+
+
+def _versions(bias_ih: Tensor | None, bias_hh: Tensor | None) -> tuple[int, int] | None:
+    """Return how often each has been changed in place."""
+    return None if bias_ih is None or bias_hh is None else (bias_ih._version, bias_hh._version)
 
 
 def _apply(*arguments: Tensor | None) -> Tensor:

@@ -10,8 +10,9 @@ from bptt.errors import InputError
 
 from ..checker.calls import CaseError
 from ..checker.problem import Case
-from ..checker.report import Report, verify
+from ..checker.report import Report
 from ..checker.search import Settings
+from ..checker.verifying import verify
 from . import repeats
 from .checks import CHECKS, FAILED, REFUSED, CheckResult, run
 from .lower_precision import UNIT_OF, lower_precision

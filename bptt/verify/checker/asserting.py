@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from .report import verify
 from .search import Settings
 from .terminal import rendered
+from .verifying import verify
 
 
 def assert_gradient_right(

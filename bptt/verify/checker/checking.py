@@ -17,15 +17,12 @@ from bptt.errors import InputError
 from . import differences, oracles, rounding
 from .calls import CaseError, OutOfTime, time_left
 from .chaos import FINEST, is_chaotic
-from .confirmation import consult_differences, is_confirmed
+from .confirmation import ruled_out
 from .custom_functions import own_backwards
-from .digits import known_of_worst, scale_of
-from .kinks import kink_at
+from .digits import scale_of
 from .loading import Maker, load
 from .oracles import Oracle, RefutedError
 from .outcome import (
-    FAILURES,
-    KINK,
     MUTATES,
     NONDETERMINISTIC,
     OUT_OF_TIME,
@@ -37,6 +34,7 @@ from .outcome import (
     Finding,
     Outcome,
     distance,
+    worst_of,
 )
 from .precision import gradient_is_coarse, gradient_is_single
 from .problem import Case, Skip
@@ -54,7 +52,6 @@ USUAL_SIZE = 6.0  # up to which the units below were found
 # that cancel; what is beyond is held against an estimate of the rounding that was really done.
 UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
 TIMES_THE_NOISE = 16.0
-KINK_TESTS = 40  # entries of a parameter
 
 
 def check(
@@ -125,7 +122,7 @@ class _Check:
                     self.case, verdict, self.maker.target, dtype=subject.dtype, message=message
                 )
         findings, oracle = self._compared(None)
-        verdict = _worst([found.verdict for found in findings.values()])
+        verdict = worst_of([found.verdict for found in findings.values()])
         message = ""
         move = FINEST if oracle.name == oracles.DIFFERENCES else 0.0
         if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
@@ -239,7 +236,7 @@ class _Check:
 
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
-            seen = known_of_worst(off, errors, scale, oracle, dtype)
+            seen = known_ofworst_of(off, errors, scale, oracle, dtype)
             if self.own_backwards and oracle.name == oracles.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(
@@ -266,42 +263,9 @@ class _Check:
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
                 return finding(ROUNDING, "no further off than float32 inside this code explains")
-        return self._suspect(name, true, off, allowed, oracle, finding)
-
-    def _suspect(
-        self,
-        name: str,
-        true: np.ndarray,
-        off: np.ndarray,
-        allowed: np.ndarray,
-        oracle: Oracle,
-        finding: Callable[..., Finding],
-    ) -> Finding:
-        """Rule out kinks, steps that were chosen unluckily, and an oracle that is wrong itself."""
         if self.subject.problem.fold is not None:
             return finding(WRONG)
-        places = np.argwhere(off > allowed)
-        order = np.argsort([-off[tuple(place)] for place in places], kind="stable")
-        kinks, vague = [], 0
-        for i in order[:KINK_TESTS]:
-            place = tuple(int(k) for k in places[i])
-            direction = differences.entry(oracle.loss, name, place)
-            along = differences.line(oracle.loss, direction, oracle.dtype)
-            kink = kink_at(along, oracle.noise)
-            if kink is not None:
-                kinks.append(kink)
-            elif oracle.name != oracles.DIFFERENCES:
-                consult_differences(self.mine[name][place], true[place], oracle, direction)
-                return finding(WRONG)
-            elif is_confirmed(self.mine[name][place], oracle, direction):
-                return finding(WRONG)
-            else:
-                vague += 1
-            allowed[place] = np.inf
-        if kinks:
-            left, right = kinks[0].left, kinks[0].right
-            return finding(KINK, f"slopes {left:.6g} and {right:.6g} on the two sides")
-        return finding(UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps")
+        return finding(*ruled_out(name, mine, true, allowed, oracle) or (WRONG, ""))
 
     def _rounding(self, name: str, oracle: Oracle) -> float:
         if self._noise is None:
@@ -330,8 +294,3 @@ class _Check:
                 if oracles.contradicted(oracle, direction):
                     raise RefutedError(oracle, f"it disagrees with {oracles.DIFFERENCES} in {name}")
         return findings, oracle
-
-
-def _worst(verdicts: list[str]) -> str:
-    order = (*FAILURES, UNDECIDABLE, KINK, ROUNDING)
-    return next((verdict for verdict in order if verdict in verdicts), RIGHT)

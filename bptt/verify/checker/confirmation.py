@@ -2,10 +2,45 @@
 
 import numpy as np
 
-from . import oracles
+from . import differences, oracles
 from .analytic import not_analytic
+from .kinks import kink_at
 from .oracles import Oracle, RefutedError
+from .outcome import KINK, UNDECIDABLE, distance
 from .subject import Arrays
+
+TESTS = 40  # entries of a parameter
+
+
+def ruled_out(
+    name: str, computed: np.ndarray, true: np.ndarray, allowed: np.ndarray, oracle: Oracle
+) -> tuple[str, str] | None:
+    """Return another verdict than wrong and its reason, None where an entry is wrong beyond doubt.
+
+    Kinks are ruled out, steps of differences that were chosen unluckily, and an oracle that is
+    wrong itself: then it raises RefutedError.
+    """
+    off = distance(computed, true)
+    places = np.argwhere(off > allowed)
+    order = np.argsort([-off[tuple(place)] for place in places], kind="stable")
+    kinks, vague = [], 0
+    for i in order[:TESTS]:
+        place = tuple(int(k) for k in places[i])
+        direction = differences.entry(oracle.loss, name, place)
+        kink = kink_at(differences.line(oracle.loss, direction, oracle.dtype), oracle.noise)
+        if kink is not None:
+            kinks.append(kink)
+        elif oracle.name != oracles.DIFFERENCES:
+            consult_differences(computed[place], true[place], oracle, direction)
+            return None
+        elif is_confirmed(computed[place], oracle, direction):
+            return None
+        else:
+            vague += 1
+    if kinks:
+        left, right = kinks[0].left, kinks[0].right
+        return KINK, f"slopes {left:.6g} and {right:.6g} on the two sides"
+    return UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps"
 
 
 def consult_differences(computed: float, true: float, oracle: Oracle, direction: Arrays) -> None:

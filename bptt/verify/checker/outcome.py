@@ -1,5 +1,6 @@
 """What checking one case came to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,3 +163,10 @@ def in_digits(known: float, limit: str) -> str:
     if limit:
         return f"at least {known:.1f} digits: {limit} see no more"
     return f"{known:.1f} digits"
+
+
+def worst_of(verdicts: Iterable[str]) -> str:
+    """Return the verdict on a case whose parameters got these."""
+    found = set(verdicts)
+    order = (*FAILURES, UNDECIDABLE, KINK, ROUNDING)
+    return next((verdict for verdict in order if verdict in found), RIGHT)

@@ -1,22 +1,17 @@
 """The whole verification as data: what was checked, by what, and what came of it."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bptt.errors import InputError
-
 from . import outcome as o
 from .coverage import coverage, number_of_cases, ranges
-from .diagnosis import Diagnosis, Suspect, diagnose
-from .loading import Maker, load
+from .diagnosis import Diagnosis, Suspect
 from .outcome import Outcome
-from .search import Search, Settings
+from .search import Settings
 from .snippet import snippet
 
 FLOAT32_NOTE = (
@@ -266,67 +261,3 @@ def _suspect(suspect: Suspect) -> dict[str, Any]:
         "pattern": suspect.pattern,
         "first_failing_T": suspect.first_T,
     }
-
-
-def verify(
-    target: str | Callable[..., Any] | Maker,
-    settings: Settings | None = None,
-    seen: Callable[[Outcome], None] = lambda _: None,
-) -> Report:
-    """Search for a case where a hand-written gradient is wrong, and say what is wrong there.
-
-    `target` is `file.py:problem` or a callable; `seen` is called after each case. Raises
-    InputError where no case at all could be checked.
-    """
-    begun = time.perf_counter()
-    settings = settings or Settings()
-    maker = target if isinstance(target, Maker) else load(target)
-    search = Search(maker, settings, seen)
-    smallest = search.run()
-    diagnosis = None
-    if smallest is not None:
-        with search.diagnosing(smallest):
-            diagnosis = diagnose(search, smallest)
-    report = Report(
-        maker.target,
-        _overall(search.outcomes, smallest),
-        tuple(search.outcomes),
-        smallest,
-        diagnosis,
-        time.perf_counter() - begun,
-        tuple(search.skipped),
-        tuple(search.left_out),
-        settings,
-    )
-    if all(outcome.verdict in o.COULD_NOT_RUN for outcome in report.outcomes):
-        raise InputError(_nothing_ran(report))
-    return report
-
-
-def _overall(outcomes: list[Outcome], smallest: Outcome | None) -> str:
-    if smallest is not None:
-        return smallest.verdict
-    verdicts = {outcome.verdict for outcome in outcomes}
-    for verdict in o.COULD_NOT_RUN:
-        if verdict in verdicts:
-            return verdict
-    for verdict in (o.RIGHT, o.ROUNDING, o.KINK, o.UNDECIDABLE):
-        if verdict in verdicts:
-            return verdict
-    return o.NOT_FINITE
-
-
-def _nothing_ran(report: Report) -> str:
-    said = []
-    if report.skipped and not report.outcomes:
-        said += report.coverage
-    elif not report.outcomes:
-        said.append(f"nothing was checked within {report.settings.budget:g} s (--budget)")
-    for (kind, message), outcomes in report.troubles.items():
-        first = outcomes[0]
-        said.append(f"{message} (at {first.case}; {len(outcomes)} such cases)")
-        if first.detail:
-            said.append(first.detail)
-        if kind == o.HUNG:
-            said.append("A higher --time-limit gives it more.")
-    return f"{report.target} could not be run: " + "\n".join(said)
