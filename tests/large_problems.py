@@ -40,8 +40,7 @@ def chain(reach=None, *, scalar=False, truncate=None):
             return d
 
         def loss(p):
-            found = losses([p] * T)
-            return found if scalar else sum(found)
+            return np.sum(losses([p] * T))
 
         return GradientProblem(p, loss, gradient, losses, truncate=truncate)
 

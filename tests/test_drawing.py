@@ -56,7 +56,7 @@ def entry(iteration: int, loss: float, **more: Any) -> Entry:
 
 
 def pictures(run: RunFolder) -> list[bytes]:
-    config, contenders = run.read_config(), comparison.read([run.path])
+    config, contenders = run.read_config(), comparison.read([run.path])[0]
     records = [
         Record(iteration=i, norms=[1.0, 0.1], saturated_share=0.5, spectral_radius=1.0,
                clipped_share=0.0)

@@ -34,7 +34,9 @@ def shown(report, width: int = 60) -> str:
 def test_gradient_cut_off_in_time_is_found_at_the_first_length_that_shows_it(reach: int) -> None:
     report = verify(problems.chain(reach), Settings(cases=26, sizes={"H": (1, 3)}))
     assert report.verdict == "wrong"
+    assert report.smallest is not None
     assert report.smallest.case.sizes["T"] == reach + 1
+    assert report.diagnosis is not None
     assert report.diagnosis.lag.startswith(f"right at T={reach}, wrong from T={reach + 1} on")
 
 
@@ -44,6 +46,7 @@ def test_gradient_cut_off_in_time_is_found_at_the_first_length_that_shows_it(rea
 def test_rest_of_a_block_is_found_just_beyond_the_block(width: int) -> None:
     report = verify(problems.blocks(width), Settings(cases=27))
     assert report.verdict == "wrong"
+    assert report.smallest is not None
     assert report.smallest.case.sizes == {"V": width + 1, "D": 1}
     assert report.smallest.findings["E"].worst == (width, 0)
 
@@ -237,6 +240,7 @@ def test_sizes_that_the_maker_skips_are_counted_and_not_checked() -> None:
 def test_neighbours_of_a_skipped_large_size_are_tried() -> None:
     report = verify(problems.fours)
     assert report.verdict == "wrong"
+    assert report.smallest is not None
     assert report.smallest.case.sizes["n"] > 40
 
 

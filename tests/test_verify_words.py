@@ -139,7 +139,7 @@ def test_lag_line_has_the_cases_of_the_search_in_its_table() -> None:
             {"w": rng.standard_normal(n)}, lambda p: T * (p["w"] ** 2).sum(), gradient
         )
 
-    diagnosis = verify(problem, Settings(cases=80, sizes={"n": (1, 3)})).diagnosis
+    diagnosis = verify(problem, Settings(cases=80, sizes={"n": (1, 3), "T": (1, 6)})).diagnosis
     assert diagnosis is not None
     assert diagnosis.first_T == 3
     assert {T for T, row in diagnosis.errors.items() if row["w"] > 0.0} == {3}

@@ -19,7 +19,7 @@ from .calls import CaseError, OutOfTime, time_left
 from .chaos import FINEST, is_chaotic
 from .confirmation import ruled_out
 from .custom_functions import own_backwards
-from .digits import scale_of
+from .digits import known_of_worst, scale_of
 from .loading import Maker, load
 from .oracles import Oracle, RefutedError
 from .outcome import (
@@ -236,7 +236,7 @@ class _Check:
 
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
-            seen = known_ofworst_of(off, errors, scale, oracle, dtype)
+            seen = known_of_worst(off, errors, scale, oracle, dtype)
             if self.own_backwards and oracle.name == oracles.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(

@@ -76,7 +76,7 @@ class Report:
             said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
         elif self.digits and self.exit_status == 0:
             worst = min(worst for worst, _ in self.digits.values())
-            said.insert(0, f"at least {worst:.1f} digits")
+            said.insert(0, f"{worst:.1f} right digits in the worst case")
         return f"{self.target}: {self.headline} ({', '.join(said)})"
 
     def tally(self, what: str) -> dict[str, int]:
