@@ -1,6 +1,7 @@
 """The machine's memory, in bytes, on every system that psutil knows."""
 
 import math
+import sys
 
 
 def installed() -> float:
@@ -11,6 +12,16 @@ def installed() -> float:
 def available() -> float:
     """Return how much can be had without swapping; infinite where nobody can say."""
     return _figure("available")
+
+
+def peak() -> float:
+    """Return the most that this process has used so far; 0 where the system doesn't say."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def _figure(name: str) -> float:

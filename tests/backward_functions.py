@@ -153,3 +153,4 @@ def drawn_rows(rng: np.random.Generator, N: int) -> torch.Tensor:
 
 right = BackwardProblem(layer(), drawn)
 wrong = BackwardProblem(layer("a factor"), drawn)
+careless = BackwardProblem(layer("changes its cotangent"), drawn)

@@ -6,6 +6,7 @@ Libraries keep their own: theirs is to know all systems. What Windows has is lis
 documentation of os, signal and mmap.
 """
 
+import argparse
 import builtins
 import importlib
 import mmap
@@ -107,4 +108,7 @@ def run_all() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description="Run the commands without what only POSIX has."
+    ).parse_args()
     run_all()

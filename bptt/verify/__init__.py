@@ -2,8 +2,7 @@
 
 from .backward.asserting import assert_backward_right as assert_backward_right
 from .backward.problem import BackwardProblem as BackwardProblem
-from .backward.report import BackwardReport as BackwardReport
-from .backward.report import verify_backward as verify_backward
+from .backward.verifying import verify_backward as verify_backward
 from .checker.asserting import assert_gradient_right as assert_gradient_right
 from .checker.checking import check as check
 from .checker.problem import GradientProblem as GradientProblem

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from bptt.errors import InputError, explained
 
+from .backward.problem import BackwardProblem
+from .backward.verifying import verify_maker
 from .checker.loading import Maker, load
 from .checker.outcome import Outcome
 from .checker.page import page
@@ -26,7 +28,7 @@ def verify(
         typer.Argument(
             metavar="FILE.py:NAME",
             help="A file and its function problem(T, H, ..., rng), which returns a "
-            "GradientProblem. [default: this project's engines]",
+            "GradientProblem, or a BackwardProblem in it. [default: this project's engines]",
             show_default=False,
         ),
     ] = None,
@@ -117,10 +119,11 @@ def verify(
 
 
 def _verified(maker: Maker, settings: Settings, console: Console) -> Report:
+    run = verify_maker if isinstance(maker.function, BackwardProblem) else verify_gradient
     if not console.is_terminal:
-        return verify_gradient(maker, settings)
+        return run(maker, settings)
     with console.status(f"verifying {maker.target}") as status:
-        return verify_gradient(maker, settings, _count(lambda text: status.update(text), maker))
+        return run(maker, settings, _count(lambda text: status.update(text), maker))
 
 
 def _overall(reports: list[Report]) -> str:

@@ -5,29 +5,19 @@ cotangents and inputs laid out otherwise, subsets of inputs that want a gradient
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from ..checker.calls import CaseError
+from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.subject import is_tensor, to_array
 from .layouts import layouts
 from .problem import BackwardCase, copied, far
 
-PASSED, FAILED, REFUSED = "passed", "failed", "refused"
 ALLOWED = {"float64": 1e-12, "float32": 1e-4}  # of the largest entry: another order of a sum
 SUBSETS = 12
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One check: its name, what it gave, and where it failed the sizes and the difference."""
-
-    name: str
-    verdict: str
-    message: str = ""
 
 
 Check = Callable[[BackwardCase], Iterator[CheckResult]]
@@ -55,7 +45,7 @@ def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
         for layout, laid_out, plain in layouts(cotangent):
             yield _same(
                 case,
-                f"{layout} cotangents",
+                f"cotangents {layout}",
                 (_copies(case.inputs), _with(case.cotangents, place, laid_out)),
                 (_copies(case.inputs), _with(case.cotangents, place, plain)),
             )
@@ -67,7 +57,7 @@ def input_layouts(case: BackwardCase) -> Iterator[CheckResult]:
         for layout, laid_out, plain in layouts(case.inputs[place]):
             yield _same(
                 case,
-                f"{layout} {case.name_of(place)}",
+                f"{case.name_of(place)} {layout}",
                 (_with(case.inputs, place, laid_out), _copies(case.cotangents)),
                 (_with(case.inputs, place, plain), _copies(case.cotangents)),
             )

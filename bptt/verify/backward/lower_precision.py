@@ -5,28 +5,28 @@ float64 (Monte Carlo arithmetic), scaled to the dtype's unit roundoff.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ..checker import rounding
 from ..checker.calls import CaseError
+from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.loading import Maker
 from ..checker.problem import Case
 from ..checker.subject import UNITS, make, to_array
-from .checks import FAILED, PASSED, REFUSED, CheckResult
-from .problem import BackwardCase, BackwardProblem, copied, in_dtype, is_floating
+from .problem import BackwardCase, copied, in_dtype, is_floating
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
 TIMES_THE_NOISE = 16.0
 TOO_COARSE = 0.5  # of the largest entry: rounding alone can do as much
 
 
-def lower_precision(
-    problem: BackwardProblem, maker: Maker, case: Case, limit: float, dtype: str
-) -> Iterator[CheckResult]:
+def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Iterator[CheckResult]:
     """Compare the gradients in `dtype` with float64's, within what rounding explains."""
     name = dtype
     try:
+        problem: Any = maker.function
         low = BackwardCase(problem, case, limit, dtype)
         cotangents = low.cotangents
         computed = low.gradients()

@@ -1,5 +1,6 @@
 """One case of a function with its own backward pass: drawn inputs, outputs, drawn cotangents."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError, call
-from ..checker.loading import Maker, size_names
+from ..checker.loading import size_names
 from ..checker.problem import Case, GradientProblem
 from ..checker.subject import is_tensor, to_array
 from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
@@ -28,7 +29,7 @@ class BackwardProblem:
     `inputs(rng, N, D, ...)` draws the arguments for some sizes, named as you like: a tuple of
     arrays or tensors, and anything else that the function takes. Gradients are checked for the
     floating ones. `forward`, where there is one, is a plain version of the function in torch's
-    operations; autograd through it is another oracle.
+    operations; autograd through it is another oracle. `time_limit` is in seconds, for each call.
 
         def inputs(rng, N, D):
             return torch.tensor(rng.standard_normal((N, D))), torch.tensor(rng.standard_normal(D))
@@ -39,6 +40,7 @@ class BackwardProblem:
     function: Any
     inputs: Callable[..., Any]
     forward: Callable[..., Any] | None = None
+    time_limit: float = 10.0
 
     @property
     def name(self) -> str:
@@ -50,6 +52,43 @@ class BackwardProblem:
     @property
     def size_names(self) -> tuple[str, ...]:
         return size_names(self.inputs, "inputs")
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.inputs)
+
+    def __call__(self, rng: np.random.Generator, **sizes: int) -> GradientProblem:
+        """Make the scalar problem whose gradient this is: the outputs' sum, weighted by cotangents.
+
+        So a problem of this kind is a maker of the other, and `check` takes it too.
+        """
+        seed = int(rng.integers(2**31))
+        case = BackwardCase(self, Case(sizes, seed), self.time_limit)
+        cotangents = case.cotangents
+        names = {case.name_of(place): place for place in case.places}
+
+        def placed(values: dict[str, Any]) -> list[Any]:
+            inputs = [copied(value) for value in case.inputs]
+            for name, place in names.items():
+                inputs[place] = values[name]
+            return inputs
+
+        def loss(values: dict[str, Any]) -> Any:
+            run = self.forward
+            inputs = placed(values)
+            found = case.function.outputs(inputs) if run is None else as_tuple(run(*inputs))
+            return sum(
+                (as_array(output) * cotangent).sum()
+                for output, cotangent in zip(found, cotangents, strict=True)
+                if cotangent is not None
+            )
+
+        def gradient(values: dict[str, Any]) -> dict[str, Any]:
+            found = case.gradients(placed(values))
+            return {name: found[place] for name, place in names.items()}
+
+        parameters = {name: case.inputs[place] for name, place in names.items()}
+        return GradientProblem(parameters, loss, gradient, autograd=self.forward is not None)
 
 
 class BackwardCase:
@@ -132,42 +171,6 @@ class BackwardCase:
                 "broken",
                 f"the gradient of {self.name_of(place)}: expected {dtypes[1]}, got {dtypes[0]}",
             )
-
-
-def maker_of(problem: BackwardProblem, limit: float) -> Maker:
-    """Make the scalar problem whose gradient this is: the outputs' sum, weighted by cotangents."""
-
-    def made(rng: np.random.Generator, **sizes: int) -> GradientProblem:
-        seed = int(rng.integers(2**31))
-        case = BackwardCase(problem, Case(sizes, seed), limit)
-        cotangents = case.cotangents
-        names = {case.name_of(place): place for place in case.places}
-
-        def placed(values: dict[str, Any]) -> list[Any]:
-            inputs = [copied(value) for value in case.inputs]
-            for name, place in names.items():
-                inputs[place] = values[name]
-            return inputs
-
-        def loss(values: dict[str, Any]) -> Any:
-            if problem.forward is not None:
-                found = as_tuple(problem.forward(*placed(values)))
-            else:
-                found = case.function.outputs(placed(values))
-            return sum(
-                (as_array(output) * cotangent).sum()
-                for output, cotangent in zip(found, cotangents, strict=True)
-                if cotangent is not None
-            )
-
-        def gradient(values: dict[str, Any]) -> dict[str, Any]:
-            found = case.gradients(placed(values))
-            return {name: found[place] for name, place in names.items()}
-
-        parameters = {name: case.inputs[place] for name, place in names.items()}
-        return GradientProblem(parameters, loss, gradient, autograd=problem.forward is not None)
-
-    return Maker(made, problem.size_names, problem.name)
 
 
 def in_dtype(value: Any, dtype: str) -> Any:

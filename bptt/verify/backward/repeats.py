@@ -10,8 +10,9 @@ import numpy as np
 
 from ..checker.buffers import buffers_converted
 from ..checker.calls import call
+from ..checker.check_result import FAILED, PASSED, CheckResult
 from ..checker.subject import to_array
-from .checks import ALLOWED, FAILED, PASSED, CheckResult
+from .checks import ALLOWED
 from .functions import NumpyPair, TorchFunction, as_tuple
 from .problem import BackwardCase, copied, far
 

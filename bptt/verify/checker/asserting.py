@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .report import Report
 from .search import Settings
 from .terminal import rendered
 from .verifying import verify
@@ -27,7 +28,13 @@ def assert_gradient_right(
     InputError where nothing could be run.
     """
     __tracebackhide__ = True
-    report = verify(target, Settings(cases, seed, time_limit, dict(sizes or {}), budget, tolerance))
+    settings = Settings(cases, seed, time_limit, dict(sizes or {}), budget, tolerance)
+    fail_unless_right(verify(target, settings))
+
+
+def fail_unless_right(report: Report) -> None:
+    """Raise AssertionError with the report as text unless its exit status is 0."""
+    __tracebackhide__ = True
     if report.exit_status != 0:
         console = Console(width=100, color_system=None)
         with console.capture() as capture:

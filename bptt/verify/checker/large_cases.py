@@ -6,13 +6,13 @@ as no loss is further away. So each size goes beyond 16, 32, 64 and 128 by one, 
 memory have grown with a size so far tells what still fits.
 """
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING
+
+from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
 from .outcome import (
@@ -109,7 +109,7 @@ class LargeCases:
         predicted = self._predicted(grown)
         if predicted.seconds > time_left():
             return None, f"would take about {predicted.seconds:.2g} s"
-        if predicted.memory > MEMORY * free_memory():
+        if predicted.memory > MEMORY * memory.available():
             return None, f"would need about {predicted.memory / 2**30:.0f} GiB"
         sizes, (cost, outcome) = grown, self._measured(self.base | grown)
         for more in range(1, NEIGHBOURS):
@@ -139,21 +139,21 @@ class LargeCases:
         return True
 
     def _measured(self, sizes: dict[str, int]) -> tuple[Cost, Outcome]:
-        begun, peak = time.monotonic(), peak_memory()
+        begun, peak = time.monotonic(), memory.peak()
         outcome = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
-        memory = max(peak_memory() - peak, float(COPIES * 8 * outcome.entries))
-        return Cost(time.monotonic() - begun, memory), outcome
+        used = max(memory.peak() - peak, float(COPIES * 8 * outcome.entries))
+        return Cost(time.monotonic() - begun, used), outcome
 
     def _predicted(self, grown: dict[str, int]) -> Cost:
         """Extrapolate what a case will take from how it has grown with each size alone."""
         base = self.costs[self.names[0]][self.base[self.names[0]]].seconds
-        seconds, memory = base, 0.0
+        seconds, needed = base, 0.0
         for name, value in grown.items():
             costs = self.costs[name]
             taken = extrapolated({at: cost.seconds for at, cost in costs.items()}, value)
             seconds *= taken / max(base, 1e-4)
-            memory += extrapolated({at: cost.memory for at, cost in costs.items()}, value)
-        return Cost(seconds, memory)
+            needed += extrapolated({at: cost.memory for at, cost in costs.items()}, value)
+        return Cost(seconds, needed)
 
     def shrunk(self, found: Outcome) -> Outcome:
         """Return a case with sizes as small as fail: each is halved in on, one after the other."""
@@ -209,20 +209,3 @@ def extrapolated(seen: dict[int, float], value: int) -> float:
         steps = (value - last) / (last - earlier)
         return cost * exp(min(steps * log(cost / cheaper), 100.0))
     return cost * (value / last) ** max(power, 1.0)
-
-
-def peak_memory() -> float:
-    """Return the most bytes that this process has used, 0 where the system doesn't say."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-
-
-def free_memory() -> float:
-    """Return the bytes of memory that are free, infinite where the system doesn't say."""
-    if "SC_AVPHYS_PAGES" not in getattr(os, "sysconf_names", {}):
-        return float("inf")
-    return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

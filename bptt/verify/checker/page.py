@@ -2,6 +2,7 @@
 
 from html import escape
 
+from .check_result import RANK
 from .diagnosis import Suspect
 from .drawings import heat_map, histogram, lag_chart
 from .outcome import MOST_DIGITS
@@ -72,6 +73,7 @@ def _one(report: Report) -> str:
         f"<p>{escape(_sentence(report))}</p></div>",
         f'<p class="soft">{len(report.outcomes)} cases in {report.seconds:.1f} s: '
         f"{escape(counts)}. Oracle: {escape(oracles)}. {escape(' '.join(report.coverage))}</p>",
+        _checks(report),
         _failure(report),
         _maps(report),
         _lags(report),
@@ -85,6 +87,9 @@ def _one(report: Report) -> str:
 
 
 def _sentence(report: Report) -> str:
+    if report.failed_checks:
+        failed = report.failed_checks[0]
+        return f"{sentence(failed.name)}: {failed.message}."
     if report.diagnosis is not None:
         names = ", ".join(suspect.name for suspect in report.diagnosis.suspects)
         lag = report.diagnosis.lag
@@ -99,6 +104,20 @@ def _sentence(report: Report) -> str:
     limit = report.limits.get(name)
     said = f"At least {worst:.1f} digits of every parameter in every case"
     return f"{said}: {limit} see no more." if limit else f"{said}."
+
+
+def _checks(report: Report) -> str:
+    if not report.checks:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(check.name)}</td><td>{check.verdict}</td>"
+        f"<td>{escape(check.message)}</td></tr>"
+        for check in sorted(report.checks, key=lambda check: -RANK[check.verdict])
+    )
+    return (
+        '<h2>Checks</h2><div class="wide"><table><tr><th>check</th><th>result</th><th></th></tr>'
+        f"{rows}</table></div>"
+    )
 
 
 def _failure(report: Report) -> str:

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import outcome as o
+from .check_result import FAILED, CheckResult
 from .coverage import coverage, number_of_cases, ranges
 from .diagnosis import Diagnosis, Suspect
 from .outcome import Outcome
@@ -28,7 +29,8 @@ class Report:
     """What verifying one gradient came to.
 
     `digits` are each parameter's (worst, median) over the cases compared entry by entry. `skipped`
-    are the cases that the maker refused; `left_out` says what was not checked, and why.
+    are the cases that the maker refused; `left_out` says what was not checked, and why. `verdict`
+    is that on the values; `checks` are the other checks of a function with its own backward pass.
     """
 
     target: str
@@ -40,17 +42,24 @@ class Report:
     skipped: tuple[Outcome, ...] = ()
     left_out: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        return [check for check in self.checks if check.verdict == FAILED]
 
     @property
     def exit_status(self) -> int:
         """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
-        if self.verdict in o.FAILURES:
+        if self.verdict in o.FAILURES or self.failed_checks:
             return 1
         return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
 
     @property
     def headline(self) -> str:
         """The verdict, and in how many cases no oracle could tell."""
+        if self.failed_checks and self.verdict not in o.FAILURES:
+            return f"{o.WRONG}: {', '.join(check.name for check in self.failed_checks)}"
         undecidable = self.tally("verdict").get(o.UNDECIDABLE, 0)
         if self.verdict == o.UNDECIDABLE or not undecidable:
             return self.verdict
@@ -200,6 +209,7 @@ class Report:
             "searched": self.searched,
             "skipped": len(self.skipped),
             "left_out": list(self.left_out),
+            "checks": [asdict(check) for check in self.checks],
             "notes": self.notes,
             "troubles": [
                 {

@@ -4,6 +4,8 @@ Monte Carlo arithmetic sees into NumPy and torch. Compiled code is opaque to it;
 gradient lacks in smoothness, over steps too small to matter otherwise, is its rounding.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .calls import CaseError
@@ -21,10 +23,13 @@ UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be
 
 
 @np.errstate(over="ignore", invalid="ignore")  # gradients may hold whatever was in memory
-def gradient_noise(subject: Subject, computed: Arrays, arithmetic: str) -> dict[str, float]:
+def gradient_noise(
+    subject: Subject, computed: Arrays, arithmetic: str, *, thorough: bool = True
+) -> dict[str, float]:
     """Estimate each parameter's largest rounding error in the hand-written gradient.
 
-    `arithmetic` is the dtype that it is computed in.
+    `arithmetic` is the dtype that it is computed in. Without `thorough` only one disturbed run is
+    made, which tells the size to a factor of ten or so.
     """
 
     def run(sample: int) -> Arrays:
@@ -32,7 +37,7 @@ def gradient_noise(subject: Subject, computed: Arrays, arithmetic: str) -> dict[
             subject.loss, subject.gradient, subject.dtype, sample, arithmetic=arithmetic
         )
 
-    strayed = samples(run, SAMPLES)
+    strayed = samples(run, SAMPLES if thorough else 1)
     least = 0.0 if strayed else UNSEEN * UNITS[arithmetic]
     spread = {
         name: max(
@@ -42,6 +47,8 @@ def gradient_noise(subject: Subject, computed: Arrays, arithmetic: str) -> dict[
         )
         for name, value in computed.items()
     }
+    if not thorough:
+        return spread
     try:
         jagged = _jaggedness(subject, computed, UNITS[arithmetic])
     except CaseError:  # it needn't accept other values than its own
@@ -66,19 +73,14 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
         return subject.flat_gradient(moved)
 
     rough = np.fmax(*jags(along, unit))
-    rests = []
-    for spacing in WIDER[subject.dtype]:
-        row = np.array([along(j * spacing) for j in range(-6, 7)])
-        rests.append(
-            3.0 * np.sqrt(np.mean((np.diff(row, 8, axis=0) / np.sqrt(12870.0)) ** 2, axis=0))
-        )
-        rough = np.fmax(rough, rests[-1])
+    rests = [_rest(along, spacing) for spacing in WIDER[subject.dtype]]
     places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
     usual = max(size(lambda at=at: along(*at)) for at in places)
+    rough = np.clip(np.max([rough, *rests], axis=0), unit * usual, JAGS_AT_MOST * unit * usual)
     # Noise is as large whatever the spacing, and what a kink or a bend leaves isn't.
-    largest = sorted(float(np.max(rest, initial=0.0)) for rest in rests[:2])
-    most = NOISE_AT_MOST if largest[1] <= 4.0 * largest[0] else JAGS_AT_MOST * unit
-    rough = np.clip(rough, unit * usual, max(most, JAGS_AT_MOST * unit) * usual)
+    small, large = sorted(rests[:2], key=lambda rest: float(np.max(rest, initial=0.0)))
+    if np.max(large, initial=0.0) <= 4.0 * np.max(small, initial=0.0):
+        rough = np.fmax(rough, np.minimum(large, NOISE_AT_MOST * usual))
     ends = np.cumsum([value.size for value in mine.values()])[:-1]
     return {
         name: float(part.max(initial=0.0))
@@ -86,27 +88,33 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
     }
 
 
-def oracle_noise(oracle: Oracle, name: str) -> float:
+def _rest(along: Callable[[float], np.ndarray], spacing: float) -> np.ndarray:
+    """Return what differences of high order leave over wide steps, as a standard deviation."""
+    row = np.array([along(j * spacing) for j in range(-6, 7)])
+    return 3.0 * np.sqrt(np.mean((np.diff(row, 8, axis=0) / np.sqrt(12870.0)) ** 2, axis=0))
+
+
+def oracle_noise(oracle: Oracle, name: str, *, thorough: bool = True) -> float:
     """Estimate a parameter's largest rounding error in what the oracle says.
 
     Differences carry their own estimate, so they get none here.
     """
     if oracle.name == COMPLEX:
-        return _complex_noise(oracle.loss, name)
+        return _complex_noise(oracle.loss, name, ORACLE_SAMPLES if thorough else 1)
     if oracle.gradient is None:
         return 0.0
-    true = oracle.gradient[name]
+    true, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
 
     def run(sample: int) -> Arrays:
         return disturbed(
             oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample
         )
 
-    far = [_far(found[name], true, oracle.dtype) for found in samples(run, ORACLE_SAMPLES)]
+    far = [_far(found[name], true, oracle.dtype) for found in samples(run, count)]
     return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(true).max(initial=0.0)))
 
 
-def _complex_noise(loss: Loss, name: str) -> float:
+def _complex_noise(loss: Loss, name: str, count: int) -> float:
     direction = signs(loss, name, np.random.default_rng(30))
     expected = complex_slope(loss, direction)
     along = {name: direction[name] * STEP}
@@ -115,7 +123,7 @@ def _complex_noise(loss: Loss, name: str) -> float:
         strayed = disturbed(loss, loss.evaluate, "float64", sample, along)
         return np.asarray(complex(np.asarray(strayed).item()).imag / STEP)
 
-    far = [_far(found, np.asarray(expected), "float64") for found in samples(run, ORACLE_SAMPLES)]
+    far = [_far(found, np.asarray(expected), "float64") for found in samples(run, count)]
     return max(far, default=UNSEEN * UNITS["float64"] * abs(expected))
 
 

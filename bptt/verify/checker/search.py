@@ -15,7 +15,8 @@ from itertools import product
 from bptt.errors import InputError
 
 from .calls import until
-from .checking import ENTRYWISE_AT_MOST, check_case
+from .case_check import ENTRYWISE_AT_MOST
+from .checking import check_case
 from .large_cases import LargeCases
 from .loading import Maker
 from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome

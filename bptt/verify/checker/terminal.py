@@ -9,6 +9,7 @@ from rich.text import Text
 from bptt.display import harmless
 
 from . import outcome as o
+from .check_result import FAILED, PASSED, RANK, REFUSED
 from .diagnosis import Suspect
 from .report import Report
 
@@ -22,7 +23,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def style_of(report: Report) -> str:
-    return STYLES.get(report.verdict, "bold red")
+    return "bold red" if report.failed_checks else STYLES.get(report.verdict, "bold red")
 
 
 def rendered(report: Report) -> Group:
@@ -34,6 +35,8 @@ def rendered(report: Report) -> Group:
             f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
         ),
     ]
+    if report.checks:
+        parts.append(_checks(report))
     if report.smallest is not None:
         parts += _failure(report)
     elif report.digits:
@@ -51,6 +54,18 @@ def rendered(report: Report) -> Group:
     parts += [Text(note, style="dim") for note in report.notes]
     parts.append(Text(report.summary, style=style_of(report)))
     return Group(*parts)
+
+
+def _checks(report: Report) -> Table:
+    """List the failed checks first."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("check", "result", ""):
+        table.add_column(column, overflow="fold")
+    styles = {FAILED: "bold red", REFUSED: "yellow", PASSED: ""}
+    for check in sorted(report.checks, key=lambda check: -RANK[check.verdict]):
+        result = Text(check.verdict, style=styles[check.verdict])
+        table.add_row(harmless(check.name), result, Text(harmless(check.message)))
+    return table
 
 
 def _failure(report: Report) -> list[RenderableType]:

@@ -2,47 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError
+from ..checker.check_result import RANK, REFUSED, CheckResult
+from ..checker.loading import Maker
+from ..checker.outcome import Outcome
 from ..checker.problem import Case
 from ..checker.report import Report
 from ..checker.search import Settings
 from ..checker.verifying import verify
 from . import repeats
-from .checks import CHECKS, FAILED, REFUSED, CheckResult, run
+from .checks import CHECKS, run
 from .lower_precision import UNIT_OF, lower_precision
-from .problem import BackwardCase, BackwardProblem, maker_of
+from .problem import BackwardCase, BackwardProblem
 
 SMALL, MEDIUM = 2, 17  # sizes at which the checks are run: from here upwards, each another
 RACE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class BackwardReport:
-    """The results of all checks, and the report on the values."""
-
-    target: str
-    checks: tuple[CheckResult, ...]
-    values: Report
-    seconds: float
-
-    @property
-    def failed(self) -> list[CheckResult]:
-        return [check for check in self.checks if check.verdict == FAILED]
-
-    @property
-    def verdict(self) -> str:
-        return "wrong" if self.failed else self.values.verdict
-
-    @property
-    def exit_status(self) -> int:
-        """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
-        return 1 if self.failed else self.values.exit_status
 
 
 def verify_backward(
@@ -51,29 +31,43 @@ def verify_backward(
     *,
     forward: Callable[..., Any] | None = None,
     settings: Settings | None = None,
+    seen: Callable[[Outcome], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
-) -> BackwardReport:
+) -> Report:
     """Verify a function with its own backward pass; see `BackwardProblem` for what it may be.
 
     `function` may be a `BackwardProblem` itself. `dtypes` are the lower precisions that are tried
-    too: float32, bfloat16, float16. `race_seconds` is how long the same call is repeated.
+    too: float32, bfloat16, float16. `seen` is called after each case. `race_seconds` is how long
+    the same call is repeated.
 
         report = verify_backward(LayerNorm.apply, inputs)
-        report.verdict, [check.name for check in report.failed]
+        report.verdict, [check.name for check in report.failed_checks]
 
     Raises InputError where nothing could be run.
     """
-    begun = time.perf_counter()
     problem = _problem(function, inputs, forward)
+    maker = Maker(problem, problem.size_names, problem.name)
+    return verify_maker(maker, settings or Settings(), seen, dtypes, race_seconds)
+
+
+def verify_maker(
+    maker: Maker,
+    settings: Settings,
+    seen: Callable[[Outcome], None] = lambda _: None,
+    dtypes: tuple[str, ...] = ("float32",),
+    race_seconds: float = RACE_SECONDS,
+) -> Report:
+    """Verify a maker whose function is a `BackwardProblem`, as `verify_backward` does."""
+    begun = time.perf_counter()
+    given: Any = maker.function
+    maker = replace(maker, function=replace(given, time_limit=settings.time_limit))
     unknown = set(dtypes) - UNIT_OF.keys()
     if unknown:
         raise InputError(f"dtypes: expected some of {', '.join(UNIT_OF)}, got {unknown.pop()}")
-    settings = settings or Settings()
-    maker = maker_of(problem, settings.time_limit)
-    values = verify(maker, settings)
-    checks = list(_checked(problem, settings, dtypes, race_seconds))
-    return BackwardReport(problem.name, tuple(checks), values, time.perf_counter() - begun)
+    values = verify(maker, settings, seen)
+    checks = list(_checked(maker, settings, dtypes, race_seconds))
+    return replace(values, checks=tuple(checks), seconds=time.perf_counter() - begun)
 
 
 def _problem(
@@ -89,13 +83,13 @@ def _problem(
 
 
 def _checked(
-    problem: BackwardProblem, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
+    maker: Maker, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
 ) -> Iterator[CheckResult]:
     """Run every check at small and at medium sizes; the first result that isn't a pass counts."""
-    maker = maker_of(problem, settings.time_limit)
+    problem: Any = maker.function
     cases = [
         Case(
-            {name: low + place for place, name in enumerate(problem.size_names)},
+            {name: low + place for place, name in enumerate(maker.size_names)},
             settings.seed,
         )
         for low in (SMALL, MEDIUM)
@@ -126,11 +120,8 @@ def _checked(
             (
                 result
                 for case in cases
-                for result in lower_precision(problem, maker, case, settings.time_limit, dtype)
+                for result in lower_precision(maker, case, settings.time_limit, dtype)
             ),
             key=lambda result: RANK[result.verdict],
         )
     yield from repeats.many_calls(made[0], race_seconds)
-
-
-RANK = {"passed": 0, REFUSED: 1, FAILED: 2}

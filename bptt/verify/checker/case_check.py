@@ -1,0 +1,270 @@
+"""A gradient compared with the best oracle at one case.
+
+Every entry is compared where that is cheap; in larger cases random signed projections of each
+parameter come first, and its entries only when one of them fails.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from . import differences, oracles, rounding
+from .calls import time_left
+from .chaos import FINEST, is_chaotic
+from .confirmation import ruled_out
+from .custom_functions import own_backwards
+from .digits import known_of_worst, scale_of
+from .loading import Maker
+from .oracles import Oracle, RefutedError
+from .outcome import (
+    MUTATES,
+    NONDETERMINISTIC,
+    RIGHT,
+    ROUNDING,
+    UNDECIDABLE,
+    WRONG,
+    Finding,
+    Outcome,
+    distance,
+    worst_of,
+)
+from .precision import gradient_is_coarse, gradient_is_single
+from .problem import Case
+from .projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
+from .repeatability import differing_calls, mutations, unmoved
+from .shares import true_shares
+from .subject import UNITS, make
+
+ENTRYWISE_BELOW = 150  # entries of all parameters together
+ENTRYWISE_AT_MOST = 1500  # where a comparison of every entry is asked for
+ENTRIES_SECONDS = 2.0  # of a parameter, once projections have found it wrong
+TIME_FOR_ENTRIES = 0.1  # of what is left until the deadline
+USUAL_SIZE = 6.0  # up to which the units below were found
+# Correct gradients in the drawn problems are within 200 units of the largest entry, but for those
+# that cancel; what is beyond is held against an estimate of the rounding that was really done.
+UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
+TIMES_THE_NOISE = 16.0
+FAR_OFF, ROUGHLY = 1e-3, 64.0  # of the largest entry; how far off a rough estimate may be
+
+
+class CaseCheck:
+    """One problem at one case, and the oracle that its gradient is compared with."""
+
+    def __init__(
+        self, maker: Maker, case: Case, entrywise: bool, limit: float, tolerance: float
+    ) -> None:
+        self.maker, self.case = maker, case
+        self.subject = make(maker, case, limit)
+        self.rng = np.random.default_rng([case.seed, 10])
+        self.entries = sum(value.size for value in self.subject.point.values())
+        self.entrywise = self.entries <= (ENTRYWISE_AT_MOST if entrywise else ENTRYWISE_BELOW)
+        self.tolerance = tolerance
+        # Sums over more terms round more.
+        self.leeway = math.prod(max(1.0, size / USUAL_SIZE) for size in case.sizes.values())
+        self._noise: dict[bool, dict[str, float]] = {}
+
+    def outcome(self) -> Outcome:
+        subject = self.subject
+        self.mine = subject.gradient()
+        for verdict, message in (
+            (MUTATES, mutations(subject)),
+            (NONDETERMINISTIC, differing_calls(subject, self.mine)),
+        ):
+            if message:
+                return Outcome(
+                    self.case, verdict, self.maker.target, dtype=subject.dtype, message=message
+                )
+        findings, oracle = self._compared(None)
+        verdict = worst_of([found.verdict for found in findings.values()])
+        message = ""
+        move = FINEST if oracle.name == oracles.DIFFERENCES else 0.0
+        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
+            verdict, message = UNDECIDABLE, "the loss is chaotic here: tiny moves change it"
+        return Outcome(
+            self.case,
+            verdict,
+            self.maker.target,
+            oracle.description,
+            subject.dtype,
+            findings,
+            message,
+            passed_over=tuple(oracle.passed_over),
+            entries=self.entries,
+            arithmetic=self._shown_dtype(oracle),
+            unmoved=unmoved(subject.loss) if verdict == WRONG else (),
+            own_backwards=self.own_backwards,
+        )
+
+    def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
+        """Compare all parameters; anew with central differences where they refute the oracle."""
+        try:
+            if self.subject.problem.fold is not None:
+                return self._folded(oracle)
+            oracle = oracle or oracles.choose(self.subject.loss, self.rng)
+            self.entrywise = self.entrywise and self._has_time_for_entries(oracle)
+            return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
+        except RefutedError as refuted:
+            return self._compared(refuted.oracle.replaced(refuted.reason))
+
+    @cached_property
+    def own_backwards(self) -> tuple[str, ...]:
+        return own_backwards(self.subject.loss)
+
+    @cached_property
+    def arithmetic(self) -> str:
+        """The dtype that the gradient is computed in; looked for only where it matters."""
+        single = gradient_is_single(self.subject, self.mine)
+        return "float32" if single else self.subject.dtype
+
+    def _shown_dtype(self, oracle: Oracle) -> str:
+        known = self.__dict__.get("arithmetic", self.subject.dtype)
+        return "float32" if "float32" in (known, oracle.arithmetic) else known
+
+    def _parameter(self, name: str, oracle: Oracle) -> Finding:
+        if oracle.gradient is not None or self.entrywise:
+            return self._entries(name, oracle)
+        allowed = self._allowed(oracle, 1.0, self.subject.dtype)
+        projections = Projections(name, self.mine[name], oracle, allowed, self.rng)
+        seen = projections.known_if_right(self._shown_dtype(oracle))
+        if seen is not None:
+            said = f"{PROJECTIONS} projections"
+            return Finding(name, RIGHT, seen.digits, said, limit=seen.limit)
+        seconds = self.mine[name].size * projections.seconds
+        few = self.entries <= ENTRYWISE_AT_MOST and seconds <= TIME_FOR_ENTRIES * time_left()
+        if few or seconds <= ENTRIES_SECONDS:
+            return self._entries(name, oracle)
+        return self._one_entry(name, oracle, projections)
+
+    def _has_time_for_entries(self, oracle: Oracle) -> bool:
+        if self.entries <= ENTRYWISE_BELOW or oracle.gradient is not None:
+            return True
+        begun = time.monotonic()
+        oracle.slope(differences.astray(oracle.loss, self.rng))
+        return self.entries * (time.monotonic() - begun) <= TIME_FOR_ENTRIES * time_left()
+
+    def _allowed(self, oracle: Oracle, size: float, arithmetic: str) -> float:
+        allowed = UNITS_ALLOWED[arithmetic] * UNITS[arithmetic]
+        exact_but_single = oracle.name == oracles.COMPLEX and oracle.arithmetic == "float32"
+        if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == oracles.AUTOGRAD):
+            allowed += UNITS_ALLOWED["float32"] * oracle.unit
+        return (allowed * self.leeway + self.tolerance) * size
+
+    def _one_entry(self, name: str, oracle: Oracle, projections: Projections) -> Finding:
+        """Judge a parameter, too large to compare every entry, by one that projections lead to."""
+        mine = self.mine[name]
+        finite = np.isfinite(mine)
+        place = projections.wrong_entry() if finite.all() else first_place(~finite)
+        true, errors = np.where(finite, mine, 0.0), np.zeros(mine.shape)
+        true[place], errors[place] = oracle.slope(differences.entry(oracle.loss, name, place))
+        found = self._judge(name, true, errors, oracle)
+        entry = place, float(mine[place]), float(true[place])
+        if found.verdict != RIGHT:
+            why = found.why or "projections led to this entry, the only one compared"
+            return Finding(
+                name, found.verdict, found.digits, why, size=found.size, limit=found.limit,
+                entry=entry,
+            )  # fmt: skip
+        noise = TIMES_THE_NOISE * self._rounding(name, oracle)
+        verdict = ROUNDING if projections.within(noise) else UNDECIDABLE
+        return Finding(name, verdict, found.digits, "projections differ more than an entry")
+
+    def _entries(self, name: str, oracle: Oracle) -> Finding:
+        point = self.subject.point[name]
+        true, errors = np.zeros(point.shape), np.zeros(point.shape)
+        if oracle.gradient is not None:
+            true = oracle.gradient[name]
+        else:
+            for place in np.ndindex(point.shape):
+                direction = differences.entry(oracle.loss, name, place)
+                true[place], errors[place] = oracle.slope(direction)
+        return self._judge(name, true, errors, oracle)
+
+    def _judge(self, name: str, true: np.ndarray, errors: np.ndarray, oracle: Oracle) -> Finding:
+        """Turn one parameter's differences into a verdict."""
+        mine = self.mine[name]
+        size = float(np.abs(true).max(initial=0.0))
+        off = distance(mine, true)
+        scale = scale_of(self.subject, self.mine, errors, size)
+        allowed = np.asarray(self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors)
+
+        def finding(verdict: str, why: str = "") -> Finding:
+            dtype = self._shown_dtype(oracle)
+            seen = known_of_worst(off, errors, scale, oracle, dtype)
+            if self.own_backwards and oracle.name == oracles.AUTOGRAD:
+                seen = seen.confirmed(name, oracle, dtype)
+            return Finding(
+                name, verdict, seen.digits, why, mine, true, allowed, errors, seen.size, seen.limit
+            )
+
+        if not np.isfinite(true).all():
+            return finding(UNDECIDABLE, "the oracle isn't finite")
+        if not np.isfinite(mine).all():
+            return finding(WRONG, "not finite")
+        if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
+            allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
+        if (off <= allowed).all():
+            if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(mine).max(initial=0.0)):
+                return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
+            return finding(RIGHT)
+        rough = ROUGHLY * self._rounding(name, oracle, thorough=False)
+        largest = float(off.max())
+        if largest > max(FAR_OFF * scale, TIMES_THE_NOISE * rough):
+            # No rounding explains this, so nothing has to be known of it exactly.
+            allowed += TIMES_THE_NOISE * rough / ROUGHLY
+            return self._unless_ruled_out(name, true, allowed, oracle, finding)
+        beyond = self._rounding(name, oracle)
+        if not np.isfinite(beyond):
+            return finding(UNDECIDABLE, "a little rounding makes it overflow")
+        allowed += TIMES_THE_NOISE * beyond
+        if (off <= allowed).all():
+            return finding(ROUNDING, "no further off than rounding in this code explains")
+        if gradient_is_coarse(self.subject, self.mine):
+            coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
+            if (off <= coarse).all():
+                return finding(ROUNDING, "no further off than float32 inside this code explains")
+        return self._unless_ruled_out(name, true, allowed, oracle, finding)
+
+    def _unless_ruled_out(
+        self,
+        name: str,
+        true: np.ndarray,
+        allowed: np.ndarray,
+        oracle: Oracle,
+        finding: Callable[..., Finding],
+    ) -> Finding:
+        if self.subject.problem.fold is not None:
+            return finding(WRONG)
+        return finding(*ruled_out(name, self.mine[name], true, allowed, oracle) or (WRONG, ""))
+
+    def _rounding(self, name: str, oracle: Oracle, thorough: bool = True) -> float:
+        if thorough not in self._noise:
+            self._noise[thorough] = rounding.gradient_noise(
+                self.subject, self.mine, self.arithmetic, thorough=thorough
+            )
+        # The oracle may be computed more precisely; the gradient's own rounding can be out of
+        # sight (in another library, in Python floats), and is as large in its own precision.
+        coarser = UNITS[self.arithmetic] / UNITS[oracle.dtype]
+        keys = [name]
+        if self.subject.problem.fold is not None:
+            keys = [f"{name}@{t}" for t in range(self.case.sizes["T"])]
+        of_oracle = sum(rounding.oracle_noise(oracle, key, thorough=thorough) for key in keys)
+        return self._noise[thorough][name] + coarser * of_oracle
+
+    def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
+        """Compare with the fold of each step's share of the true gradient."""
+        shares, errors, oracle = true_shares(self.subject, self.case, self.rng, oracle)
+        true = self.subject.folded(shares)
+        findings = {
+            name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
+        }
+        for name, found in findings.items():
+            if found.verdict != WRONG or oracle.name == oracles.DIFFERENCES:
+                continue
+            for t in range(len(shares)):
+                direction = differences.entry(oracle.loss, f"{name}@{t}", found.worst)
+                if oracles.contradicted(oracle, direction):
+                    raise RefutedError(oracle, f"it disagrees with {oracles.DIFFERENCES} in {name}")
+        return findings, oracle
