@@ -47,9 +47,10 @@ def gradient_noise(
         )
         for name, value in computed.items()
     }
-    if not thorough:
-        return spread
     try:
+        if not thorough:
+            unit = UNITS[arithmetic] * _usual_size(_line(subject))
+            return {name: max(noise, unit) for name, noise in spread.items()}
         jagged = _jaggedness(subject, computed, UNITS[arithmetic])
     except CaseError:  # it needn't accept other values than its own
         return spread
@@ -63,19 +64,10 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
     hidden by what moves on it: wider steps cross some, and differences of high order keep out what
     is smooth. Where all is flat, a unit of the gradient's size elsewhere may have been lost.
     """
-    rng = np.random.default_rng(40)
-    towards = astray(subject.loss, rng)
-
-    def along(distance: float, share: float = 1.0) -> np.ndarray:
-        moved = {
-            name: share * value + distance * towards[name] for name, value in subject.point.items()
-        }
-        return subject.flat_gradient(moved)
-
+    along = _line(subject)
     rough = np.fmax(*jags(along, unit))
     rests = [_rest(along, spacing) for spacing in WIDER[subject.dtype]]
-    places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
-    usual = max(size(lambda at=at: along(*at)) for at in places)
+    usual = _usual_size(along)
     rough = np.clip(np.max([rough, *rests], axis=0), unit * usual, JAGS_AT_MOST * unit * usual)
     # Noise is as large whatever the spacing, and what a kink or a bend leaves isn't.
     small, large = sorted(rests[:2], key=lambda rest: float(np.max(rest, initial=0.0)))
@@ -86,6 +78,24 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
         name: float(part.max(initial=0.0))
         for name, part in zip(mine, np.split(rough, ends), strict=True)
     }
+
+
+def _line(subject: Subject) -> Callable[..., np.ndarray]:
+    """Restrict a gradient to a line, through its point or one with a share of its parameters."""
+    towards = astray(subject.loss, np.random.default_rng(40))
+
+    def along(distance: float, share: float = 1.0) -> np.ndarray:
+        return subject.flat_gradient({
+            name: share * value + distance * towards[name] for name, value in subject.point.items()
+        })  # fmt: skip
+
+    return along
+
+
+def _usual_size(along: Callable[..., np.ndarray]) -> float:
+    """Return the largest entry of a gradient here, nearer to zero, and at some distance."""
+    places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
+    return max(size(lambda at=at: along(*at)) for at in places)
 
 
 def _rest(along: Callable[[float], np.ndarray], spacing: float) -> np.ndarray:
