@@ -27,16 +27,16 @@ campaign: .venv/.dev
 	$(BIN)/python -m pytest -m campaign
 
 kills: .venv/.dev
-	$(BIN)/python -m tests.kills
+	$(BIN)/python -m tests.campaigns.kills
 
 fuzz: .venv/.dev
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.campaigns.fuzz
 
 planted: .venv/.dev
-	$(BIN)/python -m tests.planted
+	$(BIN)/python -m tests.campaigns.planted
 
 false-alarms: .venv/.dev
-	$(BIN)/python -m tests.false_alarms
+	$(BIN)/python -m tests.campaigns.false_alarms
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks --profile regular --out out/bench

@@ -9,15 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bptt import corpora
 from bptt.errors import InputError, explained
+from bptt.text import corpora
 
-from . import registry, report
-from .machine import describe, load
-from .process import FailedError
-from .profiles import PROFILES
-from .progress import Progress
-from .suite import WORKLOADS, Settings, Suite
+from .harness import registry
+from .harness.machine import describe, load
+from .harness.process import FailedError
+from .harness.profiles import PROFILES
+from .harness.progress import Progress
+from .report import report
+from .workloads.suite import WORKLOADS, Settings, Suite
 
 
 def chosen(given: list[str], known: tuple[str, ...], what: str) -> tuple[str, ...]:

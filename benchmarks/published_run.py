@@ -22,8 +22,9 @@ from rich.progress import track
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from bptt import corpora, drawing
+from bptt import figures
 from bptt.errors import InputError
+from bptt.text import corpora
 from reference import Hyperparameters, Training, Vocabulary
 
 if TYPE_CHECKING:
@@ -87,9 +88,9 @@ def compare(runs: list[list[float]]) -> list[Comparison]:
     return comparisons
 
 
-@drawing.as_png
+@figures.as_png
 def picture(runs: list[list[float]], comparisons: list[Comparison]) -> "Figure":
-    figure = drawing.new_figure(8, 4.5)
+    figure = figures.new_figure(8, 4.5)
     axes = figure.subplots()
     values = np.array(runs)
     iterations = np.arange(1, values.shape[1] + 1)
@@ -171,7 +172,7 @@ def main(
     (out / "published_run.json").write_text(
         json.dumps([asdict(comparison) for comparison in comparisons], indent=2) + "\n"
     )
-    drawing.write(out / "published_run.png", lambda: picture(runs, comparisons))
+    figures.write(out / "published_run.png", lambda: picture(runs, comparisons))
     table = Table("iteration", "published", "mean", "s.d.", "lowest", "highest", "z", box=None)
     for c in comparisons:
         table.add_row(

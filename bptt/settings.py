@@ -3,16 +3,11 @@
 A file of settings is TOML, one setting a line (`hidden_size = 256`), or the config.json of a run.
 """
 
-import difflib
-import json
-import tomllib
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from . import whole_files
-from .errors import InputError
+from reference import Hyperparameters
 
 RATES = {"adagrad": 0.05, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "sgd": 0.01}
 ALL = "all"  # of a text: train on the whole of it
@@ -169,6 +164,16 @@ class Settings(Strict):
         """The bound inside the sum over steps, where that is how this run clips."""
         return self.clip if self.clip_kind == "running" else None
 
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        return Hyperparameters(
+            hidden_size=self.hidden_size,
+            seq_length=self.seq_length,
+            learning_rate=self.learning_rate,
+            iterations=self.iterations,
+            sample_every=self.sample_every,
+        )
+
 
 def shares(split: str) -> tuple[float, float, float]:
     """Read TRAIN/VALIDATION/TEST, such as 90/5/5, as shares that add up to 1, or "all".
@@ -190,58 +195,6 @@ def shares(split: str) -> tuple[float, float, float]:
 
 
 DEFAULTS = Settings().model_dump()
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Return what a file sets, and under "corpus" the text it names, if any.
-
-    Raises InputError that names an unknown setting's nearest.
-    """
-    content = whole_files.read(path)
-    try:
-        if path.suffix == ".json":
-            found = _of_a_run(json.loads(content))
-        else:
-            found = tomllib.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # both formats' errors and bad UTF-8 are these
-        raise InputError(f"{path} can't be read as settings: {error}") from error
-    known = [*Settings.model_fields, "corpus"]
-    named: dict[str, Any] = {}
-    for key, value in found.items():
-        name = key.replace("-", "_")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-            raise InputError(f"{path}: no setting is called {shown(key)}; {meant}")
-        if name in named:
-            raise InputError(f"{path}: {name} stands there twice, once with - and once with _")
-        named[name] = value
-    corpus = named.get("corpus")
-    if corpus is not None and not isinstance(corpus, str):
-        raise InputError(f"{path}: corpus must be a file or a name, got {shown(corpus)}")
-    return named
-
-
-def _of_a_run(config: Any) -> dict[str, Any]:
-    if not isinstance(config, dict) or not isinstance(config.get("corpus"), dict):
-        raise ValueError("expected the config.json of a run")
-    kept = {key: value for key, value in config.items() if key in Settings.model_fields}
-    if "source" not in config["corpus"]:
-        raise ValueError("its corpus has no source")
-    return kept | {"corpus": config["corpus"]["source"]}
-
-
-def over(file: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Let options overrule a file; one that says whether to clip overrules both that say so."""
-    kept = dict(file)
-    if (options.get("clip", 0) is None) or options.get("clip_kind") == "none":
-        kept.pop("clip", None)
-        kept.pop("clip_kind", None)
-    elif "clip" in options and kept.get("clip_kind") == "none":
-        del kept["clip_kind"]
-    elif "clip_kind" in options and kept.get("clip", 0) is None:
-        del kept["clip"]
-    return kept | options
 
 
 def explain(error: ValidationError) -> str:

@@ -10,7 +10,7 @@ import torch
 
 import reference
 import torch_impl
-from bptt.verify.tolerances import FLOAT32, FLOAT64, Precision
+from bptt.verify.network.tolerances import FLOAT32, FLOAT64, Precision
 from reference import Gradients, Parameters
 from torch_impl import convert, fast
 

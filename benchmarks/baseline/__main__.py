@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bptt import durable
+from bptt import files
 from bptt.errors import InputError, explained
-from bptt.running import checked
-from bptt.settings import read_file
+from bptt.sessions.lifecycle import checked
+from bptt.settings_file import read_file
 
 from . import parity as parity_race
 from . import search as trials_of
@@ -82,7 +82,7 @@ def table(
     counted = {name: list(table_of.lines(name, protocols[0], widths[0])) for name in names}
     drawn = table_of.markdown(rows, counted)
     with explained("write into", out):
-        durable.write(out / "table.md", drawn.encode())
+        files.write(out / "table.md", drawn.encode())
     _write(
         out / "table.json",
         {
@@ -154,7 +154,7 @@ def summary(points: list[parity_race.Point]) -> str:
 def _write(path: Path, content: Any) -> None:
     with explained("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(path, (json.dumps(content, indent=1) + "\n").encode())
+        files.write(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def main() -> None:

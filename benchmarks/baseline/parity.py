@@ -12,13 +12,17 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from bptt import engines, parts, schedule
-from bptt.config import Config, CorpusRecord, Versions
-from bptt.encoded import open_corpus
-from bptt.evaluation import evaluate
-from bptt.initialization import initialize
-from bptt.progress import Progress
+from bptt.runs import data
+from bptt.runs.config import Config
 from bptt.settings import Settings
+from bptt.text import splits
+from bptt.text.encoded import open_corpus
+from bptt.text.records import CorpusRecord
+from bptt.training import schedule, start
+from bptt.training.evaluation import evaluate
+from bptt.training.initialization import initialize
+from bptt.training.validation import Progress
+from bptt.versions import Versions
 from torch_impl.convert import from_reference
 
 from .module_training import Clip, ModuleTraining, Protocol
@@ -40,18 +44,18 @@ class Point:
 def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
     """Train both for the settings' iterations, in turns of `every`; a point each after a turn."""
     text = open_corpus(corpus)
-    divided = parts.divide(text, settings)
+    divided = splits.divide(text, settings)
     config = Config(
         **settings.model_dump(),
         corpus=CorpusRecord.of(text),
         parts=divided,
-        vocabulary=list(parts.vocabulary_of(text, divided.train).symbols),
+        vocabulary=list(splits.vocabulary_of(text, divided.train).symbols),
         versions=Versions.current(),
     )
-    texts = parts.texts(config, text)
+    texts = data.texts(config, text)
     if texts.validation is None:
         raise ValueError("the two are compared on a validation text, and the split keeps none")
-    ours = engines.start(config, texts.train, texts.vocabulary)
+    ours = start.start(config, texts.train, texts.vocabulary)
     peer = ModuleTraining(texts.train, protocol_of(settings), parameters=_weights(config))
     seconds = 0.0
     for iteration in range(every, settings.iterations + 1, every):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from bptt.results import Results
+from bptt.runs.results import Results
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bptt import corpora
-from bptt.encoded import open_corpus
 from bptt.errors import InputError
-from bptt.parts import divide
-from bptt.results import Results
-from bptt.settings import Settings, read_file
+from bptt.runs.results import Results
+from bptt.settings import Settings
+from bptt.settings_file import read_file
+from bptt.text import corpora
+from bptt.text.encoded import open_corpus
+from bptt.text.splits import divide
 
 from .reference_lines import Line, reference_lines
 from .runs import Planned, carry_out

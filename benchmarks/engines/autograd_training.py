@@ -9,7 +9,7 @@ import autograd.numpy as np
 from autograd import value_and_grad
 
 from benchmarks.engines.numpy_training import Loop
-from benchmarks.training_problem import Problem
+from benchmarks.problems.training import Problem
 
 
 class Autograd(Loop):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.layer_problem import Layer, LayerProblem
+from benchmarks.problems.layer import Layer, LayerProblem
 
 jax.config.update("jax_enable_x64", True)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.sampling_problem import Sampler, SamplingProblem
+from benchmarks.problems.sampling import Sampler, SamplingProblem
 
 jax.config.update("jax_enable_x64", True)
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.training_problem import Problem, State, Trainer
+from benchmarks.problems.training import Problem, State, Trainer
 from reference import Parameters
 from reference.adagrad import EPSILON
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.absence import AbsentError
 from benchmarks.engines.torch_training import array
-from benchmarks.training_problem import Problem, State, Trainer
+from benchmarks.harness.absence import AbsentError
+from benchmarks.problems.training import Problem, State, Trainer
 from reference import Parameters
 from reference.adagrad import EPSILON
 

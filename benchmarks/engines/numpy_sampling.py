@@ -3,7 +3,7 @@
 import numpy as np
 
 import reference
-from benchmarks.sampling_problem import Sampler, SamplingProblem
+from benchmarks.problems.sampling import Sampler, SamplingProblem
 
 
 class Loop(Sampler):

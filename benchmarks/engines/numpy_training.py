@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import reference
-from benchmarks.training_problem import Problem, State, Trainer
+from benchmarks.problems.training import Problem, State, Trainer
 from reference import Parameters
 
 

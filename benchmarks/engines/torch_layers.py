@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.engines.module_training import require_compiler
-from benchmarks.layer_problem import Layer, LayerProblem
+from benchmarks.problems.layer import Layer, LayerProblem
 
 
 def state_dict(numbers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -3,7 +3,7 @@
 import torch
 
 import torch_impl
-from benchmarks.sampling_problem import Sampler, SamplingProblem
+from benchmarks.problems.sampling import Sampler, SamplingProblem
 from torch_impl import convert
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.training_problem import Problem, State, Trainer
+from benchmarks.problems.training import Problem, State, Trainer
 from reference import Parameters
 
 

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__, display
+from .. import __version__, errors, terminal
 from ..errors import InputError
-from ..verify.certify_command import certify
-from ..verify.command import verify
+from .certify import certify
 from .compare import compare
+from .corpora import list_corpora
 from .evaluate import evaluate
 from .grouped import Grouped
 from .lockstep import lockstep
-from .texts import list_corpora, sample
+from .sample import sample
 from .train import Train, train
+from .verify import verify
 
 app = typer.Typer(
     help="Train a character-level recurrent network, let it write, and check its gradients.",
@@ -73,8 +74,8 @@ def main() -> None:
 
 
 def fail(message: str) -> None:
-    line = f"error: {display.harmless(message)}"
+    line = f"error: {errors.harmless(message)}"
     if sys.stderr.isatty():
-        line = display.wrapped(line, shutil.get_terminal_size().columns)
+        line = terminal.wrapped(line, shutil.get_terminal_size().columns)
     print(line, file=sys.stderr)
     sys.exit(2)

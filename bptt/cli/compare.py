@@ -12,7 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from .. import comparison, curve_plots, display, drawing
+from .. import errors, figures, terminal
+from ..experiments import comparison, curve_plots
 
 
 def compare(
@@ -37,16 +38,16 @@ def compare(
         comparison.check_picture(out)
     contenders, wrong = comparison.read(runs)
     for what in wrong:
-        print(display.harmless(f"warning: left out: {what}"), file=sys.stderr)
+        print(errors.harmless(f"warning: left out: {what}"), file=sys.stderr)
     shared, rows = comparison.table(contenders)
-    console = display.console()
+    console = terminal.console()
     if shared:
         line = ", ".join(f"{key} {value}" for key, value in shared.items())
-        console.print(display.harmless(line), markup=False)
+        console.print(errors.harmless(line), markup=False)
     _show(console, rows)
     for line in comparison.warnings(contenders):
-        console.print(display.harmless(line), markup=False)
-    if out is not None and drawing.write(out, lambda: curve_plots.comparison(contenders)):
+        console.print(errors.harmless(line), markup=False)
+    if out is not None and figures.write(out, lambda: curve_plots.comparison(contenders)):
         console.print(f"{out} shows their curves.", markup=False)
 
 
@@ -73,7 +74,7 @@ def _table(rows: Sequence[dict[str, str]], names: Sequence[str]) -> Table:
     for name in ("run", *names):
         table.add_column(name, justify="left" if name == "run" else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(display.harmless(row[name])) for name in ("run", *names)))
+        table.add_row(*(Text(errors.harmless(row[name])) for name in ("run", *names)))
     return table
 
 
@@ -85,6 +86,6 @@ def _fits(console: Console, rows: Sequence[dict[str, str]], names: Sequence[str]
 def _show_apart(console: Console, rows: Sequence[dict[str, str]]) -> None:
     """Show a paragraph for each run."""
     for row in rows:
-        console.print(display.harmless(row["run"]), style="bold", markup=False)
+        console.print(errors.harmless(row["run"]), style="bold", markup=False)
         for name, value in list(row.items())[1:]:
-            console.print(f"  {name:<11} {display.harmless(value)}", markup=False)
+            console.print(f"  {name:<11} {errors.harmless(value)}", markup=False)

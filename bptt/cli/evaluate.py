@@ -8,14 +8,16 @@ from rich.console import Console
 
 from reference import Vocabulary
 
-from .. import display, parts
-from ..checkpoint import Model
-from ..config import Config, Part
-from ..encoded import Encoded, translated
+from .. import terminal
 from ..errors import InputError
-from ..library import Library
-from ..results import evaluated
-from ..run_folder import RunFolder
+from ..runs import data
+from ..runs.checkpoint import Model
+from ..runs.config import Config
+from ..runs.folder import RunFolder
+from ..runs.results import evaluated
+from ..text.encoded import Encoded, translated
+from ..text.library import Library
+from ..text.records import Part
 from .options import RunPath, TextToScore
 
 Encoding = Annotated[
@@ -45,7 +47,7 @@ def evaluate(
     folder = RunFolder(run)
     config = folder.read_config()
     model = folder.load_model(last=last)
-    console = display.console()
+    console = terminal.console()
     library = Library()
     console.print(f"Weights of iteration {model.iteration}.")
     held_out = {name: part for name, part in config.parts if name != "train" and part is not None}
@@ -93,7 +95,7 @@ class _Scorer:
 
     def score(self, name: str, part: Part, text: Encoded) -> None:
         """Score what the run keeps for validation or test."""
-        indices = parts.held_out(part, text, self._vocabulary, name)
+        indices = data.held_out(part, text, self._vocabulary, name)
         self._say(name, f"the {name} text", indices)
 
     def score_whole(self, text: Encoded) -> None:
@@ -103,7 +105,7 @@ class _Scorer:
     def _say(self, name: str, called: str, indices: np.ndarray) -> None:
         evaluation = evaluated(self._model, indices, called)
         assert evaluation is not None
-        self._library.note_unseen(called, evaluation.unseen, len(indices), self._config)
+        self._library.note_unseen(called, evaluation.unseen, len(indices), self._config.corpus)
         unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
         self._console.print(
             f"{name}: {evaluation.bits_per_character:.4f} bits per character "

@@ -5,14 +5,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .. import running, seeds
-from ..config import Config
-from ..corpora import STANDARD_INPUT
+from ..engines.processes import Group
 from ..errors import InputError
-from ..group import Group
-from ..library import Library, is_missing, missing, records
-from ..seeds_folder import SeedsFolder
-from ..settings import over, read_file
+from ..experiments import seeds
+from ..experiments.seeds_folder import SeedsFolder
+from ..runs.config import Config
+from ..runs.data import records
+from ..sessions import lifecycle
+from ..settings_file import over, read_file
+from ..text.corpora import STANDARD_INPUT
+from ..text.library import Library, is_missing, missing
 
 
 def lead(
@@ -72,7 +74,7 @@ def _begin(
         _refuse_several_processes(group)
         seeds.begin(source, given, number, out, jobs or 1, library)
     elif jobs is None:
-        running.begin(source, given, out, group, library)
+        lifecycle.begin(source, given, out, group, library)
     else:
         raise InputError(f"--jobs needs --seeds: one run is one process, got --jobs {jobs}")
 
@@ -93,7 +95,7 @@ def _go_on(
         _refuse_several_processes(group)
         seeds.go_on(path, source, given, jobs or 1)
     elif jobs is None:
-        running.go_on(path, source, given, group)
+        lifecycle.go_on(path, source, given, group)
     else:
         raise InputError(f"{path} is one run, which is one process, got --jobs {jobs}")
 

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 from threadpoolctl import threadpool_limits
 
-from .. import corpora, display, run_folder
+from .. import terminal
 from ..errors import InputError
+from ..runs import folder as run_folder
+from ..sessions import display
+from ..text import corpora
 from .options import (
     COUNT,
     DEFAULTS,
@@ -90,8 +93,8 @@ def lockstep(
 
     from reference import Hyperparameters, Training, Vocabulary
 
-    from ..verify import lockstep as comparison
-    from ..verify import lockstep_report as report
+    from ..verify.network import lockstep as comparison
+    from ..verify.network import lockstep_report as report
 
     others = against or [name for name in comparison.CONTENDERS if name != base]
     for name in (base, *others):
@@ -126,7 +129,7 @@ def lockstep(
     except ValueError as error:
         raise InputError(f"{loaded.name}: {error}") from error
     compared = [name for name in others if comparison.CONTENDERS[name].gradient is not None]
-    console = display.console()
+    console = terminal.console()
     console.print(
         f"{iterations} iterations in lockstep with {base} ({', '.join(compared) or 'nobody'}), "
         f"then {free} let go. Kernels that aren't compiled yet take some seconds more.",

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from .. import corpora
 from ..settings import DEFAULTS, RATES, Settings
+from ..text import corpora
 
 NO_CLIP = math.inf
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from ..group import joined
+from ..engines.processes import joined
 from .grouped import Grouped
 from .launching import lead
 from .options import (
@@ -310,6 +310,6 @@ def train(
         if group.leads:
             lead(corpus, given, number, jobs, settings_file, out, resume, group)
         else:
-            from ..following import follow  # only here: it imports torch, which takes long
+            from ..sessions.follower import follow  # only here: it imports torch, which takes long
 
             follow(group)

@@ -7,6 +7,6 @@ from .checker.asserting import assert_gradient_right as assert_gradient_right
 from .checker.checking import check as check
 from .checker.problem import GradientProblem as GradientProblem
 from .checker.problem import Skip as Skip
-from .checker.report import Report as Report
-from .checker.search import Settings as Settings
+from .checker.report.report import Report as Report
+from .checker.settings import Settings as Settings
 from .checker.verifying import verify as verify

@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from torch_impl.fast.layer import FIRST, SECOND, layer_backward, layer_forward
-from torch_impl.fast.layout import block, padded
+from torch_impl.elman.layer import FIRST, SECOND, layer_backward, layer_forward
+from torch_impl.kernels.padding import block, padded
 
 from .memory import ZEROS, address, readable, writable
 

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from torch_impl.fast.layer import FIRST, SECOND, layer_backward, layer_forward
-from torch_impl.fast.lone_lane import share_lane_backward, share_lane_forward
+from torch_impl.elman.layer import FIRST, SECOND, layer_backward, layer_forward
+from torch_impl.elman.lone_lane import share_lane_backward, share_lane_forward
 
 from .compiled_sweep import Sweep, rows_backward, rows_forward
 from .computation import Given, Separate, Slopes, is_dense

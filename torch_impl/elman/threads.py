@@ -12,7 +12,7 @@ from threading import Lock
 
 import numpy as np
 
-from torch_impl.fast.barrier import GIVEN_UP, barrier
+from torch_impl.kernels.barrier import GIVEN_UP, barrier
 
 _order = Lock()
 

@@ -2,8 +2,9 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """A window's backward pass: the signal step by step, then each gradient a few rows at a time."""
 
-from .compiled import part
-from .products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
+from ..kernels.compiled import part
+from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
+from ..kernels.vectors import lanes_of, load, splat, store
 from .running_clip import (
     add_block,
     fold_hidden_bias,
@@ -12,7 +13,6 @@ from .running_clip import (
     fold_row,
     measure_reach,
 )
-from .vectors import lanes_of, load, splat, store
 
 
 @part

@@ -4,10 +4,10 @@
 
 import math
 
-from .compiled import part
-from .products import loose, multiply, multiply_block, transpose
-from .transcendental import exp, tanh
-from .vectors import greater, lanes_of, load, select, splat, store
+from ..kernels.compiled import part
+from ..kernels.products import loose, multiply, multiply_block, transpose
+from ..kernels.transcendental import exp, tanh
+from ..kernels.vectors import greater, lanes_of, load, select, splat, store
 
 
 @part

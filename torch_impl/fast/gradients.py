@@ -3,10 +3,10 @@
 Lanes meet only in the sums, so the signals may be computed in several processes.
 """
 
+from ..kernels.compiled import kernel
+from ..kernels.products import ROWS, copy_rows, zero_rows
 from .backward import begin_sums, output_rows, recurrent_rows, run_signals, sum_long_window
-from .compiled import kernel
 from .forward import run_forward
-from .products import ROWS, copy_rows, zero_rows
 
 
 @kernel

@@ -4,10 +4,10 @@
 
 import math
 
+from ..kernels.compiled import kernel, part
+from ..kernels.products import copy_rows, zero_rows
 from .backward import run_backward
-from .compiled import kernel, part
 from .forward import run_forward
-from .products import copy_rows, zero_rows
 from .text import index_at
 from .update import update_parameters
 

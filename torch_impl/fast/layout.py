@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .products import ROWS
-from .vectors import REGISTER_BYTES
+from ..kernels.padding import block, padded
+from ..kernels.products import ROWS
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
 TERMS = 64  # of a block, at least: a product of fewer does not pay
-PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
 
 
 class Arrays(NamedTuple):
@@ -49,18 +48,6 @@ class Workspace(NamedTuple):
     gradients: Arrays  # dWxh is kept zero between windows; dWha and dWya are for long ones only
     used: np.ndarray  # (V,): the symbols of the window
     transposed: np.ndarray  # (H, H): Wha transposed, for lanes
-
-
-def block(dtype: torch.dtype) -> int:
-    """Return what sizes are rounded up to: whole vectors, and whole tiles."""
-    return max(REGISTER_BYTES // dtype.itemsize, ROWS)
-
-
-def padded(size: int, dtype: torch.dtype) -> int:
-    """Round a size up to whole blocks, and away from lengths that caches dislike."""
-    unit = block(dtype)
-    size = -(-size // unit) * unit
-    return size + unit if size * dtype.itemsize % PAGE_BYTES == 0 else size
 
 
 def padded_lanes(lanes: int) -> int:

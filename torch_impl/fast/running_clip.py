@@ -7,8 +7,19 @@ The proof that the rest may be summed in any order is in docs/running-clip.md.
 
 import numpy as np
 
-from .compiled import inlined, part
-from .vectors import absolute, anywhere, fma, greater, lanes_of, load, select, splat, store, total
+from ..kernels.compiled import inlined, part
+from ..kernels.vectors import (
+    absolute,
+    anywhere,
+    fma,
+    greater,
+    lanes_of,
+    load,
+    select,
+    splat,
+    store,
+    total,
+)
 
 
 def limit(clip: float, terms: int, dtype: np.dtype) -> float:

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import torch
 
-from .compiled import inlined
+from ..kernels.compiled import inlined
 
 KINDS = tuple(np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32, np.int64))
 CHUNK = 1 << 20  # indices

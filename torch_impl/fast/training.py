@@ -10,8 +10,9 @@ import torch
 
 from reference import Hyperparameters, Step, Vocabulary, initialize_parameters
 
+from ..kernels.padding import padded
 from .iterations import NOT_FINITE, OUTSIDE, train
-from .layout import Storage, padded, padded_lanes, workspace
+from .layout import Storage, padded_lanes, workspace
 from .running_clip import limit
 from .sampling import write
 from .text import as_bytes, kept, misfit

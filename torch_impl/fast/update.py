@@ -2,10 +2,10 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """Adagrad, fused with the gradients: a few rows are made, used while in cache, and forgotten."""
 
+from ..kernels.compiled import inlined, part
+from ..kernels.products import ROWS
+from ..kernels.vectors import lanes_of, load, splat, sqrt, store
 from .backward import output_rows, recurrent_rows, sum_long_window
-from .compiled import inlined, part
-from .products import ROWS
-from .vectors import lanes_of, load, splat, sqrt, store
 
 EPSILON = 1e-8  # inside the square root; most libraries add it outside
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..checker.asserting import fail_unless_right
-from ..checker.search import Settings
+from ..checker.settings import Settings
 from .verifying import RACE_SECONDS, verify_backward
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checker import rounding
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.loading import Maker
+from ..checker.oracles import rounding
 from ..checker.problem import Case
 from ..checker.subject import UNITS, make, to_array
 from .problem import BackwardCase, copied, in_dtype, is_floating

@@ -13,8 +13,8 @@ from ..checker.check_result import RANK, REFUSED, CheckResult
 from ..checker.loading import Maker
 from ..checker.outcome import Outcome
 from ..checker.problem import Case
-from ..checker.report import Report
-from ..checker.search import Settings
+from ..checker.report.report import Report
+from ..checker.settings import Settings
 from ..checker.verifying import verify
 from . import repeats
 from .checks import CHECKS, run

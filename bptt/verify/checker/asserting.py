@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
-from .report import Report
-from .search import Settings
-from .terminal import rendered
+from .report.report import Report
+from .report.terminal import rendered
+from .settings import Settings
 from .verifying import verify
 
 

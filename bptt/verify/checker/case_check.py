@@ -11,14 +11,18 @@ from functools import cached_property
 
 import numpy as np
 
-from . import differences, oracles, rounding
 from .calls import time_left
-from .chaos import FINEST, is_chaotic
-from .confirmation import ruled_out
-from .custom_functions import own_backwards
-from .digits import known_of_worst, scale_of
 from .loading import Maker
-from .oracles import Oracle, RefutedError
+from .oracles import choice, differences, rounding
+from .oracles.chaos import FINEST, is_chaotic
+from .oracles.choice import Oracle, RefutedError
+from .oracles.confirmation import ruled_out
+from .oracles.custom_functions import own_backwards
+from .oracles.digits import known_of_worst, scale_of
+from .oracles.precision import gradient_is_coarse, gradient_is_single
+from .oracles.projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
+from .oracles.repeatability import differing_calls, mutations, unmoved
+from .oracles.shares import true_shares
 from .outcome import (
     MUTATES,
     NONDETERMINISTIC,
@@ -31,11 +35,7 @@ from .outcome import (
     distance,
     worst_of,
 )
-from .precision import gradient_is_coarse, gradient_is_single
 from .problem import Case
-from .projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
-from .repeatability import differing_calls, mutations, unmoved
-from .shares import true_shares
 from .subject import UNITS, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
@@ -80,7 +80,7 @@ class CaseCheck:
         findings, oracle = self._compared(None)
         verdict = worst_of([found.verdict for found in findings.values()])
         message = ""
-        move = FINEST if oracle.name == oracles.DIFFERENCES else 0.0
+        move = FINEST if oracle.name == choice.DIFFERENCES else 0.0
         if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
             verdict, message = UNDECIDABLE, "the loss is chaotic here: tiny moves change it"
         return Outcome(
@@ -103,7 +103,7 @@ class CaseCheck:
         try:
             if self.subject.problem.fold is not None:
                 return self._folded(oracle)
-            oracle = oracle or oracles.choose(self.subject.loss, self.rng)
+            oracle = oracle or choice.choose(self.subject.loss, self.rng)
             self.entrywise = self.entrywise and self._has_time_for_entries(oracle)
             return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
         except RefutedError as refuted:
@@ -147,8 +147,8 @@ class CaseCheck:
 
     def _allowed(self, oracle: Oracle, size: float, arithmetic: str) -> float:
         allowed = UNITS_ALLOWED[arithmetic] * UNITS[arithmetic]
-        exact_but_single = oracle.name == oracles.COMPLEX and oracle.arithmetic == "float32"
-        if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == oracles.AUTOGRAD):
+        exact_but_single = oracle.name == choice.COMPLEX and oracle.arithmetic == "float32"
+        if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == choice.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
         return (allowed * self.leeway + self.tolerance) * size
 
@@ -193,7 +193,7 @@ class CaseCheck:
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
             seen = known_of_worst(off, errors, scale, oracle, dtype)
-            if self.own_backwards and oracle.name == oracles.AUTOGRAD:
+            if self.own_backwards and oracle.name == choice.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(
                 name, verdict, seen.digits, why, mine, true, allowed, errors, seen.size, seen.limit
@@ -261,10 +261,10 @@ class CaseCheck:
             name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
         }
         for name, found in findings.items():
-            if found.verdict != WRONG or oracle.name == oracles.DIFFERENCES:
+            if found.verdict != WRONG or oracle.name == choice.DIFFERENCES:
                 continue
             for t in range(len(shares)):
                 direction = differences.entry(oracle.loss, f"{name}@{t}", found.worst)
-                if oracles.contradicted(oracle, direction):
-                    raise RefutedError(oracle, f"it disagrees with {oracles.DIFFERENCES} in {name}")
+                if choice.contradicted(oracle, direction):
+                    raise RefutedError(oracle, f"it disagrees with {choice.DIFFERENCES} in {name}")
         return findings, oracle

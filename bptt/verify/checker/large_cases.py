@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp, log
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
+from .loading import Maker
 from .outcome import (
     BROKEN,
     CRASHED,
@@ -27,10 +28,23 @@ from .outcome import (
     Outcome,
 )
 from .problem import Case, Skip
+from .settings import Settings
 from .subject import make
 
-if TYPE_CHECKING:
-    from .search import Search
+
+class Search(Protocol):
+    """The search that large cases end: it checks them and remembers what each came to."""
+
+    maker: Maker
+    settings: Settings
+    left_out: list[str]
+
+    def tried(self, case: Case, entrywise: bool) -> Outcome: ...
+
+    def check(self, case: Case, entrywise: bool = False) -> Outcome: ...
+
+    def remember(self, outcome: Outcome) -> Outcome: ...
+
 
 SIZES = (17, 33, 65, 129)
 STEPS = (20, 40, 129)
@@ -54,7 +68,7 @@ class Cost:
 class LargeCases:
     """Tries them, the smaller ones first, and shrinks the first that fails."""
 
-    def __init__(self, search: "Search") -> None:
+    def __init__(self, search: Search) -> None:
         self.search = search
         self.names = search.maker.size_names
         self.base = search.settings.distinct_sizes(search.maker)

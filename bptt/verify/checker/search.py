@@ -7,9 +7,9 @@ large cases come last.
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
 from bptt.errors import InputError
@@ -21,8 +21,8 @@ from .large_cases import LargeCases
 from .loading import Maker
 from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome
 from .problem import Case
+from .settings import Settings
 
-HIGHEST = {"T": 6}  # the others 5; each from 1
 SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
 SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
 SHRINKING_CASES, SEEDS_TO_SHRINK = 150, 12
@@ -31,37 +31,6 @@ HANGS_ENOUGH = 3
 LOOKING, LOOKING_AT_LARGE, SHRINKING, DIAGNOSING = 1 / 3, 1 / 6, 1 / 6, 1 / 4
 IGNORED = "the loss does not change with its parameters: does the adapter pass them on?"
 TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How hard to look.
-
-    `sizes` are ranges. `time_limit` is in seconds for each call, `budget` for the whole, with the
-    shrinking and the diagnosis. `tolerance` is what an entry may be off, in units of the largest of
-    its parameter: for gradients that are approximate on purpose.
-    """
-
-    cases: int = 60
-    seed: int = 0
-    time_limit: float = 10.0
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    budget: float = 60.0
-    tolerance: float = 0.0
-
-    def range_of(self, name: str) -> tuple[int, int]:
-        return self.sizes.get(name, (1, HIGHEST.get(name, 5)))
-
-    def distinct_sizes(self, maker: Maker, rotation: int = 0) -> dict[str, int]:
-        """Return middling sizes that differ, so that no shape fits by accident.
-
-        `rotation` gives each size what another has otherwise.
-        """
-        chosen = {}
-        for place, name in enumerate(maker.size_names):
-            low, high = self.range_of(name)
-            chosen[name] = min(high, low + 2 + (place + rotation) % 3)
-        return chosen
 
 
 class Search:

@@ -7,11 +7,12 @@ from typing import Any
 from bptt.errors import InputError
 
 from . import outcome as o
-from .diagnosis import diagnose
 from .loading import Maker, load
 from .outcome import Outcome
-from .report import Report
-from .search import Search, Settings
+from .report.diagnosis import diagnose
+from .report.report import Report
+from .search import Search
+from .settings import Settings
 
 
 def verify(

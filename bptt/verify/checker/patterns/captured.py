@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import differences, oracles
+from ..oracles import choice, differences
 from ..subject import Loss, Subject, is_tensor
 
 DEEPEST = 4  # functions within functions
@@ -75,7 +75,7 @@ def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
 
 def true_gradient(loss: Loss, name: str) -> np.ndarray:
     """Return the gradient of one parameter. Raises CaseError where the loss can't be evaluated."""
-    oracle = oracles.choose(loss, np.random.default_rng(0))
+    oracle = choice.choose(loss, np.random.default_rng(0))
     if oracle.gradient is not None:
         return oracle.gradient[name]
     found = np.zeros(loss.point[name].shape)

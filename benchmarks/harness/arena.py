@@ -1,0 +1,147 @@
+"""Engines in their processes: built, held against the oracle, timed, held against it again."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from ..problems.differences import Difference, worst
+from .absence import AbsentError
+from .process import FailedError, Process
+from .progress import Progress
+from .registry import Engine
+from .results import ABSENT, FAILED, MEASURED, REFUSED, EngineResult
+from .rounds import measure, units_needed
+
+
+class Remote:
+    """A subject in another process, called as if it were here."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        return lambda *arguments: self._process.ask("call", method, *arguments)
+
+
+Check = Callable[[Engine, Any], Iterable[Difference]]
+
+
+class Arena:
+    """Keeps a process for each engine; leave the context and all of them end."""
+
+    def __init__(self, threads: int, progress: Progress, seed: int) -> None:
+        self.threads = threads
+        self.progress = progress
+        self.random = np.random.default_rng(seed)
+        self._stack = ExitStack()
+        self._processes: dict[str, Process] = {}
+
+    def __enter__(self) -> "Arena":
+        # What torch.compile made in another run must not pass for a first call of this one.
+        cache = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="inductor-"))
+        self._extra = {"TORCHINDUCTOR_CACHE_DIR": cache}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def compete(
+        self,
+        engines: Iterable[Engine],
+        problem: Any,
+        check: Check,
+        *,
+        rounds: int,
+        sample_seconds: float,
+        same_units: bool,
+    ) -> tuple[list[EngineResult], list[list[str]]]:
+        """Measure the engines that compute what they should; return all, and the rounds' orders.
+
+        With `same_units` all take as many units a sample as the fastest needs to fill it, so that
+        all do the same work; else each takes as many as it needs itself.
+        """
+        results = [self._admit(engine, problem, check) for engine in engines]
+        admitted = {result.name: result for result in results if result.status == MEASURED}
+        if not admitted:
+            return results, []
+        processes = {name: self._processes[name] for name in admitted}
+        units = {}
+        for name, process in processes.items():
+            self.progress.say(f"{name}: warming up")
+            try:
+                units[name] = units_needed(process, sample_seconds)
+            except FailedError as error:
+                admitted.pop(name)
+                self._fail(results, name, error)
+        processes = {name: processes[name] for name in units}
+        if not processes:
+            return results, []
+        if same_units:
+            units = dict.fromkeys(units, max(units.values()))
+        self.progress.begin("rounds", rounds * len(processes))
+        timings, orders = measure(
+            processes, units, rounds=rounds, random=self.random, each=self.progress.advance
+        )
+        for engine in engines:
+            if engine.name not in admitted:
+                continue
+            result, timing = admitted[engine.name], timings[engine.name]
+            result.units, result.seconds, result.cores = (
+                timing.units,
+                timing.seconds,
+                timing.cores,
+            )
+            self._recheck(engine, result, check)
+        return results, orders
+
+    def _admit(self, engine: Engine, problem: Any, check: Check) -> EngineResult:
+        computes = str(engine.rule) if engine.rule else ""
+        result = EngineResult(engine.name, engine.description, computes, MEASURED)
+        process = self._processes.get(engine.name)
+        if process is None:
+            process = Process(threads=self.threads, extra=self._extra)
+            self._processes[engine.name] = self._stack.enter_context(process)
+        self.progress.say(f"{engine.name}: comparing with the oracle")
+        try:
+            process.ask("make", engine.subject, problem)
+            found = worst(check(engine, Remote(process)))
+            result.about = process.ask("about")
+        except AbsentError as error:
+            result.status, result.remark = ABSENT, str(error)
+        except FailedError as error:
+            result.status, result.remark = FAILED, last_line(error)
+            self._processes.pop(engine.name).close()
+        else:
+            result.difference, result.difference_share = str(found), found.share
+            if not found.agrees:
+                result.status, result.remark = REFUSED, str(found)
+        if result.status != MEASURED:
+            self.progress.say(f"{engine.name}: {result.status}: {result.remark}")
+        return result
+
+    def _fail(self, results: list[EngineResult], name: str, error: FailedError) -> None:
+        (result,) = (result for result in results if result.name == name)
+        result.status, result.remark = FAILED, last_line(error)
+        self._processes.pop(name).close()
+        self.progress.say(f"{name}: {FAILED}: {result.remark}")
+
+    def _recheck(self, engine: Engine, result: EngineResult, check: Check) -> None:
+        """Refuse an engine that after the timing no longer computes what it did before."""
+        found = worst(check(engine, Remote(self._processes[engine.name])))
+        if not found.agrees:
+            result.status, result.remark = REFUSED, f"after the timing, {found}"
+            self.progress.say(f"{engine.name}: {REFUSED}: {result.remark}")
+
+
+def last_line(error: Exception) -> str:
+    """Return what a traceback ends with."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
+
+
+def only(engines: Iterable[Engine], names: Mapping[str, Any] | set[str]) -> list[Engine]:
+    """Keep the engines that were asked for, or all where none was."""
+    return [engine for engine in engines if not names or engine.name in names]

@@ -1,0 +1,62 @@
+"""Every engine by name: where its class is, and what it computes."""
+
+from dataclasses import dataclass
+
+from ..problems.training_oracle import FINAL, INSIDE, OUTSIDE, RUNNING, Rule
+
+BOTH = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`subject` is "module:class", imported in the engine's own process."""
+
+    name: str
+    subject: str
+    description: str
+    rule: Rule | None = None
+    dtypes: tuple[str, ...] = BOTH
+
+
+def _training(name: str, subject: str, description: str, rule: Rule, *dtypes: str) -> Engine:
+    return Engine(name, f"benchmarks.engines.{subject}", description, rule, dtypes or BOTH)
+
+
+OURS = Rule(RUNNING, INSIDE)
+OPTIM = Rule(FINAL, OUTSIDE)
+OTHERS = Rule(FINAL, INSIDE)
+
+TRAINING = (
+    _training("numpy-loop", "numpy_training:Loop", "NumPy as people write it", OURS),
+    _training("reference", "numpy_training:Reference", "reference.Training", OURS, "float64"),
+    _training("twin", "torch_training:Twin", "torch_impl.Training", OURS),
+    _training("fast", "torch_training:Fast", "torch_impl.fast.Training", OURS),
+    _training("elman", "module_training:Elman", "ElmanRNN, autograd, torch.optim", OPTIM),
+    _training("nn.RNN", "module_training:Module", "nn.RNN, autograd, torch.optim", OPTIM),
+    _training("nn.RNN-compiled", "module_training:Compiled", "nn.RNN under torch.compile", OPTIM),
+    _training("jax-step", "jax_training:Step", "JAX, an iteration compiled", OTHERS),
+    _training("jax-loop", "jax_training:WholeLoop", "JAX, the whole loop compiled", OTHERS),
+    _training("autograd", "autograd_training:Autograd", "HIPS autograd over NumPy", OTHERS),
+)
+
+LAYER = (
+    Engine("passes", "benchmarks.engines.torch_layers:Passes", "torch_impl.ElmanPasses, by hand"),
+    Engine("elman", "benchmarks.engines.torch_layers:Elman", "torch_impl.ElmanRNN, autograd"),
+    Engine("nn.RNN", "benchmarks.engines.torch_layers:Module", "nn.RNN, autograd"),
+    Engine("nn.RNN-compiled", "benchmarks.engines.torch_layers:Compiled", "under torch.compile"),
+    Engine("jax-scan", "benchmarks.engines.jax_layers:Scan", "JAX, scan and its vjp compiled"),
+    Engine("torch-ops", "benchmarks.engines.torch_layers:Operations", "addmm(out=) a step"),
+)
+
+SAMPLING = (
+    Engine("numpy-loop", "benchmarks.engines.numpy_sampling:Loop", "NumPy as people write it"),
+    Engine("reference", "benchmarks.engines.numpy_sampling:Reference", "reference.generate"),
+    Engine("twin", "benchmarks.engines.torch_sampling:Twin", "torch_impl.generate"),
+    Engine("nn.RNN", "benchmarks.engines.torch_sampling:Module", "nn.RNN, a step a call"),
+    Engine("jax-loop", "benchmarks.engines.jax_sampling:Loop", "JAX, the whole text compiled"),
+)
+
+
+def names() -> tuple[str, ...]:
+    """Return every engine's name once."""
+    return tuple(dict.fromkeys(engine.name for engine in TRAINING + LAYER + SAMPLING))

@@ -1,0 +1,123 @@
+"""The process that an engine lives in: `python -m benchmarks.harness.worker`, requests on standard
+input.
+
+A request is a pickled tuple, a method's name and its arguments; an answer is a pickled pair, how it
+went and the value. Thread counts are in the environment before anything is imported.
+"""
+
+import argparse
+import gc
+import importlib
+import os
+import pickle
+import sys
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from .memory import can_be_measured, peak, reset_peak
+
+DONE, ABSENT, FAILED = "done", "absent", "failed"
+PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd")
+
+
+class Host:
+    """Holds the subject that is measured and does what the parent asks."""
+
+    subject: Any
+
+    def make(self, path: str, problem: Any) -> float:
+        """Import "module:class" and build it; return the seconds both took."""
+        self.subject = None
+        gc.collect()
+        begun = time.perf_counter()
+        module, _, name = path.partition(":")
+        self.subject = getattr(importlib.import_module(module), name)(problem)
+        return time.perf_counter() - begun
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        return getattr(self.subject, method)(*arguments)
+
+    def time(self, units: int) -> tuple[float, float]:
+        """Return the wall-clock and processor seconds of `units` units, from the same start."""
+        if hasattr(self.subject, "reset"):
+            self.subject.reset()
+        gc.collect()
+        gc.disable()
+        try:
+            busy, begun = time.process_time(), time.perf_counter()
+            self.subject.run(units)
+            return time.perf_counter() - begun, time.process_time() - busy
+        finally:
+            gc.enable()
+
+    def load(self, module: str) -> float:
+        """Import a module; return the seconds that took."""
+        begun = time.perf_counter()
+        importlib.import_module(module)
+        return time.perf_counter() - begun
+
+    def memory(self, path: str, small: Any, problem: Any) -> int | None:
+        """Build the subject and run a unit; return the bytes that the peak rose, where known.
+
+        A small one goes first: what is loaded and compiled once doesn't count.
+        """
+        self.make(path, small)
+        self.run_once()
+        self.subject = None
+        gc.collect()
+        before = reset_peak() if can_be_measured() else 0
+        self.make(path, problem)
+        self.run_once()
+        return peak() - before if can_be_measured() else None
+
+    def run_once(self) -> None:
+        if hasattr(self.subject, "reset"):
+            self.subject.reset()
+        self.subject.run(1)
+
+    def about(self) -> dict[str, Any]:
+        """Say what is loaded here: packages, and how many threads each pool has."""
+        from threadpoolctl import threadpool_info
+
+        versions = {}
+        for package in PACKAGES:
+            if package in sys.modules:
+                try:
+                    versions[package] = version(package)
+                except PackageNotFoundError:  # on the path without having been installed
+                    versions[package] = "unknown"
+        pools = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
+        if "torch" in sys.modules:
+            pools["torch"] = sys.modules["torch"].get_num_threads()
+        return {"versions": versions, "threads": pools}
+
+
+def answer(host: Host, request: tuple[Any, ...]) -> tuple[str, Any]:
+    method, *arguments = request
+    try:
+        return DONE, getattr(host, method)(*arguments)
+    except ImportError as error:
+        return ABSENT, str(error)
+    except Exception:
+        return FAILED, traceback.format_exc()
+
+
+def main() -> None:
+    # Libraries that print would break the answers: file descriptor 1 becomes standard error.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    host = Host()
+    while True:
+        try:
+            request = pickle.load(sys.stdin.buffer)
+        except EOFError:  # the parent is gone, or done
+            return
+        pickle.dump(answer(host, request), answers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    main()

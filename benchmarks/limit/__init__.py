@@ -1,0 +1,1 @@
+"""The least time that a workload can take on this machine."""

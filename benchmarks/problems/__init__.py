@@ -1,0 +1,1 @@
+"""What engines are asked to compute, and the oracles for it."""

@@ -1,0 +1,108 @@
+"""results.md: what was measured, in tables that need no tool to read."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..harness.results import EngineResult, Workload
+from ..harness.spread import Spread
+
+SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def duration(seconds: float) -> str:
+    """Write three digits and a unit."""
+    fitting = [pair for pair in SCALES if seconds >= pair[0]] or SCALES[-1:]
+    scale, unit = fitting[0]
+    return f"{seconds / scale:.3g} {unit}"
+
+
+def between(spread: Spread) -> str:
+    """Write a ratio's median with its quartiles."""
+    return f"{spread.median:.2f} ({spread.lower_quartile:.2f} to {spread.upper_quartile:.2f})"
+
+
+def markdown_table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Align the first column left, the rest right."""
+    heading = list(heading)
+    lines = [heading, ["---"] + ["---:"] * (len(heading) - 1), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def base_of(workload: Workload) -> str:
+    """Name the engine that ratios are over: ours where it was measured, else the fastest."""
+    if any(engine.name == workload.ours for engine in workload.measured):
+        return workload.ours
+    return min(workload.measured, key=lambda engine: engine.spread.median).name
+
+
+def workload_table(workload: Workload) -> str:
+    """One row an engine: its time, its ratio to the base, its multiple of the limit."""
+    if not workload.measured:
+        return "Nothing was measured.\n"
+    base = base_of(workload)
+    heading = ["engine", "computes", "median", "quartiles", "lowest", "highest", "processor"]
+    heading += [f"over {base}", "× limit", "cores"]
+    rows = []
+    for engine in sorted(workload.measured, key=lambda engine: engine.spread.median):
+        spread = engine.spread
+        rows.append(
+            [
+                f"{engine.name}: {engine.description}",
+                engine.computes or "as the oracle",
+                duration(spread.median),
+                f"{duration(spread.lower_quartile)} to {duration(spread.upper_quartile)}",
+                duration(spread.lowest),
+                duration(spread.highest),
+                duration(Spread.of(engine.processor_seconds).median),
+                between(workload.ratio(engine.name, base)),
+                f"{spread.median / workload.limit:.2f}" if workload.limit else "",
+                f"{Spread.of(engine.cores).median:.2f}",
+            ]
+        )
+    return markdown_table(heading, rows)
+
+
+def absences(workload: Workload) -> str:
+    """A line for each engine that has no time, with the reason."""
+    lines = [
+        f"- {engine.name}: {engine.status}. {engine.remark}"
+        for engine in workload.engines
+        if engine not in workload.measured
+    ]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def workload_section(workload: Workload) -> str:
+    sizes = ", ".join(f"{name}={size}" for name, size in workload.sizes.items())
+    plural = "s" if workload.threads > 1 else ""
+    parts = [f"## {workload.title}\n", f"{sizes}; {workload.threads} thread{plural}."]
+    if workload.oracle:
+        parts.append(f"Equal before and after timing to: {workload.oracle}.")
+    if workload.limit:
+        shares = ", ".join(f"{k} {duration(v)}" for k, v in workload.limit_parts.items())
+        parts.append(f"The limit is {duration(workload.limit)} ({shares}).")
+    return "\n".join(
+        [*parts, "", workload_table(workload), absences(workload), agreement(workload.measured)]
+    )
+
+
+def agreement(engines: list[EngineResult]) -> str:
+    """Say how near the worst engine came to what is allowed."""
+    shares = [e for e in engines if e.difference_share is not None]
+    if not shares:
+        return ""
+    furthest = max(shares, key=lambda engine: engine.difference_share or 0.0)
+    return f"Furthest from the oracle: {furthest.name}, {furthest.difference}.\n"
+
+
+def machine_section(machine: dict[str, Any], run: dict[str, Any]) -> str:
+    caches = ", ".join(f"{name} {size // 1024} KiB" for name, size in machine["caches"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {caches or 'caches unknown'}; "
+        f"{machine['system']} {machine['architecture']}, Python {machine['python']}. "
+        f"{versions}.\n\n"
+        f"Profile {run['profile']}, seed {run['seed']}, load {run['load_before']} before and "
+        f"{run['load_after']} after. Corpus {run['corpus']}. Started {run['started']}, "
+        f"took {run['seconds']:.0f} s.\n"
+    )

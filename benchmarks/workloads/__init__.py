@@ -1,0 +1,1 @@
+"""What is timed: training, layers, sampling, growth, cold starts."""

@@ -1,0 +1,46 @@
+"""Workload (b): one layer forward and backward, float32, over lanes and widths."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..harness.arena import Arena, only
+from ..harness.profiles import Profile
+from ..harness.registry import LAYER, Engine
+from ..harness.results import Workload
+from ..problems.differences import Difference
+from ..problems.layer import TOLERANCE, LayerProblem, compare, expected
+
+
+def check(problem: LayerProblem) -> Callable[[Engine, Any], Iterable[Difference]]:
+    right = expected(problem)
+    return lambda engine, remote: compare(problem, right, remote)
+
+
+def run(
+    arena: Arena, profile: Profile, names: set[str], engines: tuple[Engine, ...] = LAYER
+) -> Iterator[Workload]:
+    """Measure every number of lanes with every width."""
+    for B in profile.layer_batches:
+        for H in profile.layer_widths:
+            problem = LayerProblem(profile.layer_steps, B, H)
+            arena.progress.head(f"(b) layer, B={B} H={H}, {arena.threads} threads")
+            results, orders = arena.compete(
+                only(engines, names),
+                problem,
+                check(problem),
+                rounds=profile.layer_rounds,
+                sample_seconds=profile.sample_seconds,
+                same_units=False,
+            )
+            yield Workload(
+                name=f"layer-B{B}-H{H}-threads{arena.threads}",
+                title=f"(b) A layer forward and backward, B={B}, H={H}, {problem.dtype}",
+                unit="forward and backward",
+                threads=arena.threads,
+                sizes={"B": B, "H": H, "T": problem.T},
+                engines=results,
+                ours="passes",
+                orders=orders,
+                oracle=f"reference.forward_step and its reverse in float64; all within "
+                f"{TOLERANCE[problem.dtype]:g} of the largest entry",
+            )

@@ -1,0 +1,132 @@
+"""The workloads of a run, one after another."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt.text.corpora import Corpus
+
+from ..harness.arena import Arena
+from ..harness.process import Process
+from ..harness.profiles import Profile
+from ..harness.progress import Progress
+from ..harness.results import Workload
+from ..limit.limit import Limit
+from . import cold, growth, layer, sampling, training
+from .cold import ColdStart
+from .growth import Series
+
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for.
+
+    `engines` are their names, none for all; `threads` are for each workload.
+    """
+
+    profile: Profile
+    profile_name: str
+    corpus: Corpus
+    workloads: tuple[str, ...]
+    engines: set[str]
+    threads: dict[str, tuple[int, ...]]
+    seed: int
+
+
+class Suite:
+    """Keeps the processes of each thread count; leave the context and they end."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.limits: dict[int, Limit] = {}
+        self.workloads: list[Workload] = []
+        self.growth: list[Series] = []
+        self.cold: list[ColdStart] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Suite":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def limit(self, threads: int) -> Limit:
+        if threads not in self.limits:
+            # Measured in one thread and multiplied: no pool could do better.
+            process = self._stack.enter_context(Process(threads=1))
+            seconds = self.settings.profile.ceiling_seconds
+            self.limits[threads] = Limit.begin(process, threads, seconds)
+        return self.limits[threads]
+
+    def run(self) -> Iterator[None]:
+        """Pause after each workload; `workloads`, `growth` and `cold` then hold what is done."""
+        chosen = {
+            name: self.settings.threads[name] for name in RUNS if name in self.settings.workloads
+        }
+        for threads in sorted(set().union(*chosen.values())):
+            with Arena(threads, self.progress, self.settings.seed) as arena:
+                for name in chosen:
+                    if threads in chosen[name]:
+                        for workload in RUNS[name](self, arena):
+                            self.workloads.append(workload)
+                            yield
+        yield from self._run_series()
+
+    def _run_series(self) -> Iterator[None]:
+        """Growth and cold starts: a process for each point, one thread."""
+        settings = self.settings
+        profile, names = settings.profile, settings.engines
+        random = np.random.default_rng(settings.seed)
+        if "cold" in settings.workloads:
+            self.progress.head("(e) cold start")
+            problem = training.problem(profile, settings.corpus)
+            starts = cold.run(problem, profile.cold_rounds, self.progress, names, random)
+            self.cold.extend(starts)
+            yield
+        if "growth" in settings.workloads:
+            for series in growth.run(profile, self.progress, names, random):
+                self.growth.append(series)
+            yield
+
+
+def run_training(suite: Suite, arena: Arena) -> Iterator[Workload]:
+    settings = suite.settings
+    problem = training.problem(settings.profile, settings.corpus)
+    for dtype in DTYPES:
+        suite.progress.head(f"(a) training iteration, {dtype}")
+        workload = training.run(arena, settings.profile, problem, dtype, settings.engines)
+        parts = suite.limit(arena.threads).training(**workload.sizes, dtype=dtype)
+        yield limited(workload, parts)
+
+
+def run_layer(suite: Suite, arena: Arena) -> Iterator[Workload]:
+    for workload in layer.run(arena, suite.settings.profile, suite.settings.engines):
+        parts = suite.limit(arena.threads).layer(**workload.sizes, dtype="float32")
+        yield limited(workload, parts)
+
+
+def run_sampling(suite: Suite, arena: Arena) -> Iterator[Workload]:
+    settings = suite.settings
+    suite.progress.head("(d) sampling")
+    problem = training.problem(settings.profile, settings.corpus)
+    workload = sampling.run(arena, settings.profile, problem, settings.engines)
+    parts = suite.limit(arena.threads).character(**workload.sizes, dtype="float64")
+    yield limited(workload, parts)
+
+
+def limited(workload: Workload, parts: dict[str, float]) -> Workload:
+    workload.limit, workload.limit_parts = sum(parts.values()), parts
+    return workload
+
+
+RUNS: dict[str, Callable[[Suite, Arena], Iterator[Workload]]] = {
+    "training": run_training,
+    "layer": run_layer,
+    "sampling": run_sampling,
+}
+WORKLOADS = (*RUNS, "growth", "cold")

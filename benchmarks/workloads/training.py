@@ -1,0 +1,79 @@
+"""Workload (a): the notebook's training iteration, in float64 and float32."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from bptt.text import corpora
+from reference import Hyperparameters, Training, Vocabulary
+
+from ..harness.arena import Arena, only
+from ..harness.profiles import Profile
+from ..harness.registry import TRAINING, Engine
+from ..harness.results import Workload
+from ..problems import training_oracle
+from ..problems.differences import Difference
+from ..problems.training import Problem, restricted, trained
+
+LONGEST_TEXT = 500_000  # characters; more would only be copied to the workers
+
+
+def problem(profile: Profile, corpus: corpora.Corpus) -> Problem:
+    """Take the reference some iterations into a training, where engines take it up.
+
+    Raises ValueError for a text too short for the profile's windows.
+    """
+    text, symbols = restricted(corpus.text[:LONGEST_TEXT], profile.V)
+    vocabulary = Vocabulary(symbols)
+    hyperparameters = Hyperparameters(
+        hidden_size=profile.H,
+        seq_length=profile.T,
+        iterations=profile.begun + 1,
+        sample_every=profile.begun + 1,
+    )
+    indices = vocabulary.encode(text)
+    training = Training(indices, hyperparameters, vocabulary=vocabulary, clip=profile.clip)
+    start = trained(training, profile.begun)
+    return Problem(indices, symbols, profile.T, "float64", start, clip=profile.clip)
+
+
+def check(problem: Problem) -> Callable[[Engine, Any], Iterable[Difference]]:
+    def compare(engine: Engine, remote: Any) -> Iterable[Difference]:
+        assert engine.rule is not None
+        return training_oracle.check(problem, engine.rule, remote)
+
+    return compare
+
+
+def run(
+    arena: Arena,
+    profile: Profile,
+    base: Problem,
+    dtype: str,
+    names: set[str],
+    engines: tuple[Engine, ...] = TRAINING,
+) -> Workload:
+    """Measure the engines that compute in this dtype."""
+    problem = replace(base, dtype=dtype)
+    training_oracle.check_that_rules_differ(problem)
+    chosen = [engine for engine in only(engines, names) if dtype in engine.dtypes]
+    results, orders = arena.compete(
+        chosen,
+        problem,
+        check(problem),
+        rounds=profile.rounds,
+        sample_seconds=profile.sample_seconds,
+        same_units=True,
+    )
+    return Workload(
+        name=f"training-{dtype}",
+        title=f"(a) The notebook's training iteration, {dtype}",
+        unit="iteration",
+        threads=arena.threads,
+        sizes={"H": problem.H, "T": problem.T, "V": problem.V},
+        engines=results,
+        ours="fast",
+        orders=orders,
+        oracle=f"reference, one iteration from each of {len(training_oracle.probes(problem))} "
+        f"states; gradients within {training_oracle.GRADIENT_TOLERANCE[dtype]:g} of the largest",
+    )

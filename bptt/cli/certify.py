@@ -1,0 +1,163 @@
+"""bptt certify: proved digits of every engine's gradient, on a corpus of one's own."""
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from reference import Hyperparameters, Training, Vocabulary
+
+from .. import figures as drawing
+from .. import files
+from ..errors import InputError, explained
+from ..sessions import display
+from ..text import corpora
+from ..versions import Versions
+
+CLIP = 5.0
+
+
+def certify(
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="A text file, - for standard input, or a name that `bptt corpora` lists.",
+        ),
+    ] = corpora.DEFAULT,
+    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Number of hidden units.")] = 150,
+    seq_length: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Characters in a window.")
+    ] = 35,
+    trained_iterations: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Iterations of training before the second certificate."
+        ),
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the weights.")
+    ] = 1,
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Character encoding of CORPUS.")
+    ] = "utf-8",
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Folder for certificates.json and certificates.png."),
+    ] = Path("certificates"),
+) -> None:
+    """Prove how many digits of each engine's gradient are right.
+
+    Ball arithmetic encloses every entry of the true gradient at the first weights and at trained
+    ones; what each engine computes, by hand or by autograd, is compared with that.
+    """
+    from ..verify.certify import balls  # noqa: F401 - says what to install where python-flint is missing
+    from ..verify.certify import certificate_report as report
+
+    text = corpora.load(corpus, encoding)
+    vocabulary = Vocabulary.from_text(text.text)
+    try:
+        training = Training(
+            vocabulary.encode(text.text),
+            Hyperparameters(
+                hidden_size=hidden,
+                seq_length=seq_length,
+                iterations=trained_iterations,
+                sample_every=trained_iterations + 1,
+            ),
+            vocabulary=vocabulary,
+            seed=seed,
+            clip=CLIP,
+        )
+    except ValueError as error:
+        raise InputError(f"{text.name}: {error}") from error
+    with explained("make", out):
+        out.mkdir(parents=True, exist_ok=True)
+
+    console = Console(highlight=False)
+    heading = f"{text.name}: {len(vocabulary)} symbols, {hidden} hidden units, {seq_length} steps"
+    console.print(heading, markup=False)
+    found = _certificates(training, console)
+    for table in report.tables(found):
+        console.print()
+        console.print(table)
+    console.print()
+    for sentence in _conclusions(found):
+        console.print(sentence, markup=False)
+
+    settings = {
+        "corpus": text.name,
+        "corpus_sha256": text.sha256,
+        "symbols": len(vocabulary),
+        "hidden_size": hidden,
+        "seq_length": seq_length,
+        "trained_iterations": trained_iterations,
+        "seed": seed,
+        "clip": CLIP,
+    }
+    heading = (
+        f"{text.name}: {hidden} hidden units, windows of {seq_length}, {len(vocabulary)} symbols"
+    )
+    figures, picture = out / "certificates.json", out / "certificates.png"
+    content = json.dumps(
+        settings
+        | {"versions": Versions.current().model_dump(), "certificates": report.to_json(found)},
+        indent=1,
+        allow_nan=False,
+    )
+    with explained("write", figures):
+        files.write(figures, content.encode())
+    drawn = drawing.write(picture, lambda: report.picture(found, heading))
+    names = f"{figures.name} and {picture.name}" if drawn else figures.name
+    console.print(f"{out} holds {names}.", markup=False, soft_wrap=True)
+
+
+def _certificates(training: Training, console: Console) -> list[Any]:
+    import torch
+
+    from ..training.protocols import next_window
+    from ..verify.certify.certificates import certify as certify_window
+
+    torch.set_num_threads(1)
+    try:
+        with _doing(console, "enclosing the gradient at the first weights"):
+            window = next_window(training)
+            found = list(certify_window("initial", training.parameters, window, CLIP))
+        iterations = training.hyperparameters.iterations
+        for _ in display.watched(console, training, "training", iterations):
+            pass
+        with _doing(console, "enclosing the gradient at the trained weights"):
+            window = next_window(training)
+            found += certify_window("trained", training.parameters, window, CLIP)
+    except (FloatingPointError, ArithmeticError) as error:
+        raise InputError(f"after {training.iteration} iterations: {error}") from error
+    return found
+
+
+def _doing(console: Console, what: str) -> AbstractContextManager[object]:
+    """Show what goes on, as long as it does on a terminal, and as a line elsewhere."""
+    if console.is_terminal:
+        return console.status(what)
+    console.print(f"{what} …", markup=False)
+    return nullcontext()
+
+
+def _conclusions(found: list[Any]) -> list[str]:
+    from ..verify.certify import certificate_report as report
+
+    radius = max(certificate.radius for certificate in found)
+    sentences = [
+        f"Proved: every true entry is enclosed within {radius:.0e}.",
+        "The hand-written gradient (twin) is closer to the truth than nn.RNN's in",
+    ]
+    for weights, dtype, share in report.duels(found):
+        sentences.append(f"  {share:.0%} of the entries: {weights} weights, {dtype}")
+    for weights in ("initial", "trained"):
+        clipped = max(c.clipped for c in found if c.weights == weights)
+        sentences.append(
+            f"The running clip at {CLIP:g} changed {clipped} entries: {weights} weights"
+        )
+    return sentences

@@ -1,0 +1,164 @@
+"""The command `bptt verify`."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bptt.errors import InputError, explained
+
+from ..verify.backward.problem import BackwardProblem
+from ..verify.backward.verifying import verify_maker
+from ..verify.checker.loading import Maker, load
+from ..verify.checker.outcome import Outcome
+from ..verify.checker.report.page import page
+from ..verify.checker.report.report import Report
+from ..verify.checker.report.terminal import show, style_of
+from ..verify.checker.settings import Settings
+from ..verify.checker.verifying import verify as verify_gradient
+
+
+def verify(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE.py:NAME",
+            help="A file and its function problem(T, H, ..., rng), which returns a "
+            "GradientProblem, or a BackwardProblem in it. [default: this project's engines]",
+            show_default=False,
+        ),
+    ] = None,
+    cases: Annotated[
+        int, typer.Option("--cases", min=1, metavar="N", help="Largest number of cases to check.")
+    ] = 60,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Seed of the search.")
+    ] = 0,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            metavar="NAME=LOW..HIGH",
+            help="The range of a size, such as T=2..8; can be repeated. "
+            "[default: 1..5, T 1..6, and a few large ones up to 129]",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit", metavar="SECONDS", help="Longest that a call of yours may take."
+        ),
+    ] = 10.0,
+    budget: Annotated[
+        float,
+        typer.Option(
+            "--budget",
+            metavar="SECONDS",
+            help="For the whole search of one gradient, with shrinking and diagnosis.",
+        ),
+    ] = 60.0,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance",
+            metavar="ERROR",
+            help="How far an entry may be off, relative to the largest entry of its parameter: "
+            "for gradients that are approximate on purpose. [default: rounding only]",
+            show_default=False,
+        ),
+    ] = 0.0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the report to a JSON file.")
+    ] = None,
+    html_path: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the report as a page to look at."),
+    ] = None,
+) -> None:
+    """Search for a case where a hand-written gradient is wrong, and say where and how.
+
+    Exit status: 0 all right, 1 something is wrong, 2 it could not be run, or not everywhere.
+    """
+    if not 0.0 < time_limit < float("inf"):
+        raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")
+    if not 0.0 < budget < float("inf"):
+        raise InputError(f"--budget must be a positive number of seconds, got {budget}")
+    if not 0.0 <= tolerance < 1.0:
+        raise InputError(f"--tolerance must be from 0 to below 1, got {tolerance}")
+
+    ranges = dict(map(size_range, sizes or []))
+    settings = Settings(cases, seed, time_limit, ranges, budget, tolerance)
+    console = Console(highlight=False)
+    if target is None:
+        from ..verify.network.problems import (  # only here: it imports torch, seconds
+            compile_kernels,
+            own_engines,
+        )
+
+        compile_kernels()
+        makers = own_engines()
+    else:
+        makers = [load(target, time_limit)]
+    reports = []
+    for maker in makers:
+        reports.append(_verified(maker, settings, console))
+        if target is None:
+            console.print(Text(reports[-1].summary, style=style_of(reports[-1])))
+    for report in reports:
+        show(report, console)
+    if target is None:
+        console.print(Text(_overall(reports), style="bold"))
+    for path, write in ((json_path, _as_json), (html_path, page)):
+        if path is not None:
+            with explained("write", path):
+                path.write_text(write(reports), encoding="utf-8")
+    statuses = {report.exit_status for report in reports}
+    raise typer.Exit(1 if 1 in statuses else max(statuses))
+
+
+def _verified(maker: Maker, settings: Settings, console: Console) -> Report:
+    run = verify_maker if isinstance(maker.function, BackwardProblem) else verify_gradient
+    if not console.is_terminal:
+        return run(maker, settings)
+    with console.status(f"verifying {maker.target}") as status:
+        return run(maker, settings, _count(lambda text: status.update(text), maker))
+
+
+def _overall(reports: list[Report]) -> str:
+    counts = Counter(report.verdict for report in reports)
+    return f"{len(reports)} gradients: " + ", ".join(f"{n} {what}" for what, n in counts.items())
+
+
+def _count(say: Callable[[str], None], maker: Maker) -> Callable[[Outcome], None]:
+    checked = 0
+
+    def seen(outcome: Outcome) -> None:
+        nonlocal checked
+        checked += 1
+        say(f"verifying {maker.target}: {checked} cases, now {outcome.case}")
+
+    return seen
+
+
+def _as_json(reports: list[Report]) -> str:
+    if len(reports) == 1:
+        return reports[0].to_json()
+    return "[\n" + ",\n".join(report.to_json().rstrip() for report in reports) + "\n]\n"
+
+
+def size_range(text: str) -> tuple[str, tuple[int, int]]:
+    """Parse NAME=LOW..HIGH or NAME=VALUE. Raises InputError for anything else."""
+    name, _, numbers = text.partition("=")
+    low, dots, high = numbers.partition("..")
+    try:
+        chosen = int(low), int(high if dots else low)
+    except ValueError:
+        chosen = (0, 0)
+    if not name.isidentifier() or not 1 <= chosen[0] <= chosen[1]:
+        raise InputError(f"--size: expected NAME=LOW..HIGH, such as T=2..8, got {text}")
+    return name, chosen

@@ -1,0 +1,1 @@
+"""Several runs: the same one for several seeds, or different ones compared."""

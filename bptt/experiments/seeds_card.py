@@ -1,0 +1,57 @@
+"""card.md of several seeds: the card of a run, with means and deviations."""
+
+from ..markdown import table
+from ..runs import card
+from ..runs.config import Config
+from ..runs.ending import MEAN
+from .seeds_folder import SeedsFolder, Summary
+
+
+def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
+    more = f" --seeds {summary.n}"
+    file = f"seed-{summary.seeds[0]}/config.json"
+    sections = [
+        card.heading(config),
+        f"{summary.n} runs that differ in the seed of their weights.",
+        _came_to(config, summary),
+        f"![Mean and standard deviation over the seeds]({folder.plot.name})",
+        _by_seed(summary),
+        "## Data\n\n" + card.data(config),
+        "## Protocol\n\n" + card.protocol(config, without=("seed",)),
+        "## Again\n\n" + card.again(config, more=more, file=file),
+        card.versions(config),
+        card.closing(),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _came_to(config: Config, summary: Summary) -> str:
+    rows = []
+    for name in ("validation", "test", "smoothed"):
+        spread = getattr(summary, name)
+        if spread is not None:
+            figures = (spread.mean, spread.standard_deviation, spread.minimum, spread.maximum)
+            shown = f"training, {MEAN}" if name == "smoothed" else name
+            rows.append((shown, *(f"{figure:.4f}" for figure in figures)))
+    rows.append(("guessing among all symbols", card.guess(config), "", "", ""))
+    header = ("bits per character", "mean", "standard deviation (n − 1)", "lowest", "highest")
+    return table(header, rows)
+
+
+def _by_seed(summary: Summary) -> str:
+    shown = [
+        ("training" if name == "smoothed" else name, spread.values)
+        for name in ("validation", "test", "smoothed")
+        if (spread := getattr(summary, name)) is not None
+    ]
+    rows = [
+        (
+            f"seed {seed}",
+            *(f"{values[place]:.4f}" for _, values in shown),
+            f"{summary.seconds.values[place]:,.1f}",
+        )
+        for place, seed in enumerate(summary.seeds)
+    ]
+    links = ", ".join(f"[seed {seed}](seed-{seed}/card.md)" for seed in summary.seeds)
+    names = (name for name, _ in shown)
+    return f"{table(('', *names, 'seconds'), rows)}\n\nEach has a card: {links}."

@@ -1,0 +1,129 @@
+"""card.md: what a run is and came to, for somebody who finds its folder."""
+
+from .. import files
+from ..errors import explained
+from ..markdown import cell, fenced, table
+from ..settings import Settings
+from ..text.records import CorpusRecord, Part
+from ..training.evaluation import Evaluation
+from . import smoothing
+from .config import Config
+from .ending import MEAN, TEMPERATURE, Ending, worse_than_guessing
+from .folder import RunFolder
+from .results import Results
+
+TITLE = "bptt: hand-written back-propagation through time that can be trusted"
+
+
+def write(folder: RunFolder, config: Config, results: Results, ending: Ending) -> None:
+    """Raises InputError where the disk refuses."""
+    content = of_run(folder, config, results, ending)
+    with explained("write", folder.card):
+        files.write(folder.card, content.encode("utf-8", "surrogatepass"))
+
+
+def of_run(folder: RunFolder, config: Config, results: Results, ending: Ending) -> str:
+    sections = [
+        heading(config),
+        _came_to(config, results, ending),
+        f"![Loss against characters read]({folder.loss_plot.name})",
+        "## Data\n\n" + data(config),
+        "## Protocol\n\n" + protocol(config),
+        f"## Samples\n\nOf the weights of iteration {results.iteration:,}, drawn at temperature "
+        f"{TEMPERATURE:g}:\n\n{fenced(ending.drawn)}\n\nGreedy, that is, always the most probable "
+        f"character:\n\n{fenced(ending.greedy)}",
+        "## Again\n\n" + again(config),
+        versions(config),
+        closing(f"{ONE_SEED} "),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def heading(config: Config) -> str:
+    return (
+        f"# A character-level recurrent network on {cell(config.corpus.name)}\n\n"
+        f"One layer of {config.hidden_size:,} tanh units over {len(config.vocabulary):,} symbols, "
+        f"{_weights(config):,} weights, trained by back-propagation through time in windows of "
+        f"{config.seq_length:,} {config.corpus.units}"
+        + (f", {config.lanes:,} side by side." if config.lanes > 1 else ".")
+    )
+
+
+def _weights(config: Config) -> int:
+    V, H = len(config.vocabulary), config.hidden_size
+    return 2 * H * V + H * H + H + V + H * config.learn_initial_state
+
+
+def _came_to(config: Config, results: Results, ending: Ending) -> str:
+    ended = f" It ended early: {results.ended}." if results.ended else ""
+    rows = [
+        (name, f"{one.bits_per_character:.4f}", f"{one.scored:,}", f"{one.unseen:,}")
+        for name, one in (("validation", results.validation), ("test", results.test))
+        if isinstance(one, Evaluation)
+    ]
+    rows.append((f"training, {MEAN}", f"{ending.training_bits:.4f}", "", ""))
+    rows.append(("guessing among all symbols", guess(config), "", ""))
+    worse = worse_than_guessing(config, results, ending)
+    return (
+        (f"**{worse}**\n\n" if worse else "")
+        + table(("", "bits per character", "scored", "unseen"), rows)
+        + f"\n\n{results.iterations:,} iterations, {results.characters:,} {config.corpus.units} "
+        f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
+        f"iteration {results.iteration:,}, each text read once, as one stream."
+    )
+
+
+def guess(config: Config) -> str:
+    return f"{smoothing.guess(config):.4f}"
+
+
+def data(config: Config) -> str:
+    rows = []
+    for name in ("train", "validation", "test"):
+        part: Part | None = getattr(config.parts, name)
+        if part is not None:
+            corpus: CorpusRecord = part.corpus or config.corpus
+            end = part.start + part.length
+            rows.append(
+                (name, corpus.name, f"{part.start:,} to {end:,}", f"{part.length:,}", corpus.sha256)
+            )
+    return (
+        table(("part", "text", "from, to", config.corpus.units, "SHA-256 of the text"), rows)
+        + f"\n\n{cell(config.corpus.name)} has {config.corpus.length:,} {config.corpus.units}; the "
+        "symbols are those of the training part, what else occurs is unseen."
+    )
+
+
+def protocol(config: Config, *, without: tuple[str, ...] = ()) -> str:
+    kept = config.model_dump(include=set(Settings.model_fields) - set(without))
+    rows = [(name, "none" if value is None else value) for name, value in kept.items()]
+    return table(("setting", "value"), rows)
+
+
+def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
+    standard_input = " - < TEXT" if config.corpus.source == "-" else ""
+    budget = "" if config.time_budget is None else ", but for the clock, which its budget hangs on"
+    return (
+        f"{fenced(f'bptt train{standard_input} --config {file}{more}')}\n\n"
+        "On the versions below and the same kind of processor, to the last bit"
+        f"{budget}. Where the text lies elsewhere by now, name it after `train`."
+    )
+
+
+def versions(config: Config) -> str:
+    return table(("", "version"), list(config.versions.model_dump().items()))
+
+
+ONE_SEED = "One seed says nothing of the spread: `bptt train --seeds 5` does."
+
+
+def closing(of_seeds: str = "") -> str:
+    return f"""## To cite
+
+*{TITLE}*, with the version above; CITATION.cff in the project has the rest.
+
+## Limits
+
+The figures are of one text, its split and this protocol; other splits or units give others. Bits
+per character compare only over the same validation or test text and the same symbols.
+{of_seeds}The network repeats what its text says, right or wrong, and writes no facts."""

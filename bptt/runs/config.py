@@ -1,0 +1,47 @@
+"""Everything that is needed to repeat a run, as config.json holds it."""
+
+import numpy as np
+from pydantic import model_validator
+
+from reference import Vocabulary
+
+from ..settings import Settings
+from ..text.records import CorpusRecord, Parts
+from ..versions import Versions
+
+
+class Config(Settings):
+    """A run's settings, its texts and what computed it. Losses are natural logarithms."""
+
+    corpus: CorpusRecord
+    parts: Parts
+    vocabulary: list[str]
+    versions: Versions
+
+    @model_validator(mode="after")
+    def _symbols_are_a_vocabulary(self) -> "Config":
+        Vocabulary(self.vocabulary)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_of_their_texts(self) -> "Config":
+        for name, part in self.parts:
+            length = (part.corpus or self.corpus).length if part else 0
+            if part and part.start + part.length > length:
+                raise ValueError(
+                    f"{name} must lie in the text's {length} {self.corpus.units}, "
+                    f"got {part.length} from {part.start}"
+                )
+        return self
+
+    @property
+    def window_size(self) -> int:
+        """Characters that an iteration learns from, over all lanes."""
+        return self.seq_length * self.lanes
+
+    def bits_per_character(self, loss: float) -> float:
+        """Of a loss in nats, summed over a window's steps and lanes."""
+        return float(loss / (self.window_size * np.log(2)))
+
+    def to_json(self) -> bytes:
+        return (self.model_dump_json(indent=2) + "\n").encode()

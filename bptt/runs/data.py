@@ -1,0 +1,128 @@
+"""The texts of a run, as indices in its vocabulary.
+
+N characters of text, V symbols.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt
+
+from reference import Vocabulary
+
+from ..errors import InputError
+from ..text import corpora
+from ..text.encoded import Encoded, stretches, translated
+from ..text.library import Library
+from ..text.records import CorpusRecord, Part
+from .config import Config
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Indices in the run's vocabulary; in validation and test, V stands for what it lacks."""
+
+    vocabulary: Vocabulary
+    train: UInt[np.ndarray, " N"]
+    validation: UInt[np.ndarray, " M"] | None
+    test: UInt[np.ndarray, " K"] | None
+
+
+def texts(config: Config, text: Encoded, library: Library | None = None) -> Texts:
+    """Return what a run reads, in its vocabulary; other texts than `text` are the library's.
+
+    Raises InputError where a text that the config names is another one now, has a character to
+    learn from that the vocabulary lacks, or is for validation or test and has nothing to score.
+    """
+    library = library or Library()
+    vocabulary = Vocabulary(config.vocabulary)
+    train = _indices(config.parts.train, text, vocabulary)
+    V = len(vocabulary)
+    if any((stretch >= V).any() for stretch in stretches(train)):
+        raise InputError(f"the run's vocabulary lacks symbols of {text.name} that it learns from")
+    scored = {}
+    for name, part in (("validation", config.parts.validation), ("test", config.parts.test)):
+        if part is not None:
+            read = text if part.corpus is None else _checked(part.corpus, library)
+            scored[name] = held_out(part, read, vocabulary, name)
+    return Texts(vocabulary, train, scored.get("validation"), scored.get("test"))
+
+
+def _checked(record: CorpusRecord, library: Library) -> Encoded:
+    text = library.open(record.source, record.encoding, record.units)
+    record.check(text)
+    return text
+
+
+def held_out(part: Part, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
+    """Return a part of the text for validation or test.
+
+    Raises InputError where there is nothing to score in it.
+    """
+    indices = _indices(part, text, vocabulary)
+    if not any((stretch < len(vocabulary)).any() for stretch in stretches(indices[1:])):
+        raise InputError(
+            f"there is nothing to score in the {part.length} {text.units} of {text.name} for "
+            f"{name}: "
+            f"it takes one after the first that the training text has too"
+        )
+    return indices
+
+
+def unseen(indices: np.ndarray, vocabulary: Vocabulary) -> int:
+    """Count what the vocabulary lacks."""
+    V = len(vocabulary)
+    return sum(int(np.count_nonzero(stretch >= V)) for stretch in stretches(indices))
+
+
+def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
+    stretch = text.indices[part.start : part.start + part.length]
+    return translated(stretch, text.vocabulary, vocabulary)
+
+
+def relocated(
+    config: Config, near: Path, library: Library, given: dict[str, str | None], advice: str
+) -> Config:
+    """Return a run's config with each of its texts where it lies now.
+
+    `given` names texts by "corpus", "validation_file" and "test_file"; the others are looked for,
+    as Library.search does. A text from standard input leaves the source as it was.
+
+    Raises InputError for a text that is another one, or isn't found.
+    """
+
+    def placed(record: CorpusRecord, name: str, advice: str) -> CorpusRecord:
+        source = given.get(name)
+        if source is None:
+            text = library.find(record, near, advice)
+        else:
+            text = library.open(source, record.encoding, record.units)
+            record.check(text)
+        library.keep(text, record)
+        kept = text.source == corpora.STANDARD_INPUT
+        return record if kept else record.model_copy(update={"source": text.source})
+
+    changes: dict[str, Any] = {}
+    parts = config.parts.model_dump()
+    for name, record in records(config).items():
+        option = f"--{name.replace('_', '-')} FILE"
+        found = placed(record, name, advice if name == "corpus" else f"{advice} {option}")
+        if name == "corpus":
+            changes[name] = found
+        else:
+            parts[name.removesuffix("_file")]["corpus"] = found.model_dump()
+            changes[name] = found.source
+    changed: dict[str, Any] = config.model_dump() | changes | {"parts": parts}
+    return Config(**changed)
+
+
+def records(config: Config) -> dict[str, CorpusRecord]:
+    """Return a run's texts: its "corpus" and, where it has them, validation_file and test_file."""
+    found = {"corpus": config.corpus}
+    for name in ("validation", "test"):
+        part = getattr(config.parts, name)
+        if part is not None and part.corpus is not None:
+            found[f"{name}_file"] = part.corpus
+    return found

@@ -1,0 +1,61 @@
+"""What the end of a run shows besides its results: the training loss, and what it writes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference import Vocabulary
+
+from ..training import sampling
+from ..training.protocols import Training
+from ..training.sampling import Choice
+from . import smoothing
+from .checkpoint import Model
+from .config import Config
+from .results import Results
+
+TEMPERATURE = 0.7  # at which what is drawn has both words and variety
+LENGTH = 300  # characters
+MEAN = "mean of all windows, each weighing 0.999 of the next"  # what smoothing.bits is
+
+
+@dataclass(frozen=True)
+class Ending:
+    """`training_bits`, per character, are the mean of the windows as smoothing.bits has it."""
+
+    training_bits: float
+    drawn: str
+    greedy: str
+
+
+def of(config: Config, training: Training, model: Model) -> Ending:
+    """Let the model write, as the run's seed has it. Raises InputError as writing.write does."""
+    return Ending(
+        smoothing.bits(config, training.smooth_loss, training.iteration),
+        _written(config, model, Choice(temperature=TEMPERATURE)),
+        _written(config, model, Choice()),
+    )
+
+
+def _written(config: Config, model: Model, choice: Choice) -> str:
+    weights, state = model.in_float64()
+    rng = np.random.default_rng(config.seed)
+    vocabulary = Vocabulary(config.vocabulary)
+    pieces = sampling.write(weights, vocabulary, state, None, LENGTH, choice, rng)
+    return "".join(sampling.readable(pieces, config.corpus.units))
+
+
+def worse_than_guessing(config: Config, results: Results, ending: Ending) -> str:
+    """Say what is no better than guessing and what helps; nothing where all is."""
+    figures = {"training": ending.training_bits}
+    for name, one in (("validation", results.validation), ("test", results.test)):
+        if one is not None:
+            figures[name] = one.bits_per_character
+    guess = smoothing.guess(config)
+    worse = [name for name, bits in figures.items() if bits > guess]
+    if not worse:
+        return ""
+    return (
+        f"Worse than guessing, which takes {guess:.3f} bits per character: {', '.join(worse)}. "
+        "Train longer, or with a smaller --learning-rate or --clip."
+    )

@@ -1,0 +1,240 @@
+"""A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from .. import figures, files
+from ..errors import InputError, explained, harmless
+from ..settings import explain
+from ..training import diagnostics
+from ..training.protocols import Training
+from ..training.validation import Progress
+from . import checkpoint, diagnostics_plot, log, plots, smoothing
+from .checkpoint import Model, load_model
+from .config import Config
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def csv(self) -> Path:
+        return self.path / "log.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """A folder of event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "card.md"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the validation with the fewest bits, that of the end included."""
+        return self.path / "best.safetensors"
+
+    @property
+    def best_before_end(self) -> Path:
+        """What `best` was until the end's validation: a run that goes on takes it up again."""
+        return self.path / "best_before_end.safetensors"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def job(self) -> Path:
+        """Names the torchrun that made the run, if one did."""
+        return self.path / ".job"
+
+    @property
+    def diagnostics(self) -> Path:
+        return self.path / "diagnostics.jsonl"
+
+    @property
+    def flow_plot(self) -> Path:
+        return self.path / "gradient_flow.png"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.txt"
+
+    @property
+    def loss_plot(self) -> Path:
+        return self.path / "loss.png"
+
+    def read_config(self) -> Config:
+        """Raises InputError where there is no run, or one whose config.json is damaged."""
+        if not self.config.exists():
+            raise InputError(self._why_no_run())
+        with explained("read", self.config):
+            content = self.config.read_bytes()
+        try:
+            return Config.model_validate_json(content)
+        except ValidationError as error:
+            raise InputError(f"{self.config} is damaged: {explain(error)}") from error
+
+    def _why_no_run(self) -> str:
+        seeds = sorted(self.path.glob("seed-*"))
+        if seeds:
+            return (
+                f"{self.path} holds several runs, one for each seed; name one, such as {seeds[0]}"
+            )
+        if self.path.is_file():
+            return f"{self.path} is no run folder but a file"
+        if not self.path.exists():
+            return f"{self.path} is no run folder: nothing is there"
+        return f"{self.path} is no run folder: it has no {self.config.name}"
+
+    def write_config(self, config: Config) -> None:
+        with explained("write", self.config):
+            files.write(self.config, config.to_json())
+
+    def load_model(self, *, last: bool = False) -> Model:
+        """Read the best weights that validation saw, or the last; raises as checkpoint.load."""
+        path = self.checkpoint if last or not self.best.exists() else self.best
+        return load_model(path, self.read_config())
+
+    def was_made_by(self, job: str | None) -> bool:
+        return job is not None and self.job.exists() and self.job.read_text() == job
+
+    @contextmanager
+    def held(self, patience: float = 0.0) -> Iterator[None]:
+        """Keep other processes out while this one trains here. A dead process holds nothing.
+
+        Raises InputError where another one is still training after so many seconds.
+        """
+        with held(self.lock, patience):
+            yield
+
+    def write_tables(self, config: Config) -> None:
+        """Write afresh what the log says in other forms: log.csv and samples.txt."""
+        entries = log.read(self.log, log.Entry)
+        samples = "".join(
+            f"Iteration {entry.iteration}, {smoothing.bits_at(config, entry):.3f} bits per "
+            f"character\n{harmless(entry.sample)}\n\n"
+            for entry in entries
+            if entry.sample is not None
+        )
+        with explained("write in", self.path):
+            files.write(self.csv, log.to_csv(entries))
+            files.write(self.samples, samples.encode("utf-8", "surrogatepass"))
+
+    def draw(self, config: Config, broken_at: int | None = None) -> None:
+        """Draw loss.png, and gradient_flow.png where there are diagnostics.
+
+        `broken_at` is the iteration in which training broke down, if it did.
+        """
+        entries = log.read(self.log, log.Entry)
+        figures.write(self.loss_plot, lambda: plots.loss(entries, config, broken_at))
+        records = log.read(self.diagnostics, diagnostics.Record)
+        if records:
+            heading = f"{config.corpus.name}, {config.hidden_size} hidden units"
+            figures.write(self.flow_plot, lambda: diagnostics_plot.gradient_flow(records, heading))
+
+
+@contextmanager
+def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold the lock of the folder that it lies in.
+
+    Raises InputError where another process still does after so many seconds.
+    """
+    file = FileLock(lock, timeout=patience)
+    try:
+        file.acquire()
+    except Timeout as error:
+        raise InputError(f"another process is training in {lock.parent}") from error
+    except OSError as error:  # a folder that is read-only, a file system that knows no locks
+        raise InputError(f"can't lock {lock}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        file.release()
+
+
+def create(path: Path, config: Config, training: Training, job: str | None = None) -> RunFolder:
+    """Make the folder of a run that is about to start, whole or not at all.
+
+    Raises InputError when it exists already or can't be written.
+    """
+    with made_aside(path) as aside:
+        folder = RunFolder(aside)
+        folder.write_config(config)
+        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
+        with explained("make the run folder", path):
+            folder.log.touch()
+            if job is not None:
+                folder.job.write_text(job)
+    return RunFolder(path)
+
+
+@contextmanager
+def made_aside(path: Path) -> Iterator[Path]:
+    """Give a folder to fill that becomes the one at `path` at the end, whole or not at all.
+
+    Raises InputError when that exists already or can't be written.
+    """
+    refuse_existing(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    missing = [parent for parent in aside.parents if not parent.exists()]
+    try:
+        with explained("make the run folder", path):
+            aside.mkdir(parents=True)
+        yield aside
+        with explained("make the run folder", path):
+            aside.rename(path)
+            files.flush_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):  # somebody else may have put something there meanwhile
+                parent.rmdir()
+        raise
+
+
+def refuse_existing(path: Path) -> None:
+    """Raises InputError when something is there already."""
+    if not os.path.lexists(path):
+        return
+    if any((path / name).exists() for name in ("config.json", "seeds.json")):
+        raise InputError(
+            f"{path} exists already. Go on with it: bptt train --resume {path}. "
+            f"Start another: --out with a new name"
+        )
+    kind = "folder" if path.is_dir() else "file"
+    raise InputError(f"{path} exists already, a {kind}: --out makes a new folder, name another")
+
+
+def next_free(name: str) -> Path:
+    """Return the first of runs/NAME-1, runs/NAME-2, … that isn't there."""
+    safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)
+    number = 1
+    while os.path.lexists(path := Path("runs") / f"{safe}-{number}"):
+        number += 1
+    return path

@@ -1,0 +1,95 @@
+"""log.jsonl: what a run said, a line now and then, only ever added to."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from .. import files
+from ..settings import Strict
+
+BETWEEN_SHOWS = 1.0  # seconds that a line may wait before others can read it
+
+
+class Entry(Strict):
+    """One iteration.
+
+    Losses are in nats, summed over a window's steps and lanes; `bits_per_character` is of the
+    smoothed loss and `validation_bits` of the whole validation text. `seconds` are those spent on
+    the run so far, validation included.
+    """
+
+    iteration: int
+    loss: float
+    smooth_loss: float
+    bits_per_character: float
+    characters: int
+    seconds: float
+    learning_rate: float
+    validation_bits: float | None = None
+    unseen: int | None = None
+    sample: str | None = None
+
+
+Line = TypeVar("Line", bound=Strict)
+
+
+def read(path: Path, kind: type[Line]) -> list[Line]:
+    """Read the whole lines, up to the first that is torn or damaged; none if there is no file."""
+    entries: list[Line] = []
+    if not path.exists():
+        return entries
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            entries.append(kind.model_validate_json(line))
+        except ValidationError:
+            break
+    return entries
+
+
+def write(path: Path, entries: Sequence[Strict]) -> None:
+    files.write(path, b"".join(to_line(entry) for entry in entries))
+
+
+def to_line(entry: Strict) -> bytes:
+    return entry.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def to_csv(entries: Sequence[Entry]) -> bytes:
+    """Return a table of all but the samples, a line for each entry."""
+    fields = [name for name in Entry.model_fields if name != "sample"]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fields, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entry.model_dump() for entry in entries)
+    return table.getvalue().encode()
+
+
+class Log:
+    """The file, open at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+        self._shown = time.monotonic()
+
+    def add(self, entry: Entry) -> None:
+        self._file.write(to_line(entry))
+        if time.monotonic() - self._shown > BETWEEN_SHOWS:
+            self._file.flush()
+            self._shown = time.monotonic()
+
+    def flush(self) -> None:
+        """Bring every line to disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()

@@ -1,0 +1,82 @@
+"""results.json: what a finished run came to on the texts that it did not learn from."""
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
+
+from .. import files
+from ..errors import InputError, explained
+from ..settings import Strict, explain
+from ..training.evaluation import Evaluation, evaluate
+from . import log
+from .checkpoint import Model
+from .config import Config
+from .data import Texts
+from .folder import RunFolder
+
+
+class Results(Strict):
+    """`iteration` is that of the weights that were evaluated: the best that validation saw.
+
+    `seconds` were spent on the run, `characters` learned from, `ended` says why it ended early.
+    """
+
+    iteration: int
+    iterations: int
+    characters: int
+    seconds: float
+    ended: str | None
+    validation: Evaluation | None
+    test: Evaluation | None
+
+
+def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation | None:
+    """Read a text, if there is one. Raises InputError for one in which nothing can be scored."""
+    if indices is None:
+        return None
+    try:
+        with threadpool_limits(1):  # the same bits whatever the number of cores
+            return evaluate(model.parameters, indices, model.initial_state)
+    except (ValueError, FloatingPointError) as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def finish(
+    folder: RunFolder, config: Config, texts: Texts, iterations: int, ended: str | None
+) -> Results:
+    """Evaluate the best weights and write results.json. Raises InputError as evaluated does."""
+    model = folder.load_model()
+    entries = log.read(folder.log, log.Entry)
+    results = Results(
+        iteration=model.iteration,
+        iterations=iterations,
+        characters=iterations * config.window_size,
+        seconds=entries[-1].seconds if entries else 0.0,
+        ended=ended,
+        validation=evaluated(model, texts.validation, "the validation text"),
+        test=evaluated(model, texts.test, "the test text"),
+    )
+    write(folder.results, results)
+    return results
+
+
+def find(path: Path) -> Results | None:
+    """Return None for a run that isn't finished. Raises InputError for a damaged file."""
+    return read(path) if path.exists() else None
+
+
+def write(path: Path, results: Results) -> None:
+    with explained("write", path):
+        files.write(path, (results.model_dump_json(indent=2) + "\n").encode())
+
+
+def read(path: Path) -> Results:
+    """Raises InputError for a file that is missing or damaged."""
+    with explained("read", path):
+        content = path.read_bytes()
+    try:
+        return Results.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged: {explain(error)}") from error

@@ -1,0 +1,1 @@
+"""A run carried out: begun, trained, stopped, resumed, finished."""

@@ -1,0 +1,299 @@
+"""Runs from beginning to end: the text, the folder, the training, the results."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from .. import errors, memory, terminal
+from ..engines import processes
+from ..engines.processes import ALONE, Command, Group
+from ..errors import InputError
+from ..runs import card, checkpoint, data, ending, results
+from ..runs import folder as run_folder
+from ..runs.config import Config
+from ..runs.data import Texts, relocated
+from ..runs.folder import RunFolder
+from ..settings import Settings, explain
+from ..text import corpora, splits
+from ..text.library import Library
+from ..text.records import CorpusRecord
+from ..training import protocols
+from ..training.protocols import Training
+from ..training.start import start as start_training
+from ..training.validation import Progress
+from ..versions import Versions
+from . import display, tensorboard
+from .session import Session
+
+CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run goes on
+FILES = ("validation_file", "test_file")  # which may lie elsewhere by then
+DYING = 30.0  # seconds that a killed process may still hold its run folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training needs, where the run stands."""
+
+    folder: RunFolder
+    config: Config
+    texts: Texts
+    training: Training
+    progress: Progress
+
+    def __repr__(self) -> str:
+        done = f"{self.training.iteration:,} of {self.config.iterations:,} iterations"
+        return f"<Run in {self.folder.path}: {self.config.corpus.name}, {done}>"
+
+
+def begin(
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    together: Group = ALONE,
+    library: Library | None = None,
+) -> RunFolder:
+    """Make a new run and carry it out; where torchrun starts this anew, go on with it instead.
+
+    Raises InputError before anything is on disk, or leaves nothing there; leaves with 130 or 143
+    when a signal stopped the run.
+    """
+    if out is None and processes.job() is not None:
+        raise InputError("under torchrun, name the run folder: --out RUN; a restart goes on there")
+    if out is not None and processes.is_restart() and RunFolder(out).was_made_by(processes.job()):
+        return go_on(out, source, {}, together, library)
+    run = make(source, given, out, together, library)
+    with run.folder.held():
+        carry_out(run)
+    return run.folder
+
+
+def make(
+    source: str | None,
+    given: dict[str, Any],
+    out: Path | None,
+    together: Group = ALONE,
+    library: Library | None = None,
+) -> Run:
+    """Make the folder of a run that stands at its beginning. Raises InputError as begin does."""
+    library = library or Library()
+    if out is not None:
+        run_folder.refuse_existing(out)
+    settings = checked(given)
+    processes.refuse(settings, together)
+    text = library.open(source or corpora.DEFAULT, settings.encoding, settings.units)
+    divided = splits.divide(text, settings, library)
+    chosen: dict[str, Any] = settings.model_dump() | splits.sources(divided)
+    config = Config(
+        **chosen,
+        corpus=CorpusRecord.of(text),
+        parts=divided,
+        vocabulary=list(splits.vocabulary_of(text, divided.train).symbols),
+        versions=Versions.current(),
+    )
+    texts = _texts(config, library)
+    training = start(config, texts, together)
+    path = out or run_folder.next_free(text.name)
+    folder = run_folder.create(path, config, training, processes.job())
+    return Run(folder, config, texts, training, Progress())
+
+
+def checked(given: dict[str, Any]) -> Settings:
+    """Raises InputError that says which settings are wrong or don't go together."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise InputError(explain(error)) from error
+
+
+def go_on(
+    path: Path,
+    source: str | None,
+    given: dict[str, Any],
+    together: Group = ALONE,
+    library: Library | None = None,
+) -> RunFolder:
+    """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
+    folder = RunFolder(path)
+    folder.read_config()  # before anything is written into what may be no run folder
+    with folder.held(DYING if processes.is_restart() else 0.0):
+        carry_out(take_up(folder, source, given, together, library))
+    return folder
+
+
+def take_up(
+    folder: RunFolder,
+    source: str | None,
+    given: dict[str, Any],
+    together: Group = ALONE,
+    library: Library | None = None,
+) -> Run:
+    """Read a run as it stands; where its texts lie elsewhere by now, it keeps their new places.
+
+    Raises InputError for a change that can't be made to it, and for a text that isn't the run's.
+    """
+    library = library or Library()
+    before = folder.read_config()
+    files = {key: given[key] for key in FILES if key in given and getattr(before, key) is not None}
+    changed = _changed(before, folder, {key: given[key] for key in given if key not in files})
+    processes.refuse(changed, together)
+    advice = f"Name it: bptt train TEXT --resume {folder.path}"
+    config = relocated(changed, folder.path, library, {"corpus": source, **files}, advice)
+    texts = _texts(config, library)
+    training = start(config, texts, together)
+    progress = checkpoint.restore(folder.checkpoint, config, training)
+    if config.iterations < training.iteration:
+        raise InputError(
+            f"the run has {training.iteration} iterations behind it; "
+            f"--iterations must be at least that, got {config.iterations}"
+        )
+    if changed != before:
+        folder.results.unlink(missing_ok=True)  # those of another length, engine or budget
+    if config != before:
+        folder.write_config(config)
+    differences = config.versions.differences(Versions.current())
+    if differences:
+        print(
+            f"note: {'; '.join(differences)}. The result may differ in its last bits from that of "
+            f"a run never interrupted",
+            file=sys.stderr,
+        )
+    return Run(folder, config, texts, training, progress)
+
+
+def _texts(config: Config, library: Library) -> Texts:
+    text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
+    texts = data.texts(config, text, library)
+    for name in ("validation", "test"):
+        indices, part = getattr(texts, name), getattr(config.parts, name)
+        if part is not None:
+            of = (part.corpus or config.corpus).name
+            unseen = data.unseen(indices, texts.vocabulary)
+            library.note_unseen(f"{of} for {name}", unseen, part.length, config.corpus)
+    return texts
+
+
+def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config:
+    fixed = [key.replace("_", "-") for key in given if key not in CAN_CHANGE]
+    if fixed:
+        raise InputError(
+            f"a resumed run keeps its settings (in {folder.config}); of them only "
+            f"{', '.join(f'--{key}'.replace('_', '-') for key in CAN_CHANGE)} can be given, "
+            f"got {', '.join(fixed)}"
+        )
+    longer = given.get("iterations", config.iterations) != config.iterations
+    if longer and config.schedule == "cosine":
+        raise InputError(
+            f"a cosine's rates hang on the run's length, so it keeps its {config.iterations} "
+            f"iterations, got {given['iterations']}"
+        )
+    try:
+        return Config(**(config.model_dump() | given))
+    except ValidationError as error:
+        raise InputError(explain(error)) from error
+
+
+def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
+    """Begin a training, in every process of a group.
+
+    Raises InputError where the text is too short for it, or another process can't.
+    """
+    training = make_training(config, texts, together)
+    together.tell_text(Command.BEGIN, config.model_dump_json())
+    together.agree(None)
+    return training
+
+
+def make_training(config: Config, texts: Texts, together: Group) -> Training:
+    """Make this process's part. Raises InputError where the text is too short for it."""
+    refuse_too_large(config, len(texts.vocabulary))
+    if config.tensorboard:
+        tensorboard.require()
+    try:
+        return start_training(config, texts.train, texts.vocabulary, together)
+    except ValueError as error:
+        raise InputError(f"{config.corpus.name}: {error}") from error
+
+
+def refuse_too_large(settings: Settings, V: int) -> None:
+    """Raises InputError for a network that this machine's memory can't hold.
+
+    Asked first, since an operating system promises more memory than it has.
+    """
+    H, T, B = settings.hidden_size, settings.seq_length, settings.lanes
+    weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
+    window = T * B * (3 * H + V)
+    size = (weights_gradients_and_sums + window) * np.dtype(settings.dtype).itemsize
+    installed = memory.installed()
+    if size > installed:
+        raise InputError(
+            f"not enough memory for {H} hidden units, {V} symbols and windows of {T} characters "
+            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {installed / 1e9:.3g}"
+        )
+
+
+def carry_out(run: Run) -> None:
+    """Train, evaluate, and say where everything is. Leaves with 130 or 143 after a signal."""
+    folder, config, training = run.folder, run.config, run.training
+    console = terminal.console()
+    console.print(
+        f"{config.corpus.name}: {config.corpus.length:,} {config.corpus.units}, "
+        f"{len(config.vocabulary)} symbols."
+        + (f" Going on from iteration {training.iteration}." if training.iteration else ""),
+        markup=False,
+    )
+    if isinstance(training, protocols.InProcesses):
+        training.share_state()
+    session = Session(folder, config, training, run.progress, run.texts.validation)
+    stopped = session.run(display.choose(console, config, training.iteration))
+    if stopped is not None:
+        folder.draw(config)
+        console.print(
+            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved.",
+            markup=False,
+        )
+        terminal.advise(console, "Go on with", f"bptt train --resume {folder.path}")
+        sys.exit(128 + stopped)
+    came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
+    end = ending.of(config, training, folder.load_model())
+    card.write(folder, config, came_to, end)
+    folder.draw(config)
+    console.print(_summary(run, came_to, end), markup=False)
+    terminal.advise(
+        console, "Let it write", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
+    )
+    worse = ending.worse_than_guessing(config, came_to, end)
+    if worse:
+        print(f"warning: {worse[0].lower()}{worse[1:]}", file=sys.stderr)
+
+
+def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
+    folder, training = run.folder, run.training
+    ended = f" ({came_to.ended})" if came_to.ended else ""
+    lines = [
+        f"Drawn at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
+        f"Greedy, always the most probable character:\n{_indented(end.greedy)}\n",
+        f"Finished {training.iteration} iterations{ended}.",
+        f"Training: {end.training_bits:.3f} bits per character ({ending.MEAN}).",
+    ]
+    for name in ("validation", "test"):
+        evaluation = getattr(came_to, name)
+        if evaluation is not None:
+            unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
+            lines.append(
+                f"{name.capitalize()}: {evaluation.bits_per_character:.3f} bits per character "
+                f"({evaluation.scored:,} scored{unseen}; weights of iteration {came_to.iteration})."
+            )
+    lines += [
+        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.csv.name}, "
+        f"{folder.results.name}, {folder.samples.name}, {folder.loss_plot.name}, "
+        f"{folder.config.name} and {folder.card.name}, which says it all.",
+    ]
+    return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    return "  " + errors.harmless(text).replace("\n", "\n  ")

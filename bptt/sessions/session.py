@@ -1,0 +1,295 @@
+"""Training as a program: it logs, checkpoints, and stops when asked to without losing anything."""
+
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from jaxtyping import UInt
+from threadpoolctl import threadpool_limits
+
+from reference import Step
+
+from ..errors import InputError, explained
+from ..runs import checkpoint, entries, log, smoothing
+from ..runs.config import Config
+from ..runs.flow import Flow
+from ..runs.folder import RunFolder
+from ..text.cache import release
+from ..training import schedule
+from ..training.evaluation import Evaluation, evaluate
+from ..training.protocols import Composed, ManyAtOnce, Training
+from ..training.state import INITIAL_STATE, to_arrays
+from ..training.validation import Progress
+from . import tensorboard
+from .display import Display
+
+LONGEST_TURN = 500  # iterations between two looks for a signal and at the clock
+LONG = 0.5  # seconds, after which a turn was too long
+# Bits per character of one window, beyond which nothing is learned any more. The notebook's softmax
+# breaks down where one character takes a thousand, a shifted one never: so all engines end alike.
+RUNAWAY = 150.0
+
+
+class RunawayError(FloatingPointError):
+    """The loss of an iteration is beyond all hope, if finite."""
+
+    def __init__(self, iteration: int, message: str) -> None:
+        super().__init__(message)
+        self.iteration = iteration
+
+
+class StopRequest:
+    """Takes Ctrl-C and SIGTERM as a wish to stop after this iteration; a second one kills."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number)
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __enter__(self) -> "StopRequest":
+        self._before = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._restore()
+
+
+class Session:
+    """One run, from where its training stands to its end or to a signal.
+
+    After an iteration that is due for it come, in this order: validation, the log, the checkpoint,
+    the best checkpoint. The best is of the same bytes; a process that dies between the two writes
+    it when it goes on. `ended` says why the run was over before the last iteration.
+
+    The end is validated, too. A longer run wouldn't be, at that iteration: so its checkpoint has
+    nothing of it, and what else does is taken back when the run goes on.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        training: Training,
+        progress: Progress,
+        validation: UInt[np.ndarray, " N"] | None,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.training = training
+        self.progress = progress
+        self.validation = validation
+        self.ended: str | None = None
+        self._turn = 1
+
+    def run(self, display: Display) -> signal.Signals | None:
+        """Train; return the signal that stopped it, if one did.
+
+        Raises InputError when training leaves the numbers or the disk refuses; the last good
+        checkpoint is then still there.
+        """
+        folder, training = self.folder, self.training
+        self._saved = training.iteration
+        with explained("write", folder.log):
+            over = self._rewind_log()
+            self._flow = Flow(folder, self.config, training)
+        self._tell_progress()
+        self._save_best()
+        if not over:
+            self._take_back_end()
+        try:
+            with (
+                explained("write", folder.log),
+                StopRequest() as stop,
+                threadpool_limits(1),  # the same bits whatever the number of cores
+                np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
+            ):
+                if over:
+                    self._validate_end_again()
+                with (
+                    tensorboard.open_log(folder, self.config, training.iteration) as lines,
+                    display,
+                ):
+                    self._begun = time.perf_counter() - self._spent
+                    while not over:
+                        over = self._take_turn(lines, display, stop)
+        except FloatingPointError as error:
+            broken_at = training.iteration + 1
+            if isinstance(error, RunawayError):
+                broken_at = error.iteration
+            folder.write_tables(self.config)
+            folder.draw(self.config, broken_at)
+            raise InputError(
+                f"training broke down in iteration {broken_at}, worse than guessing "
+                f"({smoothing.guess(self.config):.3f} bits per character): {error}. "
+                f"Try a smaller --learning-rate or a smaller --clip. {self._last_good()}"
+            ) from error
+        except InputError as error:
+            raise InputError(f"{error}. {self._last_good()}") from error
+        folder.write_tables(self.config)
+        return stop.signal
+
+    def _last_good(self) -> str:
+        return f"The last good checkpoint, of iteration {self._saved}, is in {self.folder.path}"
+
+    @property
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+    def _is_over(self) -> bool:
+        config = self.config
+        if self.training.iteration >= config.iterations:
+            return True
+        if self.progress.is_over(config):
+            self.ended = f"no better in {self.progress.worse} validations"
+        elif config.time_budget is not None and self._seconds >= config.time_budget:
+            self.ended = f"the time budget of {config.time_budget:g} s is used up"
+        return self.ended is not None
+
+    def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> bool:
+        """Take iterations up to the next thing to do, and do it; say whether that was the last."""
+        config, training, progress = self.config, self.training, self.progress
+        steps = self._take()
+        evaluation = self._validate() if self._is_validation_due() else None
+        # Asked once: a signal or a second that comes later must find the next turn, or no
+        # checkpoint would be written before the end.
+        ended = self._is_over()
+        over = ended or stop.signal is not None
+        at_end = None
+        if ended and evaluation is None and self.validation is not None:
+            evaluation = at_end = self._evaluate()
+        for step in steps:
+            _refuse_runaway(step, config)
+            is_last = step is steps[-1]
+            evaluated = evaluation if is_last else None
+            ends = is_last and self.ended is not None
+            if ends or evaluated is not None or entries.is_due(step, config):
+                rate = schedule.rate(config, step.iteration, progress)
+                entry = entries.of_step(step, config, self._seconds, rate, evaluated)
+                lines.add(entry)
+                display.show(entry)
+        is_best = evaluation is not None and self.progress.is_best_of(training.iteration)
+        if over or is_best or training.iteration % config.checkpoint_every == 0:
+            _refuse_broken(training)
+            lines.flush()
+            self._save(self.folder.checkpoint)
+            self._saved = training.iteration
+            self._save_best()
+            if at_end is not None:
+                self._save_end(at_end)
+            self._flow.look(training)
+            release(training.text)
+        return over
+
+    def _take(self) -> list[Step]:
+        """Take an iteration, or as many as the engine can up to the next thing to do."""
+        training, config = self.training, self.config
+        if not isinstance(training, ManyAtOnce):
+            return [training.step()]
+        done, begun = training.iteration, time.perf_counter()
+        left = [every - done % every for every in (config.checkpoint_every, config.validate_every)]
+        steps = training.advance(min(*left, config.iterations - done, self._turn))
+        took = time.perf_counter() - begun
+        self._turn = max(1, self._turn // 2) if took > LONG else min(2 * self._turn, LONGEST_TURN)
+        return steps
+
+    def _is_validation_due(self) -> bool:
+        regular = self.training.iteration % self.config.validate_every == 0
+        return self.validation is not None and regular
+
+    def _validate(self) -> Evaluation:
+        """Read the validation text; what training has in hand is not touched."""
+        evaluation = self._evaluate()
+        iteration, bits = self.training.iteration, evaluation.bits_per_character
+        self.progress = self.progress.after(bits, iteration, self.config)
+        self._tell_progress()
+        return evaluation
+
+    def _evaluate(self) -> Evaluation:
+        assert self.validation is not None
+        _refuse_broken(self.training)
+        arrays = to_arrays(self.training)
+        parameters = (np.asarray(value) for value in self.training.parameters)
+        return evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
+
+    def _rewind_log(self) -> bool:
+        """Drop what was said after the checkpoint, and of an end that no longer is one.
+
+        Return whether the run is over where it stands.
+        """
+        folder, config = self.folder, self.config
+        known = log.read(folder.log, log.Entry)
+        known = [entry for entry in known if entry.iteration <= self.training.iteration]
+        self._spent = known[-1].seconds if known else 0.0
+        self._begun = time.perf_counter() - self._spent
+        over = self._is_over()
+        if not over:
+            due = [one for one in known if entries.is_due(one, config)]
+            known = [entries.without_end(one, config) for one in due]
+        log.write(folder.log, known)
+        return over
+
+    def _validate_end_again(self) -> None:
+        """Validate the end of a run that is over: its process may have died before it did."""
+        if self.validation is None or self._is_validation_due() or not self.training.iteration:
+            return
+        evaluation = self._evaluate()
+        self._save_end(evaluation)
+        known = log.read(self.folder.log, log.Entry)
+        if known and known[-1].iteration == self.training.iteration:
+            known[-1] = known[-1].model_copy(update=entries.said(evaluation))
+            log.write(self.folder.log, known)
+
+    def _save_end(self, evaluation: Evaluation) -> None:
+        """Make the last weights the best where they are, and keep those that were."""
+        folder, best_bits = self.folder, self.progress.best_bits
+        if best_bits is not None:
+            if evaluation.bits_per_character >= best_bits:
+                return
+            if not folder.best_before_end.exists():
+                with explained("write", folder.best_before_end):
+                    folder.best.replace(folder.best_before_end)
+        self._save(folder.best)
+
+    def _take_back_end(self) -> None:
+        folder = self.folder
+        with explained("write", folder.best):
+            if folder.best_before_end.exists():
+                folder.best_before_end.replace(folder.best)
+            elif self.progress.best_bits is None:
+                folder.best.unlink(missing_ok=True)
+
+    def _tell_progress(self) -> None:
+        if isinstance(self.training, Composed):
+            self.training.progress = self.progress
+
+    def _save_best(self) -> None:
+        if self.progress.is_best_of(self.training.iteration):
+            self._save(self.folder.best)
+
+    def _save(self, path: Path) -> None:
+        checkpoint.save(path, self.training, self.progress, self.config.corpus.sha256)
+
+
+def _refuse_runaway(step: Step, config: Config) -> None:
+    bits = config.bits_per_character(step.loss)
+    if bits > RUNAWAY:
+        raise RunawayError(
+            step.iteration,
+            f"the loss must stay below {RUNAWAY:g} bits per character, got {bits:,.0f}",
+        )
+
+
+def _refuse_broken(training: Training) -> None:
+    for value in to_arrays(training).values():
+        if not np.isfinite(value).all():
+            raise FloatingPointError("the update made weights that are no finite numbers")

@@ -1,0 +1,1 @@
+"""A text becomes windows of indices: found, decoded, encoded, cached and split."""

@@ -1,0 +1,144 @@
+"""A text's bytes, read and decoded a block at a time."""
+
+import codecs
+import io
+import itertools
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from ..errors import InputError, explained
+from .signatures import HEAD, looks_binary, refuse_what_is_no_text
+
+Units = Literal["characters", "bytes"]
+
+BLOCK = 2**20  # bytes
+CODE_POINTS = 0x110000
+ORDER_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
+MARK = "\ufeff"  # of the byte order, decoded
+
+
+@dataclass(frozen=True)
+class RawText:
+    """Bytes that can be read again and again, and what they mean unless somebody says otherwise.
+
+    They are the content, or in the file at `path`, or in its `member`, where it is a zip archive.
+    `sha256` is of that file, where it is known.
+    """
+
+    name: str
+    source: str  # an absolute path, "-" or a corpus' name
+    encoding: str
+    units: Units = "characters"
+    content: bytes | None = None
+    path: Path | None = None
+    member: str | None = None
+    sha256: str | None = None
+
+    def blocks(self) -> Iterator[bytes]:
+        """Raises InputError for what can't be read."""
+        with self._open() as file:
+            while True:
+                with self._explained():
+                    block = file.read(BLOCK)
+                if not block:
+                    return
+                yield block
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if self.path is None:
+            yield io.BytesIO(self.content or b"")
+            return
+        with self._explained():
+            file = self.path.open("rb")
+        with file:
+            if self.member is None:
+                yield file
+                return
+            with self._explained():
+                archive = zipfile.ZipFile(file)
+            with archive:
+                with self._explained():
+                    member = archive.open(self.member)
+                with member:
+                    yield member  # pyright: ignore[reportReturnType] - reads as any file
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        path = self.path or Path(self.name)
+        try:
+            with explained("read", path):
+                yield
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+            # RuntimeError: encrypted, or a compression that this Python lacks.
+            raise InputError(f"{path} is no whole zip archive: {error}") from error
+        except KeyError as error:
+            raise InputError(f"{path} must have {self.member} in it, but hasn't") from error
+
+
+def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+    """Decode without a byte order mark, and with all line ends as line feeds.
+
+    Raises InputError that says which byte is wrong, that it is no text but, say, a zip archive, or
+    that there is no such encoding.
+    """
+    pieces = _decoded(blocks, encoding, name)
+    for piece in pieces:
+        if piece:
+            yield piece.removeprefix(MARK)
+            break
+    yield from pieces
+
+
+def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+    blocks, head = iter(blocks), b""
+    while len(head) < HEAD and (block := next(blocks, b"")):
+        head += block
+    codec = _codec(encoding)
+    refuse_what_is_no_text(head, codec, encoding, name)
+    decoder = io.IncrementalNewlineDecoder(_decoder(codec, head), translate=True)
+    read = 0
+    try:
+        for block in itertools.chain([head], blocks):
+            read += len(block)
+            yield decoder.decode(block)  # pyright: ignore[reportArgumentType] - bytes it is
+        yield decoder.decode(b"", final=True)  # pyright: ignore[reportArgumentType]
+    except UnicodeDecodeError as error:
+        # Its object is what was left of the blocks before, and the last one.
+        offset = read - len(error.object) + error.start
+        advice = (
+            "It seems to be no text; --units bytes reads any file"
+            if looks_binary(head)
+            else "Name the one that it was written in with --encoding, such as latin-1"
+        )
+        raise InputError(
+            f"{name} is not {encoding}: byte 0x{error.object[error.start]:02x} at offset "
+            f"{offset} ({error.reason}). {advice}"
+        ) from error
+    except UnicodeError as error:
+        raise InputError(f"{name} is not {encoding}: {error}") from error
+
+
+def _codec(encoding: str) -> str:
+    """Return Python's own name for it. Raises InputError where there is no such encoding."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).detach()  # refuses what isn't for text
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise InputError(f"no encoding is called {encoding!r}") from error
+
+
+def _decoder(codec: str, head: bytes) -> codecs.IncrementalDecoder:
+    # With no mark of the byte order, bytes.decode takes the machine's; these decoders refuse.
+    if codec in ORDER_MARKS and not head.startswith(ORDER_MARKS[codec]):
+        codec += "-le" if sys.byteorder == "little" else "-be"
+    return codecs.getincrementaldecoder(codec)()

@@ -1,0 +1,70 @@
+"""A run's texts: one stretch to learn from, one to be watched by, one kept for the end.
+
+N characters of text, V symbols.
+"""
+
+import numpy as np
+
+from reference import Vocabulary
+
+from ..errors import InputError
+from ..settings import Settings, shares
+from .encoded import Encoded, stretches
+from .library import Library
+from .records import CorpusRecord, Part, Parts
+
+
+def divide(text: Encoded, settings: Settings, library: Library | None = None) -> Parts:
+    """Cut the text from its beginning, or take the files that are named, opened by the library.
+
+    Raises InputError where a part that was asked for gets nothing.
+    """
+    if settings.validation_file is not None:
+        library = library or Library()
+        validation, test = (
+            None if file is None else _whole(library.open(file, settings.encoding, text.units))
+            for file in (settings.validation_file, settings.test_file)
+        )
+        train = Part(start=0, length=len(text.indices))
+        return Parts(train=train, validation=validation, test=test)
+    N, start, parts = len(text.indices), 0, []
+    wanted = shares(settings.split)
+    for name, share, until in zip(Parts.model_fields, wanted, np.cumsum(wanted), strict=True):
+        end = round(N * float(until))
+        if share > 0 and end == start:
+            raise InputError(
+                f"--split {settings.split} leaves nothing of {text.name}'s {N} {text.units} "
+                f"for {name}; --split all trains on the whole text"
+            )
+        parts.append(Part(start=start, length=end - start) if share > 0 else None)
+        start = end
+    train, validation, test = parts
+    return Parts(train=train, validation=validation, test=test)
+
+
+def _whole(text: Encoded) -> Part:
+    return Part(start=0, length=len(text.indices), corpus=CorpusRecord.of(text))
+
+
+def sources(parts: Parts) -> dict[str, str]:
+    """Return the settings that name other texts, so that they load from any working folder."""
+    named = {"validation_file": parts.validation, "test_file": parts.test}
+    return {key: part.corpus.source for key, part in named.items() if part and part.corpus}
+
+
+def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
+    """Every symbol that occurs in the part, in the text's order.
+
+    Raises InputError for half of a surrogate pair, which no file of a run could hold.
+    """
+    used = np.zeros(len(text.vocabulary), bool)
+    for stretch in stretches(text.indices[part.start : part.start + part.length]):
+        used |= np.bincount(stretch, minlength=len(used)) > 0
+    symbols = [text.vocabulary.symbols[index] for index in np.flatnonzero(used)]
+    for symbol in symbols:
+        if 0xD800 <= ord(symbol) < 0xE000:
+            raise InputError(
+                f"{text.name} has U+{ord(symbol):04X} in it, half of a surrogate pair and no "
+                f"character; read as {text.encoding}"
+            )
+    return Vocabulary(symbols)

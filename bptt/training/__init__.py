@@ -1,0 +1,1 @@
+"""Training, one iteration at a time: the loop, and each thing that can be set about it."""

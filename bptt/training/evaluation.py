@@ -1,0 +1,76 @@
+"""How many bits a network needs for each character of a text that it reads as one stream.
+
+N characters of text, V symbols, H hidden units.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+from pydantic import Field
+
+from ..settings import Strict
+
+STRETCH = 512  # characters between two products for the logits; the result doesn't hang on it
+
+
+class Evaluation(Strict):
+    """`unseen` counts the text's characters that the network has no symbol for.
+
+    They are read as no input at all, and not scored: `bits_per_character` is the mean over the
+    `scored` others, each predicted from all before it. The first has nothing before it.
+    """
+
+    bits_per_character: float
+    scored: int = Field(ge=0)
+    unseen: int = Field(ge=0)
+
+
+def evaluate(
+    parameters: Iterable[Any],
+    indices: Integer[np.ndarray, " N"],
+    initial_state: Float[np.ndarray, "H 1"] | None = None,
+) -> Evaluation:
+    """Read the whole text from the initial state, zero by default, in the weights' own dtype.
+
+    `parameters`, in their order, are any engine's; an index of V stands for an unseen character.
+
+    Raises ValueError where no character can be scored, FloatingPointError where the numbers break
+    down.
+    """
+    Whx, Wha, Wya, bh, by = (np.ascontiguousarray(value) for value in parameters)
+    V, H = Wya.shape
+    from_symbol = np.vstack([Whx.T, np.zeros((1, H), Whx.dtype)]) + bh.T
+    state = np.zeros(H, Whx.dtype) if initial_state is None else np.array(initial_state)[:, 0]
+    nats: list[float] = []
+    scored = 0
+    for start in range(0, len(indices) - 1, STRETCH):
+        stretch = np.asarray(indices[start : start + STRETCH + 1])
+        from_input = from_symbol[stretch[:-1]]
+        states = np.empty_like(from_input)
+        seen = np.flatnonzero(stretch[1:] < V)
+        scored += len(seen)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked for below
+            for t, step in enumerate(from_input):
+                np.matmul(Wha, state, out=states[t])
+                states[t] += step
+                state = np.tanh(states[t], out=states[t])
+            nats.append(_loss(states[seen] @ Wya.T + by.T, stretch[1:][seen]))
+    if scored == 0:
+        raise ValueError(
+            f"nothing to score: of {len(indices)} characters, none but the first is known"
+        )
+    total = sum(nats)  # math.fsum would raise for infinities of both signs
+    if not math.isfinite(total):
+        raise FloatingPointError(f"the loss of the text must be a finite number, got {total}")
+    unseen = int(np.count_nonzero(indices == V))
+    return Evaluation(bits_per_character=total / scored / math.log(2), scored=scored, unseen=unseen)
+
+
+def _loss(logits: Float[np.ndarray, "n V"], targets: Integer[np.ndarray, " n"]) -> float:
+    """Return the sum in nats, the largest logit of each row subtracted first."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]
+    return float(losses.sum(dtype=np.float64))

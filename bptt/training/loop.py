@@ -1,0 +1,167 @@
+"""Training put together from parts: an engine's gradient, a clip, an optimizer, a schedule.
+
+The engines' own Training is the notebook's loop: Adagrad at a constant rate, the running clip.
+This one takes everything else that can be set.
+
+N characters of text, V symbols, H hidden units, T characters a window, B lanes.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+
+from reference import Hyperparameters, Parameters, Step, Vocabulary
+from reference.training import ADDED, KEPT
+
+from ..engines.gradients import Differentiator, Window
+from ..engines.names import PARAMETER_NAMES
+from ..settings import Settings
+from . import optimizers, sampling, schedule
+from .state import INITIAL_STATE
+from .validation import Progress
+
+SAMPLE_LENGTH = 100
+
+
+class ComposedTraining:
+    """A run, taken one iteration at a time, with the attributes of reference.Training.
+
+    `progress` is what validation has said; the schedule reads it. Where the initial state is
+    learned, it begins every lane's section of the text.
+    """
+
+    def __init__(
+        self,
+        text: Integer[np.ndarray, " N"],
+        settings: Settings,
+        *,
+        vocabulary: Vocabulary,
+        hyperparameters: Hyperparameters,
+        differentiator: Differentiator,
+    ) -> None:
+        """Raises ValueError where a lane gets less than one window and its last target."""
+        T, B = settings.seq_length, settings.lanes
+        if len(text) // B < T + 1:
+            raise ValueError(
+                f"the text must have at least {T + 1} characters for each of {B} lanes "
+                f"(a window of {T} and its last target), got {len(text)}"
+            )
+        self.text = text
+        self.vocabulary = vocabulary
+        self.hyperparameters = hyperparameters
+        self.settings = settings
+        self.clip = settings.running_clip
+        self.lanes = B
+        self.progress = Progress()
+        self._differentiator = differentiator
+        bh = differentiator.parameters["bh"]
+        self._learned = dict(differentiator.parameters)
+        if settings.learn_initial_state:
+            self._learned[INITIAL_STATE] = torch.zeros_like(bh)
+        self._optimizer = optimizers.make(settings, self._learned)
+        self.hidden_state = bh.new_zeros((len(bh), B))
+        self.position = 0
+        self.iteration = 0
+        self.smooth_loss = float(np.log(len(vocabulary)) * T) * B
+        if settings.learn_initial_state:
+            self._begin_section()
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        return tuple(self._differentiator.parameters[name] for name in PARAMETER_NAMES)
+
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """All that the optimizer moves, by name."""
+        return self._learned
+
+    @property
+    def optimizer_state(self) -> dict[str, Tensor]:
+        return self._optimizer.state
+
+    def step(self) -> Step:
+        """Take one iteration.
+
+        Raises FloatingPointError, before anything is learned, when the loss is no finite number.
+        """
+        begins = self._begin_section_where_due()
+        window = self._window()
+        loss = self._differentiator.differentiate(window, self.clip)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss must be a finite number, got {loss}")
+        gradients = dict(self._differentiator.gradients)
+        if begins and INITIAL_STATE in self._learned:
+            signal = self._differentiator.initial_signal
+            gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
+        self._clip_finished(gradients)
+        final_state = self._differentiator.final_state
+        sample = self._write(window) if self._is_due() else None
+        rate = schedule.rate(self.settings, self.iteration + 1, self.progress)
+        self._optimizer.step(gradients, rate)
+
+        self.hidden_state = final_state
+        self.position += self.settings.seq_length
+        self.iteration += 1
+        step = Step(self.iteration, loss, self.smooth_loss, sample)
+        self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
+        return step
+
+    def __iter__(self) -> Iterator[Step]:
+        """Take what is left of the run."""
+        while self.iteration < self.hyperparameters.iterations:
+            yield self.step()
+
+    def _begin_section_where_due(self) -> bool:
+        section, T = len(self.text) // self.lanes, self.settings.seq_length
+        if self.position + T + 1 > section:
+            self.position = 0
+        if self.position == 0:
+            self._begin_section()
+        return self.position == 0
+
+    def _begin_section(self) -> None:
+        self.hidden_state = torch.zeros_like(self.hidden_state)
+        if INITIAL_STATE in self._learned:
+            self.hidden_state += self._learned[INITIAL_STATE]
+
+    def _window(self) -> Window:
+        section, T = len(self.text) // self.lanes, self.settings.seq_length
+        rows = [
+            self.text[lane * section + self.position :][: T + 1].astype(np.int64)
+            for lane in range(self.lanes)
+        ]
+        characters = np.stack(rows, axis=1)
+        return characters[:-1], characters[1:], self.hidden_state
+
+    def _clip_finished(self, gradients: dict[str, Tensor]) -> None:
+        clip = self.settings.clip
+        if clip is None or self.settings.clip_kind == "running":
+            return
+        if self.settings.clip_kind == "value":
+            for gradient in gradients.values():
+                gradient.clamp_(-clip, clip)
+            return
+        squares = [float(gradient.double().square().sum()) for gradient in gradients.values()]
+        norm = math.sqrt(math.fsum(squares))
+        if norm > clip:
+            for gradient in gradients.values():
+                gradient.mul_(clip / norm)
+
+    def _is_due(self) -> bool:
+        iteration = self.iteration + 1
+        return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
+
+    def _write(self, window: Window) -> str:
+        """Go on from lane 0's last character, as the notebook does: that one and 100 more."""
+        last = int(window[0][-1, 0])
+        temperature = self.settings.sample_temperature
+        rng = np.random.default_rng([self.settings.seed, self.iteration + 1])
+        weights = Parameters(*(value.numpy().astype(np.float64) for value in self.parameters))
+        state = self._differentiator.final_state[:, :1].numpy().astype(np.float64)
+        choice = sampling.Choice(temperature=temperature)
+        written = sampling.go_on(weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng)
+        return self.vocabulary.symbols[last] + "".join(written)

@@ -1,0 +1,24 @@
+"""The learning rate over a run: constant, a cosine after a warm-up, or less on a plateau."""
+
+import math
+
+from ..settings import Settings
+from .validation import Progress
+
+
+def rate(settings: Settings, iteration: int, progress: Progress) -> float:
+    """Return the learning rate of an iteration, counted from 1.
+
+    "cosine" rises along a line over the warm-up, then falls to `final_share` of the learning rate
+    in the last iteration (Loshchilov and Hutter, 2017, without restarts). "plateau" multiplies it
+    by `plateau_factor` whenever more than `plateau_patience` validations in a row were no better.
+    """
+    if settings.schedule == "plateau":
+        return settings.learning_rate * settings.plateau_factor**progress.reductions
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    if iteration <= settings.warmup:
+        return settings.learning_rate * (iteration / settings.warmup)
+    done = (iteration - settings.warmup) / (settings.iterations - settings.warmup)
+    share = settings.final_share
+    return settings.learning_rate * (share + (1 - share) * (1 + math.cos(math.pi * done)) / 2)

@@ -1,0 +1,1 @@
+"""Intervals that are proved to hold the true gradient."""

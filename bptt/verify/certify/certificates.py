@@ -1,0 +1,164 @@
+"""How many digits of each engine's gradient are right, as proved by ball arithmetic.
+
+For an entry with true value g and computed value c:
+
+- its *own* digits are −log10(|c − g| / |g|): how good this entry is;
+- its digits *of the largest* are −log10(|c − g| / max |g|), the maximum taken over the entries of
+  its parameter: how good the gradient is as a vector. Small entries have more of these.
+
+|c − g| is taken as the furthest, |g| as the nearest that the enclosure leaves open, so the digits
+are certain, not estimated. Fewer than 0 count as 0, and exact ones as MOST. Entries that are 0, in
+truth and as computed (columns of symbols that a window doesn't have), count as nothing, which is
+NaN; a wrong 0 has 0 digits.
+
+R and C are the rows and columns of a parameter.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+import reference
+import torch_impl
+from reference import Gradients, Parameters
+from torch_impl import convert
+
+from ..network import autograd
+from ..network.lockstep import Window
+from .balls import enclose
+from .enclosure import Enclosure
+
+RADIUS = 1e-60  # far below float64's last bit of any entry that matters
+MOST = 60.0
+NAMES = tuple(field.name for field in fields(Parameters))
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Somebody whose gradient is certified; `clips` says whether it can apply the running clip."""
+
+    name: str
+    dtype: str
+    by_hand: bool
+    clips: bool
+
+
+ENGINES = (
+    Engine("reference", "float64", by_hand=True, clips=True),
+    Engine("twin", "float64", by_hand=True, clips=True),
+    Engine("fast", "float64", by_hand=True, clips=True),
+    Engine("autograd", "float64", by_hand=False, clips=True),
+    Engine("nn.RNN", "float64", by_hand=False, clips=False),
+    Engine("twin", "float32", by_hand=True, clips=True),
+    Engine("fast", "float32", by_hand=True, clips=True),
+    Engine("autograd", "float32", by_hand=False, clips=True),
+    Engine("nn.RNN", "float32", by_hand=False, clips=False),
+)
+DESCRIPTIONS = {
+    "reference": "by hand, in NumPy",
+    "twin": "by hand, in PyTorch",
+    "fast": "by hand, compiled",
+    "autograd": "autograd's share of each step, folded",
+    "nn.RNN": "PyTorch's own layer and autograd",
+}
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Of one parameter's entries, in one engine's gradient."""
+
+    own: Float[np.ndarray, "R C"]
+    of_largest: Float[np.ndarray, "R C"]
+
+
+def worst_and_median(digits: Float[np.ndarray, "..."]) -> tuple[float, float] | None:
+    """Return them over the entries that count, None where there are none."""
+    counted = digits[~np.isnan(digits)]
+    return (float(counted.min()), float(np.median(counted))) if len(counted) else None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proved of one engine on one window; `digits` has an entry for each parameter.
+
+    `radius` is the enclosure's largest, `clipped` counts the entries that the clip changed.
+    """
+
+    engine: Engine
+    weights: str
+    clip: float | None
+    radius: float
+    clipped: int
+    digits: dict[str, Digits]
+
+
+def certify(
+    weights: str, parameters: Parameters, window: Window, clip: float | None
+) -> Iterator[Certificate]:
+    """Certify every engine on a window: all without the clip, then those that can with it.
+
+    Weights and state are rounded to float32 first, so that both formats hold them exactly and all
+    engines compute one and the same gradient. `weights` says where they are from.
+
+    Raises FloatingPointError as reference.forward does.
+    """
+    parameters = Parameters(*(_rounded(value) for value in parameters))
+    inputs, targets, state = window
+    window = inputs, targets, _rounded(state)
+    for setting in (None,) if clip is None else (None, clip):
+        enclosure = enclose(parameters, *window, clip=setting, radius=RADIUS)
+        clipped = sum(int(mask.sum()) for mask in enclosure.clipped.values())
+        for engine in ENGINES:
+            if setting is None or engine.clips:
+                computed = gradient(engine, parameters, window, setting)
+                digits = correct_digits(computed, enclosure)
+                yield Certificate(engine, weights, setting, enclosure.radius, clipped, digits)
+
+
+def gradient(
+    engine: Engine, parameters: Parameters, window: Window, clip: float | None
+) -> Gradients:
+    """Return what the engine has for the gradient, in float64, which holds both formats exactly."""
+    if engine.name == "reference":
+        return reference.backward(parameters, reference.forward(parameters, *window), clip)
+    dtype = getattr(torch, engine.dtype)
+    tensors = convert.from_reference(parameters, dtype=dtype)
+    inputs, targets, state = (torch.from_numpy(np.ascontiguousarray(part)) for part in window)
+    state = state.to(dtype)
+    match engine.name:
+        case "twin":
+            trace = torch_impl.forward(tensors, inputs, targets, state)
+            computed = torch_impl.backward(tensors, trace, clip)
+        case "fast":
+            from torch_impl import fast  # only here: numba takes a second to import
+
+            compiled = fast.differentiate_window(tensors, inputs, targets, state, clip)
+            computed = torch_impl.Gradients(*compiled.gradients)
+        case "autograd":
+            computed = autograd.clipped_gradient(tensors, inputs, targets, state, clip)
+        case "nn.RNN":
+            computed = autograd.module_gradient(tensors, inputs, targets, state)
+        case unknown:
+            raise ValueError(f"no engine is called {unknown}")
+    return convert.to_reference(computed)
+
+
+def correct_digits(computed: Gradients, enclosure: Enclosure) -> dict[str, Digits]:
+    """Return the digits of each parameter's entries that are proved right."""
+    _, furthest = enclosure.distances(computed)
+    nearest = enclosure.sizes()
+    return {name: _digits(getattr(furthest, name), getattr(nearest, name)) for name in NAMES}
+
+
+def _digits(error: Float[np.ndarray, "R C"], size: Float[np.ndarray, "R C"]) -> Digits:
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # 0 / 0 is NaN, as it must
+        own, of_largest = -np.log10(error / size), -np.log10(error / size.max())
+    of_largest[(error == 0) & (size == 0)] = np.nan
+    return Digits(np.clip(own, 0.0, MOST), np.clip(of_largest, 0.0, MOST))
+
+
+def _rounded(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float32).astype(np.float64)

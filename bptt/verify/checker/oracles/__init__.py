@@ -1,0 +1,1 @@
+"""What the gradient should be, and how far each oracle can be off."""

@@ -1,0 +1,77 @@
+"""What central differences of one entry have to say before it is called wrong."""
+
+import numpy as np
+
+from ..outcome import KINK, UNDECIDABLE, distance
+from ..subject import Arrays
+from . import choice, differences
+from .analytic import not_analytic
+from .choice import Oracle, RefutedError
+from .kinks import kink_at
+
+TESTS = 40  # entries of a parameter
+
+
+def ruled_out(
+    name: str, computed: np.ndarray, true: np.ndarray, allowed: np.ndarray, oracle: Oracle
+) -> tuple[str, str] | None:
+    """Return another verdict than wrong and its reason, None where an entry is wrong beyond doubt.
+
+    Kinks are ruled out, steps of differences that were chosen unluckily, and an oracle that is
+    wrong itself: then it raises RefutedError.
+    """
+    off = distance(computed, true)
+    places = np.argwhere(off > allowed)
+    order = np.argsort([-off[tuple(place)] for place in places], kind="stable")
+    kinks, vague = [], 0
+    for i in order[:TESTS]:
+        place = tuple(int(k) for k in places[i])
+        direction = differences.entry(oracle.loss, name, place)
+        kink = kink_at(differences.line(oracle.loss, direction, oracle.dtype), oracle.noise)
+        if kink is not None:
+            kinks.append(kink)
+        elif oracle.name != choice.DIFFERENCES:
+            consult_differences(computed[place], true[place], oracle, direction)
+            return None
+        elif is_confirmed(computed[place], oracle, direction):
+            return None
+        else:
+            vague += 1
+    if kinks:
+        left, right = kinks[0].left, kinks[0].right
+        return KINK, f"slopes {left:.6g} and {right:.6g} on the two sides"
+    return UNDECIDABLE, f"{vague} entries: {oracle.name} differ with their steps"
+
+
+def consult_differences(computed: float, true: float, oracle: Oracle, direction: Arrays) -> None:
+    """Raise RefutedError where central differences of an entry contradict another oracle.
+
+    `direction` is that of the entry, `true` what the oracle gives there, `computed` the gradient in
+    question. Where differences can't tell the two apart, the complex step must be beyond doubt:
+    the code calls no function that isn't analytic.
+    """
+    name = next(iter(direction)).partition("@")[0]
+    if choice.contradicted(oracle, direction):
+        raise RefutedError(oracle, f"it disagrees with {choice.DIFFERENCES} in {name}")
+    if oracle.name == choice.COMPLEX:
+        nearby, error = oracle.difference(direction)
+        if abs(computed - nearby) <= 8.0 * error + abs(true - nearby):
+            unfit = not_analytic(oracle.loss)
+            if unfit:
+                raise RefutedError(oracle, f"the loss calls {', '.join(unfit)}")
+
+
+def is_confirmed(computed: float, oracle: Oracle, direction: Arrays) -> bool:
+    """Whether differences with other steps say as well that a computed entry is wrong."""
+    if not np.isfinite(computed):
+        return True
+    said = [oracle.difference(direction, start) for start in (1.0, 0.3, 0.02)]
+    gap = min(abs(computed - true) - 4.0 * error for true, error in said)
+    if said[0][1] > max(0.1 * abs(said[0][0]), 1e-4 * gap):
+        return False
+    # Where a kink is near, the usual steps can all step over it, and then agree.
+    for true, error in [*said, *(oracle.difference(direction, s) for s in choice.NEARER)]:
+        off, errors = abs(true - said[0][0]), error + said[0][1]
+        if off > min(4.0 * errors + 1e-3 * abs(said[0][0]), 0.25 * gap + errors):
+            return False
+    return bool(gap > 0.0)

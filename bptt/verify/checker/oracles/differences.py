@@ -1,0 +1,170 @@
+"""Central differences that choose their own steps, and say how far they can be off.
+
+Steps are halved and extrapolated until rounding takes over. The error estimate is the spread of the
+extrapolations plus the loss's own noise over the step.
+
+Sources: Ridders (1982), Accurate computation of F'(x); Moré and Wild (2011), Estimating
+computational noise.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from ..calls import CaseError
+from ..subject import UNITS, Arrays, Loss
+
+START = 0.125  # activations vary over lengths of order 1, whatever the weights
+LEVELS = 14
+WIDEST_SPACING = 1e-2
+STAIR_AT_MOST = 64.0
+TREADS, TREAD = (-0.03, -0.01, 0.013, 0.027), 1e-11  # places, and the width of a step on a stair
+FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # where a function has its usual size again
+
+
+def line(loss: Loss, direction: Arrays, dtype: str | None = None) -> Callable[[float], float]:
+    """Restrict a loss to a line through its point."""
+
+    def along(distance: float) -> float:
+        moved = dict(loss.point)
+        for name, part in direction.items():
+            moved[name] = loss.point[name].astype(dtype or loss.dtype) + distance * part
+        return loss(moved, dtype)
+
+    return along
+
+
+def entry(loss: Loss, name: str, place: tuple[int, ...]) -> Arrays:
+    """Return the direction of one entry."""
+    direction = np.zeros(loss.point[name].shape)
+    direction[place] = 1.0
+    return {name: direction}
+
+
+def signs(loss: Loss, name: str, rng: np.random.Generator) -> Arrays:
+    """Draw a direction of ±1 in one parameter."""
+    return {name: rng.choice([-1.0, 1.0], loss.point[name].shape)}
+
+
+def astray(loss: Loss, rng: np.random.Generator) -> Arrays:
+    """Draw a direction in all parameters, of magnitudes that don't cancel."""
+    return uneven(loss, loss.point, rng)
+
+
+def uneven(loss: Loss, names: Iterable[str], rng: np.random.Generator) -> Arrays:
+    """Draw a direction in some parameters, of either sign and of magnitudes that don't cancel."""
+    return {
+        name: part * rng.uniform(0.5, 1.0, part.shape)
+        for key in names
+        for name, part in signs(loss, key, rng).items()
+    }
+
+
+def noise_of(
+    along: Callable[[float], float], unit: float, elsewhere: Callable[[float], float]
+) -> float:
+    """Estimate how far the loss is from a smooth function of the position, as a standard deviation.
+
+    Fourth differences over tiny steps kill whatever is smooth; what they leave is noise. Where the
+    loss doesn't move at all, it may be on one stair of many (log(1 + x) has them, for a tiny x):
+    then a stair's height is noise, and if no other stair is near, the rounding of its usual size,
+    which it has at some distance or `elsewhere`: along a line through smaller arguments.
+    """
+    heights, stair = map(float, jags(along, unit))
+    noise = max(heights, 2.0 * unit * abs(along(0.0)))
+    if heights > 0.0:
+        return noise
+    largest = max(size(lambda: elsewhere(0.0)), *(size(lambda x=x: along(x)) for x in FAR))
+    usual = unit * largest
+    if is_staircase(along) or is_staircase(elsewhere):
+        return max(noise, stair, 2.0 * UNITS["float32"] * largest)
+    # More than so many units were a kink, and no stair.
+    return max(noise, min(stair, STAIR_AT_MOST * usual) if stair > 0.0 else 2.0 * usual)
+
+
+def is_staircase(along: Callable[[float], float]) -> bool:
+    """Whether a function that moves within wider steps stands still within tiny ones, everywhere.
+
+    One that is computed in float32 does; one that has a kink moves on one side of it.
+    """
+    try:
+        places = np.array([along(x) for x in TREADS])
+    except CaseError:  # it needn't accept other values than its own
+        return False
+    if not np.isfinite(places).all() or len(np.unique(places)) < len(TREADS):
+        return False
+    near = np.array([[along(x - TREAD), along(x + TREAD)] for x in TREADS])
+    return bool((near == places[:, None]).sum() >= 1.5 * len(TREADS))
+
+
+def size(evaluate: Callable[[], float | np.ndarray]) -> float:
+    """Return the largest absolute value, 0 where there is no finite one or the call fails."""
+    try:
+        values = np.abs(evaluate())
+    except CaseError:
+        return 0.0
+    return float(np.max(values, initial=0.0, where=np.isfinite(values)))
+
+
+def jags(
+    along: Callable[[float], float | np.ndarray], unit: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the noise of a function of the position, entry by entry, and its stairs' height.
+
+    The latter is 0 where an entry moves within tiny steps, or within none.
+    """
+    spacing = 1e-9 * max(1.0, unit / 2.0**-53) ** 0.5
+    seen = _row(along, spacing)
+    rest = np.diff(seen, 4, axis=0) / np.sqrt(70.0)
+    noise = np.asarray(3.0 * np.sqrt(np.mean(rest**2, axis=0)))
+    jumps, least = _jumps(seen)
+    on_stairs = (jumps == 0.0).any(axis=0) & np.isfinite(least)
+    noise = np.where(on_stairs, np.fmax(noise, least), noise)
+    still = np.isinf(least)
+    stairs = np.zeros(noise.shape)
+    while still.any() and spacing < WIDEST_SPACING:
+        spacing *= 8.0
+        _, least = _jumps(_row(along, spacing))
+        moves = still & np.isfinite(least)
+        stairs = np.where(moves, least, stairs)
+        still = still & ~moves
+    return noise, stairs
+
+
+def _row(along: Callable[[float], float | np.ndarray], spacing: float) -> np.ndarray:
+    return np.array([along(j * spacing) for j in range(-4, 5)])
+
+
+def _jumps(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the jumps from each to the next, and the least that is none; infinite without."""
+    jumps = np.abs(np.diff(row, axis=0))
+    return jumps, np.asarray(np.min(jumps, axis=0, where=jumps > 0.0, initial=np.inf))
+
+
+def slope(
+    along: Callable[[float], float], noise: float, start: float = START
+) -> tuple[float, float]:
+    """Return the slope at 0 and an estimate of its error; (nan, inf) where nothing is finite."""
+    best, best_error = np.nan, np.inf
+    before: list[float] = []
+    width = start
+    for level in range(LEVELS):
+        row = [(along(width) - along(-width)) / (2 * width)]
+        floor = 2.0 * noise / width
+        if not np.isfinite(row[0]):
+            before = []
+            width /= 2
+            continue
+        factor = 4.0
+        for earlier in before:
+            row.append((factor * row[-1] - earlier) / (factor - 1.0))
+            factor *= 4.0
+        for k in range(1, len(row)):
+            error = max(abs(row[k] - row[k - 1]), abs(row[k] - before[k - 1])) + floor
+            if error < best_error:
+                best, best_error = row[k], error
+        if level >= 3 and best_error <= 2.0 * floor:
+            break  # smaller steps would only bring more noise
+        before = row
+        width /= 2
+    return best, best_error

@@ -1,0 +1,131 @@
+"""Does code compute in float32, whatever it is given?
+
+`.astype("f4")`, `torch.Tensor(…)` and JAX without x64 do. Then what it returns is exact in float32,
+which one number in 2**29 is by chance; or it is the same for arguments rounded to float32; or,
+where only a part of the code does so, small moves of its arguments don't move its results.
+"""
+
+import numpy as np
+
+from ..buffers import buffers_converted
+from ..calls import CaseError
+from ..subject import Arrays, Loss, Subject
+from . import differences
+
+POINTS = 5
+NEARBY_AND_FAR = ((1.0, 0.1), (0.03, 1.0))  # where it is flat, it needn't be elsewhere
+MOVING = 1e-3  # a loss that moves less, relative to its size, may not notice float32 either
+TINY, SMALL = 2.0**-40, 2.0**-16  # below what float32 can tell apart, and well above
+
+
+def is_exact_in_float32(values: np.ndarray) -> bool:
+    """Whether all are, and some for no simpler reason, such as being small whole numbers."""
+    finite = values[np.isfinite(values)]
+    return bool((in_dtype(finite, np.float32) == finite).all()) and not is_simple(finite)
+
+
+def is_simple(values: np.ndarray) -> bool:
+    """Whether all have so few bits that it says nothing, as whole numbers and rounding do."""
+    leading_bits = np.frexp(values)[0] * 2.0**11
+    return bool((leading_bits == np.rint(leading_bits)).all())
+
+
+def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
+    """Whether the loss is computed in float32 although its parameters are of `dtype`."""
+    if dtype == "float32":
+        return False
+    said = []
+    for share, reach in NEARBY_AND_FAR:
+        towards = differences.astray(loss, rng)
+        points = [
+            {
+                name: share * value.astype(np.float64) + distance * towards[name]
+                for name, value in loss.point.items()
+            }
+            for distance in reach * rng.uniform(-1.0, 1.0, POINTS)
+        ]
+        try:
+            values = np.array([loss(point, dtype) for point in points])
+            rounded = np.array([loss(in_float32(point), dtype) for point in points])
+        except CaseError:  # it needn't accept other values than its own
+            return False
+        if np.ptp(values) > MOVING * np.abs(values).max() and len(np.unique(values)) == POINTS:
+            unmoved = bool((values == rounded).all()) and not is_simple(values)
+            said.append(unmoved or is_exact_in_float32(values))
+    return bool(said) and all(said)
+
+
+def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
+    """Whether the gradient is computed in float32 although its parameters are float64."""
+    if subject.dtype == "float32":
+        return False
+    here = flat(computed)
+    if is_exact_in_float32(here) or makes_single_buffers(subject):
+        return True
+    rng, said = np.random.default_rng(60), []
+    for share, reach in NEARBY_AND_FAR:
+        towards = differences.astray(subject.loss, rng)
+        point = {
+            name: share * value + reach * towards[name] for name, value in subject.point.items()
+        }
+        try:
+            there, rounded, moved = (
+                subject.flat_gradient(at)
+                for at in (point, in_float32(point), _moved(point, SMALL, rng))
+            )
+        except CaseError:  # it needn't accept other values than its own
+            return False
+        moves = moved != there
+        change = np.abs(moved - there).max(initial=0.0)
+        if 0.0 < change < 0.1 * np.abs(there).max():  # more were rounding and nothing else
+            still = (there == rounded)[moves].mean() > 0.5
+            unmoved = still and not is_simple(there)
+            said.append(unmoved or is_exact_in_float32(there))
+    return bool(said) and all(said)
+
+
+def makes_single_buffers(subject: Subject) -> bool:
+    """Whether the gradient asks NumPy for buffers of float32 although it is given float64."""
+    single = False
+
+    def noted(made: np.ndarray) -> np.ndarray:
+        nonlocal single
+        single = single or made.dtype == np.float32
+        return made
+
+    with buffers_converted(noted, subject.problem.gradient):
+        subject.gradient()
+    return single
+
+
+def gradient_is_coarse(subject: Subject, computed: Arrays) -> bool:
+    """Whether tiny moves of float64 parameters leave most of the gradient's entries as they are."""
+    if subject.dtype == "float32":
+        return False
+    rng, here = np.random.default_rng(50), flat(computed)
+    try:
+        still = subject.flat_gradient(_moved(subject.point, TINY, rng)) == here
+        moves = subject.flat_gradient(_moved(subject.point, SMALL, rng)) != here
+    except CaseError:  # it needn't accept other values than its own
+        return False
+    return bool(moves.any() and still[moves].mean() > 0.5)
+
+
+def _moved(point: Arrays, size: float, rng: np.random.Generator) -> Arrays:
+    return {
+        name: value * (1.0 + size * rng.choice([-1.0, 1.0], value.shape))
+        for name, value in point.items()
+    }
+
+
+def in_float32(point: Arrays) -> Arrays:
+    return {name: in_dtype(value, np.float32) for name, value in point.items()}
+
+
+def in_dtype(values: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    with np.errstate(over="ignore", under="ignore"):
+        return values.astype(dtype).astype(np.float64)
+
+
+def flat(values: Arrays) -> np.ndarray:
+    return np.concatenate([part.ravel() for part in values.values()])

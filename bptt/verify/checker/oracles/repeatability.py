@@ -1,0 +1,62 @@
+"""Do the functions leave what they are given alone, and say the same twice?"""
+
+import numpy as np
+
+from ..subject import Arrays, Loss, Subject, to_array
+
+
+def mutations(subject: Subject) -> str:
+    """Say which parameters the gradient or the loss changes, if any."""
+    for what, function in (
+        ("gradient", subject.gradient),
+        ("loss", subject.loss.evaluate),
+    ):
+        values = subject.loss.wrap(subject.point, subject.dtype)
+        kept = subject.loss.wrap(subject.point, subject.dtype)
+        function(values)
+        changed = [
+            name
+            for name in kept
+            if name not in values or not _same(to_array(values[name]), to_array(kept[name]))
+        ]
+        if changed or len(values) != len(kept):
+            return f"{what} changes {', '.join(changed) or 'the dict it is given'}"
+    return ""
+
+
+def differing_calls(subject: Subject, mine: Arrays) -> str:
+    """Call twice, with the loss of other weights in between: it may leave something behind."""
+    moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
+    subject.loss(moved)
+    again = subject.gradient()
+    for name, value in mine.items():
+        size = np.abs(value).max(initial=0.0)
+        if not _same(value, again[name]):
+            off = np.abs(value - again[name]).max()
+            if not off <= 64 * subject.loss.unit * size:
+                return (
+                    f"two calls of gradient differ in {name} by {off:.3g}, "
+                    "the loss of other parameters was called in between"
+                )
+    heights = [subject.loss(subject.point) for _ in range(2)]
+    off = abs(heights[0] - heights[1])
+    if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
+        return f"two calls of loss differ by {off:.3g}"
+    return ""
+
+
+def unmoved(loss: Loss) -> tuple[str, ...]:
+    """List the parameters that the loss doesn't change with, wherever they are moved."""
+    here = loss(loss.point)
+    return tuple(
+        name
+        for name, value in loss.point.items()
+        if all(
+            loss({**loss.point, name: factor * value + shift}) == here
+            for factor, shift in ((1.25, 0.125), (0.0, 0.0), (-0.5, 1.0))
+        )
+    )
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)

@@ -1,0 +1,38 @@
+"""Each time step's share of the true gradient: the slopes in that step's own parameters."""
+
+import numpy as np
+
+from ..calls import CaseError
+from ..problem import Case
+from ..subject import UNITS, Arrays, Subject, same_loss
+from . import choice, differences
+from .choice import Oracle
+
+
+def true_shares(
+    subject: Subject, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
+) -> tuple[list[Arrays], Arrays, Oracle]:
+    """Return each step's share of the true gradient, first step first, and their errors' sum.
+
+    `oracle` is one of the loss with a copy of the parameters a step; by default the best.
+    """
+    T = case.sizes.get("T")
+    if T is None or subject.problem.loss_of_steps is None:
+        raise CaseError("broken", "fold needs loss_of_steps and a size called T")
+    loss = subject.loss_of_copies(T)
+    oracle = oracle or choice.choose(loss, rng)
+    unit = max(loss.unit, UNITS[oracle.arithmetic])
+    same_loss(subject.loss(subject.point), loss(loss.point), unit)
+    shares = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
+              for _ in range(T)]  # fmt: skip
+    errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}
+    for t, share in enumerate(shares):
+        for name, value in share.items():
+            if oracle.gradient is not None:
+                value[...] = oracle.gradient[f"{name}@{t}"]
+                continue
+            for place in np.ndindex(value.shape):
+                direction = differences.entry(loss, f"{name}@{t}", place)
+                value[place], error = oracle.slope(direction)
+                errors[name][place] += error
+    return shares, errors, oracle

@@ -1,0 +1,232 @@
+"""Where is it wrong: in which parameters, in what way, and from which time lag on?
+
+The smallest failing case shows that a gradient is wrong; it is often too small to show how. So more
+cases are checked, of middling sizes that all differ, and of others yet: a pattern is only named if
+it holds in all of them. A problem with a size T is checked at one T after the other. A maker that
+takes `counted` is also asked for the loss of the last step alone, at T = 1, 2, 3…: its gradient for
+the state at the start is that of one target for a state k = T − 1 steps before it, and so its error
+is the error at lag k.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from ..calls import CaseError, OutOfTime
+from ..checking import check_case
+from ..oracles.shares import true_shares
+from ..outcome import WRONG, Outcome
+from ..patterns import explain
+from ..patterns.evidence import ENOUGH, Evidence, distinct
+from ..problem import Case
+from ..search import SCALES, Search
+from ..subject import Arrays, make
+from . import lags
+
+SEEDS = 4
+LONGEST = 8
+ROTATIONS = 3  # of the middling sizes
+MOST_EVIDENCE = 30
+MORE_SEEDS = 12  # where too few cases are wrong
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A failing parameter: its worst entry, the pattern of its error, and since which T."""
+
+    name: str
+    place: tuple[int, ...]
+    mine: float
+    true: float
+    relative_error: float
+    pattern: str
+    first_T: int | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong in what.
+
+    `suspects` are the parameters that fail first (at the smallest failing T), `also` those that
+    fail too, later. `errors` has, for each T, each parameter's largest error over its largest
+    entry; empty for problems without T. `of_one_target` has the same for each lag, where the last
+    step's loss counts alone; empty where the maker can't do that. `lag` says what the former shows,
+    `handed_back` what the latter does. `shown` is the case to draw.
+    """
+
+    suspects: tuple[Suspect, ...]
+    also: tuple[Suspect, ...]
+    first_T: int | None
+    shown: Outcome
+    errors: dict[int, dict[str, float]] = field(default_factory=dict)
+    of_one_target: dict[int, dict[str, float]] = field(default_factory=dict)
+    handed_back: str = ""
+
+    @property
+    def lag(self) -> str:
+        return lags.in_words(self.errors)
+
+
+def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
+    """Look closer at a wrong gradient; None for other failures."""
+    if smallest.verdict != WRONG:
+        return None
+    sizes = _middling(search, smallest)
+    by_lag: dict[int, list[Outcome]] = {}
+    if "T" not in sizes:
+        looked_at = _checked(search, sizes, smallest.case)
+    else:
+        lengths = _lengths(search, smallest.case.sizes["T"])
+        checked = [_checked(search, sizes | {"T": T}, smallest.case) for T in lengths]
+        looked_at = [outcome for outcomes in checked for outcome in outcomes]
+        by_lag = {T - 1: _of_one_target(search, sizes | {"T": T}, smallest.case) for T in lengths}
+        by_lag = {lag: outcomes for lag, outcomes in by_lag.items() if outcomes}
+    first_T = lags.first_wrong(lags.errors_by("T", search.outcomes))
+    _more_evidence(search, smallest, first_T)
+    errors = lags.errors_by("T", search.outcomes)
+    suspects, also = [], []
+    for name in smallest.findings:
+        since = lags.first_wrong(errors, name)
+        suspect = _suspect(search, name, smallest, since)
+        if suspect is not None:
+            (suspects if since == first_T else also).append(suspect)
+    wrong = [outcome for outcome in looked_at if outcome.verdict == WRONG] or [smallest]
+    states = [
+        name
+        for name in (next(iter(by_lag.values()))[0].findings if by_lag else ())
+        if name not in smallest.findings
+    ]
+    return Diagnosis(
+        tuple(suspects),
+        tuple(also),
+        first_T,
+        max(wrong, key=lambda outcome: (outcome.entries, -outcome.case.seed)),
+        errors,
+        {
+            lag: {
+                name: max(lags.error(outcome.findings[name]) for outcome in outcomes)
+                for name in outcomes[0].findings
+            }
+            for lag, outcomes in by_lag.items()
+        },
+        lags.handed_back(by_lag, states),
+    )
+
+
+def _middling(search: Search, smallest: Outcome, rotation: int = 0) -> dict[str, int]:
+    """Return middling sizes that differ, none below the smallest at which it fails."""
+    middling = search.settings.distinct_sizes(search.maker, rotation)
+    return {name: max(size, smallest.case.sizes[name]) for name, size in middling.items()}
+
+
+def _lengths(search: Search, failing: int) -> list[int]:
+    """Return the T to check: the short ones, and those about the one that failed."""
+    low, high = search.settings.range_of("T")
+    short = range(low, min(high, LONGEST) + 1)
+    return sorted({*short, max(failing - 1, low), failing, failing + 1 if failing < high else low})
+
+
+def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
+    """Check several seeds at one size; cases that can't be run are left out."""
+    cases = [Case(sizes, seed, like.scale) for seed in range(like.seed, like.seed + SEEDS)]
+    outcomes = [search.check(case, entrywise=True) for case in cases]
+    return [outcome for outcome in outcomes if outcome.findings]
+
+
+def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
+    """Check the loss of the last step alone; not among the search's own, which count them all."""
+    if not search.maker.counts_one_step:
+        return []
+    seeds = range(like.seed, like.seed + SEEDS)
+    cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
+    outcomes = [check_case(search.maker, case, True, search.settings.time_limit) for case in cases]
+    return [outcome for outcome in outcomes if outcome.findings]
+
+
+def _more_evidence(search: Search, smallest: Outcome, first_T: int | None) -> None:
+    """Check cases of other sizes, and if too few of them are wrong, of other seeds and scales."""
+
+    def enough() -> bool:
+        try:
+            return all(
+                distinct([_evidence(search, one, name) for one in _wrong(search, name)]) >= ENOUGH
+                for name in smallest.findings
+                if smallest.findings[name].verdict == WRONG
+            )
+        except OutOfTime:
+            return True
+
+    for number, case in enumerate(_fresh_cases(search, smallest, first_T)):
+        if number >= 2 * ROTATIONS and enough():
+            return
+        search.check(case, entrywise=True)
+
+
+def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iterator[Case]:
+    like, rotated = smallest.case, []
+    for rotation in range(ROTATIONS):
+        sizes = _middling(search, smallest, rotation)
+        rotated.append(sizes if first_T is None else sizes | {"T": first_T})
+    for seed in (like.seed, like.seed + 1):
+        yield from (Case(sizes, seed, like.scale) for sizes in rotated)
+    for seed in range(like.seed + 2, like.seed + 2 + MORE_SEEDS):
+        yield Case(rotated[seed % ROTATIONS], seed, like.scale)
+    for scale in SCALES:
+        yield Case(like.sizes, like.seed, like.scale * scale)
+
+
+def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
+    """List the cases where a parameter is wrong; `whole` leaves out mere projections."""
+    return [
+        outcome
+        for outcome in search.outcomes
+        if name in outcome.findings
+        and outcome.findings[name].verdict == WRONG
+        and not (whole and outcome.findings[name].mine is None)
+    ]
+
+
+def _several(search: Search, outcomes: list[Outcome], name: str) -> list[Evidence]:
+    """Take evidence from small and large cases alike, not from more than are needed."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.entries)
+    every = -(-len(ordered) // MOST_EVIDENCE) or 1
+    return [_evidence(search, outcome, name) for outcome in ordered[::every]]
+
+
+def _suspect(search: Search, name: str, smallest: Outcome, since: int | None) -> Suspect | None:
+    wrong = _wrong(search, name) or _wrong(search, name, whole=False)
+    if not wrong:
+        return None
+    at_first = [outcome for outcome in wrong if outcome.case.sizes.get("T") == since] or wrong
+    worst = max(at_first, key=lambda outcome: lags.error(outcome.findings[name]))
+    found = worst.findings[name]
+    pattern = ""
+    # Where only the first failing T has a pattern, least else has gone wrong there.
+    for outcomes in (wrong, at_first):
+        if found.mine is not None and not pattern:
+            pattern = _explained(search, outcomes, name)
+    return Suspect(name, found.worst, *found.worst_values, found.relative_error, pattern, since)
+
+
+def _explained(search: Search, outcomes: list[Outcome], name: str) -> str:
+    try:
+        return explain(_several(search, outcomes, name))
+    except OutOfTime:
+        return ""
+
+
+def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
+    again = partial(make, search.maker, outcome.case, search.settings.time_limit)
+
+    def contributions() -> list[Arrays] | None:
+        subject = again()
+        if subject.problem.loss_of_steps is None:
+            return None
+        try:
+            return true_shares(subject, outcome.case, np.random.default_rng(0))[0]
+        except CaseError:  # the pattern is then told without them
+            return None
+
+    return Evidence(name, outcome.findings, outcome.case.sizes, again, contributions)

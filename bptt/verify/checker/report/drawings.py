@@ -1,0 +1,134 @@
+"""The drawings of the page, as SVG that takes its colours from the page's style sheet."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+import numpy as np
+
+from ..outcome import MOST_DIGITS, Finding
+
+CELL = 14  # pixels
+MOST_TICKS = 6
+LARGEST_SIDE = 48  # entries drawn along a side; what is beyond is cut off, and said to be
+
+
+def heat_map(found: Finding, dtype: str) -> str:
+    """Draw one parameter's entries: green if right, else red, stronger with fewer digits."""
+    if found.mine is None or found.true is None:
+        return ""
+    computed, expected, right, wrong = map(
+        _as_matrix, (found.mine, found.true, found.entry_digits, found.is_wrong)
+    )
+    right = np.minimum(right, MOST_DIGITS[dtype])
+    rows, columns = (min(side, LARGEST_SIDE) for side in computed.shape)
+    cells = []
+    for i, j in np.ndindex(rows, columns):
+        strength = 1.0 - right[i, j] / MOST_DIGITS[dtype]
+        kind = f'bad" style="fill-opacity:{0.3 + 0.7 * strength:.3f}' if wrong[i, j] else "right"
+        cells.append(
+            f'<rect x="{j * CELL}" y="{i * CELL}" width="{CELL - 1}" height="{CELL - 1}" '
+            f'rx="2" class="{kind}">'
+            f"<title>{escape(found.name)}[{i},{j}]: {'wrong' if wrong[i, j] else 'right'}, "
+            f"computed {computed[i, j]:.9g}, expected {expected[i, j]:.9g}, "
+            f"{right[i, j]:.1f} digits</title></rect>"
+        )
+    width, height = columns * CELL, rows * CELL
+    cut = "" if (rows, columns) == computed.shape else f", the first {rows}×{columns}"
+    shape = "×".join(map(str, found.mine.shape)) or "a scalar"
+    return (
+        f'<figure class="map"><figcaption>{escape(found.name)} <small>{shape}{cut}</small>'
+        f'</figcaption><svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-label="errors of {escape(found.name)}">{"".join(cells)}</svg></figure>'
+    )
+
+
+def _as_matrix(value: np.ndarray) -> np.ndarray:
+    if value.ndim == 2:
+        return value
+    return value.reshape(1, -1) if value.ndim < 2 else value.reshape(value.shape[0], -1)
+
+
+def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
+    """Draw each lag's largest error, on a logarithmic scale; `axis` says what a lag is.
+
+    Lags without an error lie on a line of their own, below a break in the scale.
+    """
+    width, height, left, top, bottom = 340, 204, 52, 12, 38
+    heights = {lag: max(sizes.values()) for lag, sizes in errors.items()}
+    powers = [np.log10(size) for size in heights.values() if 0.0 < size < np.inf]
+    low, high = int(np.floor(min(powers, default=-1.0))), int(np.ceil(max(powers, default=0.0)))
+    high = max(high, low + 1)
+    rightmost, base = width - 16, height - bottom
+    none = [size for size in heights.values() if size == 0.0]
+    floor = base - 22 if none else base
+    step = (rightmost - left) / max(len(heights) - 1, 1)
+
+    def y(size: float) -> float:
+        if size == 0.0:
+            return float(base)
+        level = np.clip(np.log10(size), low, high)
+        return float(top + (floor - top) * (high - level) / (high - low))
+
+    def line(at: float, word: str, kind: str) -> str:
+        return (
+            f'<line class="{kind}" x1="{left}" x2="{rightmost}" y1="{at:.1f}" y2="{at:.1f}"/>'
+            f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{word}</text>'
+        )
+
+    every = -(-(high - low) // MOST_TICKS)
+    parts = [line(y(10.0**power), f"1e{power}", "grid") for power in range(high, low - 1, -every)]
+    if none:
+        parts.append(line(y(0.0), "none", "grid dashed"))
+    places = [(left + i * step, lag, size) for i, (lag, size) in enumerate(heights.items())]
+    path = " ".join(f"{x:.1f},{y(size):.1f}" for x, _, size in places)
+    parts.append(f'<polyline class="curve" points="{path}"/>')
+    for x, lag, size in places:
+        kind = "bad" if size > 0.0 else "good"
+        parts.append(
+            f'<circle class="{kind}" cx="{x:.1f}" cy="{y(size):.1f}" r="4.5">'
+            f"<title>lag {lag}: {size:.2g}</title></circle>"
+            f'<text x="{x:.1f}" y="{height - 20}" text-anchor="middle">{lag}</text>'
+        )
+    middle = (left + rightmost) / 2
+    parts.append(f'<text x="{middle}" y="{height - 5}" text-anchor="middle">{axis}</text>')
+    return (
+        f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
+        f'aria-label="error against lag">{"".join(parts)}</svg>'
+    )
+
+
+def histogram(findings: Iterable[Finding], most: float) -> str:
+    """Draw how many entries have how many right digits, the wrong ones in red above the others."""
+    width, height, bottom = 340, 150, 34
+    bins = int(np.ceil(most)) + 1
+    counts = {True: np.zeros(bins, int), False: np.zeros(bins, int)}
+    for found in findings:
+        places = np.floor(np.minimum(found.entry_digits, most)).astype(int)
+        for wrong, so_far in counts.items():
+            so_far += np.bincount(places[found.is_wrong == wrong], minlength=bins)
+    total = counts[True] + counts[False]
+    column = (width - 20) / bins
+    parts = []
+    for place, count in enumerate(total):
+        x, base = 10 + place * column, height - bottom
+        for kind, number in (("good", counts[False][place]), ("bad", counts[True][place])):
+            tall = (height - bottom - 18) * number / max(total.max(), 1)
+            base -= tall
+            parts.append(
+                f'<rect class="{kind}" x="{x:.1f}" y="{base:.1f}" width="{column - 2:.1f}" '
+                f'height="{tall:.1f}"><title>{place} digits: {count} entries</title></rect>'
+            )
+        middle = x + column / 2 - 1
+        if count:
+            parts.append(
+                f'<text x="{middle:.1f}" y="{base - 4:.1f}" text-anchor="middle">{count}</text>'
+            )
+        if place % 2 == 0:
+            parts.append(
+                f'<text x="{middle:.1f}" y="{height - 18}" text-anchor="middle">{place}</text>'
+            )
+    parts.append(f'<text x="{width / 2}" y="{height - 2}" text-anchor="middle">right digits</text>')
+    return (
+        f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
+        f'aria-label="entries by right digits">{"".join(parts)}</svg>'
+    )

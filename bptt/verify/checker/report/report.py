@@ -1,0 +1,273 @@
+"""The whole verification as data: what was checked, by what, and what came of it."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import outcome as o
+from ..check_result import FAILED, CheckResult
+from ..outcome import Outcome
+from ..settings import Settings
+from .coverage import coverage, number_of_cases, ranges
+from .diagnosis import Diagnosis, Suspect
+from .snippet import snippet
+
+FLOAT32_NOTE = (
+    "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
+)
+OWN_BACKWARDS_NOTE = (
+    "The loss brings its own backward pass ({}), and autograd ran it: it may have checked that "
+    "against itself. So autograd was compared with central differences, and digits are theirs."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verifying one gradient came to.
+
+    `digits` are each parameter's (worst, median) over the cases compared entry by entry. `skipped`
+    are the cases that the maker refused; `left_out` says what was not checked, and why. `verdict`
+    is that on the values; `checks` are the other checks of a function with its own backward pass.
+    """
+
+    target: str
+    verdict: str
+    outcomes: tuple[Outcome, ...]
+    smallest: Outcome | None
+    diagnosis: Diagnosis | None
+    seconds: float
+    skipped: tuple[Outcome, ...] = ()
+    left_out: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        return [check for check in self.checks if check.verdict == FAILED]
+
+    @property
+    def exit_status(self) -> int:
+        """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
+        if self.verdict in o.FAILURES or self.failed_checks:
+            return 1
+        return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
+
+    @property
+    def headline(self) -> str:
+        """The verdict, and in how many cases no oracle could tell."""
+        if self.failed_checks and self.verdict not in o.FAILURES:
+            return f"{o.WRONG}: {', '.join(check.name for check in self.failed_checks)}"
+        undecidable = self.tally("verdict").get(o.UNDECIDABLE, 0)
+        if self.verdict == o.UNDECIDABLE or not undecidable:
+            return self.verdict
+        cases = number_of_cases(len(self.outcomes))
+        return f"{self.verdict}; {o.UNDECIDABLE} in {undecidable} of {cases}"
+
+    @property
+    def searched(self) -> str:
+        """Each size's values that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
+        run = [out for out in self.outcomes if out.verdict not in (*o.COULD_NOT_RUN, o.NOT_FINITE)]
+        return ranges([outcome.case.sizes for outcome in run])
+
+    @property
+    def coverage(self) -> list[str]:
+        """Sentences on what was searched, what was skipped, and what was left out."""
+        return coverage(self.searched, self.skipped, self.left_out)
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        said = [f"{number_of_cases(len(self.outcomes))} in {self.seconds:.1f} s"]
+        if self.diagnosis is not None:
+            said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
+        elif self.digits and self.exit_status == 0:
+            worst = min(worst for worst, _ in self.digits.values())
+            said.insert(0, f"{worst:.1f} right digits in the worst case")
+        return f"{self.target}: {self.headline} ({', '.join(said)})"
+
+    def tally(self, what: str) -> dict[str, int]:
+        """Count the cases by "verdict", "oracle" or "dtype"."""
+        counts = Counter(getattr(outcome, what) for outcome in self.outcomes)
+        return {name: number for name, number in counts.most_common() if name}
+
+    @property
+    def digits(self) -> dict[str, tuple[float, float]]:
+        found: dict[str, list[float]] = {}
+        for outcome in self.outcomes:
+            for name, finding in outcome.findings.items():
+                if finding.verdict in (o.RIGHT, o.WRONG):
+                    found.setdefault(name, []).append(finding.digits)
+        return {name: (min(all_), float(np.median(all_))) for name, all_ in found.items()}
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Name the oracles that see no more digits, for the parameters whose worst they limit."""
+        found = {}
+        for name, (worst, _) in self.digits.items():
+            findings = [outcome.findings.get(name) for outcome in self.outcomes]
+            found[name] = next(
+                (one.limit for one in findings if one and one.limit and one.digits <= worst), ""
+            )
+        return {name: limit for name, limit in found.items() if limit}
+
+    @property
+    def shown(self) -> Outcome | None:
+        """The case to draw: the diagnosis's, or the largest that was compared entry by entry."""
+        if self.diagnosis is not None:
+            return self.diagnosis.shown
+        whole = [
+            outcome
+            for outcome in self.outcomes
+            if outcome.findings
+            and all(finding.mine is not None for finding in outcome.findings.values())
+        ]
+        return max(whole, key=lambda outcome: outcome.entries, default=None)
+
+    @property
+    def troubles(self) -> dict[tuple[str, str], list[Outcome]]:
+        """Group the cases that couldn't be checked by what was wrong with them."""
+        groups: dict[tuple[str, str], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if outcome.verdict in (*o.COULD_NOT_RUN, o.NOT_FINITE):
+                groups.setdefault((outcome.verdict, outcome.message), []).append(outcome)
+        return groups
+
+    @property
+    def notes(self) -> list[str]:
+        """Say what limits this report: precision, kinks, oracles that were passed over."""
+        said = []
+        inside = sum(outcome.is_single_inside for outcome in self.outcomes)
+        if inside:
+            said.append(
+                f"This code computes in float32, whatever it is given ({number_of_cases(inside)})."
+            )
+        if inside or "float32" in self.tally("dtype"):
+            said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
+        if self.settings.tolerance:
+            said.append(
+                f"Tolerance: an entry may be off by {self.settings.tolerance:g} of the largest of "
+                "its parameter."
+            )
+        said += [
+            f"The loss never changed with {name}: does the adapter pass it on?"
+            for name in self.unmoved
+        ]
+        passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
+        said += [
+            f"Passed over in {number_of_cases(n)}: {reason}."
+            for reason, n in passed_over.most_common(3)
+        ]
+        own = sorted({name for outcome in self.outcomes for name in outcome.own_backwards})
+        if own:
+            said.append(OWN_BACKWARDS_NOTE.format(", ".join(own)))
+        for verdict, meaning in (
+            (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
+            (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
+            (o.UNDECIDABLE, "no oracle was good enough to tell"),
+        ):
+            count = self.tally("verdict").get(verdict, 0)
+            if count:
+                said.append(f"{number_of_cases(count)} {verdict}: {meaning}.")
+        return said
+
+    @property
+    def unmoved(self) -> list[str]:
+        """List the wrong parameters that the loss didn't change with in any wrong case."""
+        wrong = [outcome for outcome in self.outcomes if outcome.verdict == o.WRONG]
+        return [
+            name
+            for name in dict.fromkeys(name for outcome in wrong for name in outcome.named(o.WRONG))
+            if all(name in outcome.unmoved for outcome in wrong)
+        ]
+
+    @property
+    def snippet(self) -> str:
+        """Lines of Python, short enough to be pasted, that show the smallest failing case again."""
+        if self.smallest is None:
+            return ""
+        return snippet(self.target, self.smallest.case, self.settings.tolerance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON's types; numbers that aren't finite become strings."""
+        diagnosis = self.diagnosis
+        return {
+            "target": self.target,
+            "verdict": self.verdict,
+            "exit_status": self.exit_status,
+            "seconds": round(self.seconds, 3),
+            "cases": len(self.outcomes),
+            "verdicts": self.tally("verdict"),
+            "oracles": self.tally("oracle"),
+            "dtypes": self.tally("dtype"),
+            "digits": {
+                name: {"worst": worst, "median": median, "limited_by": self.limits.get(name)}
+                for name, (worst, median) in self.digits.items()
+            },
+            "searched": self.searched,
+            "skipped": len(self.skipped),
+            "left_out": list(self.left_out),
+            "checks": [asdict(check) for check in self.checks],
+            "notes": self.notes,
+            "troubles": [
+                {
+                    "kind": kind,
+                    "message": message,
+                    "detail": outcomes[0].detail,
+                    "cases": [_case(outcome) for outcome in outcomes],
+                }
+                for (kind, message), outcomes in self.troubles.items()
+            ],
+            "smallest_failing_case": None
+            if self.smallest is None
+            else _case(self.smallest)
+            | {"oracle": self.smallest.oracle, "message": self.smallest.message}
+            | {"wrong": self.smallest.named(o.WRONG)},
+            "reproduce": self.snippet,
+            "diagnosis": None
+            if diagnosis is None
+            else {
+                "suspects": [_suspect(suspect) for suspect in diagnosis.suspects],
+                "also_wrong": [_suspect(suspect) for suspect in diagnosis.also],
+                "first_failing_T": diagnosis.first_T,
+                "lag": diagnosis.lag,
+                "handed_back": diagnosis.handed_back,
+                "error_by_T": {
+                    str(T): {name: _number(size) for name, size in sizes.items()}
+                    for T, sizes in diagnosis.errors.items()
+                },
+                "error_of_one_target_by_lag": {
+                    str(lag): {name: _number(size) for name, size in sizes.items()}
+                    for lag, sizes in diagnosis.of_one_target.items()
+                },
+            },
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _number(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)
+
+
+def _case(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "sizes": outcome.case.sizes,
+        "seed": outcome.case.seed,
+        "scale": outcome.case.scale,
+    }
+
+
+def _suspect(suspect: Suspect) -> dict[str, Any]:
+    return {
+        "parameter": suspect.name,
+        "entry": list(suspect.place),
+        "computed": _number(suspect.mine),
+        "expected": _number(suspect.true),
+        "relative_error": _number(suspect.relative_error),
+        "pattern": suspect.pattern,
+        "first_failing_T": suspect.first_T,
+    }

@@ -1,0 +1,161 @@
+"""The report for a terminal: the verdict first, then where, how, and how to see it again."""
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bptt.errors import harmless
+
+from .. import outcome as o
+from ..check_result import FAILED, PASSED, RANK, REFUSED
+from .diagnosis import Suspect
+from .report import Report
+
+STYLES = {o.RIGHT: "bold green", o.KINK: "bold green", o.ROUNDING: "bold green"}
+TRACEBACK_LINES = 12
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report; 60 columns are enough."""
+    console.print(rendered(report), crop=False)
+
+
+def style_of(report: Report) -> str:
+    return "bold red" if report.failed_checks else STYLES.get(report.verdict, "bold red")
+
+
+def rendered(report: Report) -> Group:
+    """Lay a report out as lines and tables."""
+    parts: list[RenderableType] = [
+        Text(f"{report.target}: {report.headline}", style=style_of(report)),
+        Text(
+            f"{len(report.outcomes)} cases in {report.seconds:.1f} s; "
+            f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
+        ),
+    ]
+    if report.checks:
+        parts.append(_checks(report))
+    if report.smallest is not None:
+        parts += _failure(report)
+    elif report.digits:
+        parts += _digits(report)
+    for (kind, message), outcomes in report.troubles.items():
+        cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
+        more = f" and {len(outcomes) - 6} more" if len(outcomes) > 6 else ""
+        parts.append(
+            Text(harmless(f"{kind} in {len(outcomes)} cases: {message}\n  at {cases}{more}"))
+        )
+        if outcomes[0].detail:
+            lines = harmless(outcomes[0].detail).splitlines()
+            parts.append(Text("\n".join(f"  {line}" for line in lines[-TRACEBACK_LINES:])))
+    parts += [Text(harmless(sentence)) for sentence in report.coverage]
+    parts += [Text(note, style="dim") for note in report.notes]
+    parts.append(Text(report.summary, style=style_of(report)))
+    return Group(*parts)
+
+
+def _checks(report: Report) -> Table:
+    """List the failed checks first."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("check", "result", ""):
+        table.add_column(column, overflow="fold")
+    styles = {FAILED: "bold red", REFUSED: "yellow", PASSED: ""}
+    for check in sorted(report.checks, key=lambda check: -RANK[check.verdict]):
+        result = Text(check.verdict, style=styles[check.verdict])
+        table.add_row(harmless(check.name), result, Text(harmless(check.message)))
+    return table
+
+
+def _failure(report: Report) -> list[RenderableType]:
+    smallest = report.smallest
+    if smallest is None:
+        return []
+    parts: list[RenderableType] = [Text(f"\nSmallest failing case: {smallest.case}")]
+    if smallest.message:
+        parts.append(Text(smallest.message))
+    if report.diagnosis is not None:
+        diagnosis = report.diagnosis
+        parts += [Text(), _suspects(diagnosis.suspects)]
+        parts += [
+            Text(f"{suspect.name}: {suspect.pattern}")
+            for suspect in diagnosis.suspects
+            if suspect.pattern
+        ]
+        if diagnosis.lag:
+            parts.append(Text(sentence(diagnosis.lag)))
+        if diagnosis.also:
+            later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
+            parts.append(Text(f"With more steps also wrong: {later}"))
+        if len(diagnosis.errors) > 1:
+            title = "Error against the number of steps"
+            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
+        if len(diagnosis.of_one_target) > 1:
+            title = "Error against lag (one target counted)"
+            parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
+            if diagnosis.handed_back:
+                parts.append(Text(sentence(diagnosis.handed_back)))
+    parts += [
+        Text("\nTo see it again:"),
+        Text(report.snippet, style="bold", no_wrap=True, overflow="ignore"),
+        Text(),
+    ]  # fmt: skip
+    return parts
+
+
+def _suspects(suspects: tuple[Suspect, ...]) -> Table:
+    table = Table(title="Wrong", title_justify="left", box=None, pad_edge=False)
+    table.add_column("entry", no_wrap=True)
+    for column in ("computed", "expected", "rel. error"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for suspect in suspects:
+        place = f"[{','.join(map(str, suspect.place))}]" if suspect.place else ""
+        table.add_row(
+            f"{suspect.name}{place}",
+            f"{suspect.mine:.9g}",
+            f"{suspect.true:.9g}",
+            f"{suspect.relative_error:.1e}",
+        )
+    return table
+
+
+def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
+    """Tabulate the largest error of any parameter, and which are wrong."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(called, justify="right")
+    table.add_column("largest error", justify="right")
+    table.add_column("wrong")
+    for place, sizes in errors.items():
+        wrong = sorted((name for name in sizes if sizes[name] > 0.0), key=lambda name: -sizes[name])
+        named = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
+        table.add_row(str(place), f"{max(sizes.values()):.1e}", named or "none")
+    return table
+
+
+def _digits(report: Report) -> list[RenderableType]:
+    table = Table(title="Right digits", title_justify="left", box=None, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("worst case", justify="right")
+    table.add_column("median", justify="right")
+    limits = report.limits
+    for name, (worst, median) in report.digits.items():
+        at_least = "at least " if name in limits else ""
+        table.add_row(name, f"{at_least}{worst:.1f}", f"{median:.1f}")
+    if not limits:
+        return [table]
+    seen = " and ".join(sorted(set(limits.values())))
+    return [table, Text(f"At least: {seen} see no more.")]
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    return " ".join(f"{name}={size}" for name, size in sizes.items()) or "no sizes"

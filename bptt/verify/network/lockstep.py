@@ -1,0 +1,259 @@
+"""Two engines side by side: in lockstep, where they must agree, and let go, where they can't.
+
+In lockstep every iteration gives all engines the base engine's weights, so what differs is one
+gradient's rounding. Let go, each follows its own; training is chaotic, and whatever differed in the
+last bit soon differs in the first.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import reference
+import torch_impl
+from reference import Gradients, Hyperparameters, Parameters
+from torch_impl import convert
+
+from ...training.protocols import next_window
+from . import autograd
+from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_share
+
+NAMES = tuple(field.name for field in fields(Parameters))
+NUDGE = 1e-15
+
+Window = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, initial state
+Gradient = Callable[[Parameters, Window, float | None], Gradients]
+
+
+Start = Callable[..., Any]  # as the constructor of reference.Training
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody to compare: how it computes one gradient, in which precision, and how it trains."""
+
+    description: str
+    precision: Precision = FLOAT64
+    gradient: Gradient | None = None
+    start: Start | None = None
+
+
+def _reference(parameters: Parameters, window: Window, clip: float | None) -> Gradients:
+    return reference.backward(parameters, reference.forward(parameters, *window), clip)
+
+
+def _over_tensors(gradient: Callable[..., torch_impl.Gradients], dtype: torch.dtype) -> Gradient:
+    def compute(parameters: Parameters, window: Window, clip: float | None) -> Gradients:
+        inputs, targets, state = (torch.from_numpy(part) for part in window)
+        tensors = convert.from_reference(parameters, dtype=dtype)
+        return convert.to_reference(gradient(tensors, inputs, targets, state.to(dtype), clip))
+
+    return compute
+
+
+def _twin(
+    parameters: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: Any
+) -> torch_impl.Gradients:
+    trace = torch_impl.forward(parameters, inputs, targets, state)
+    return torch_impl.backward(parameters, trace, clip)
+
+
+def _start_twin(dtype: torch.dtype) -> Start:
+    def start(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
+        return torch_impl.Training(torch.from_numpy(text), hyperparameters, dtype=dtype, **more)
+
+    return start
+
+
+def _compiled(
+    parameters: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: Any
+) -> torch_impl.Gradients:
+    from torch_impl import fast
+
+    window = fast.differentiate_window(parameters, inputs, targets, state, clip)
+    return torch_impl.Gradients(*window.gradients)
+
+
+def _start_compiled(dtype: torch.dtype) -> Start:
+    def start(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
+        from torch_impl import fast  # only here: numba takes a second to import
+
+        return fast.Training(text, hyperparameters, dtype=dtype, **more)
+
+    return start
+
+
+def _start_nudged(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
+    training = reference.Training(text, hyperparameters, **more)
+    signs = np.random.default_rng(0)
+    for value in training.parameters:
+        value += NUDGE * signs.choice([-1, 1], value.shape)
+    return training
+
+
+CONTENDERS = {
+    "numpy": Contender("the reference", FLOAT64, _reference, reference.Training),
+    "torch": Contender(
+        "the twin", FLOAT64, _over_tensors(_twin, torch.float64), _start_twin(torch.float64)
+    ),
+    "torch-float32": Contender(
+        "the twin in float32",
+        FLOAT32,
+        _over_tensors(_twin, torch.float32),
+        _start_twin(torch.float32),
+    ),
+    "fast": Contender(
+        "the compiled engine",
+        FLOAT64,
+        _over_tensors(_compiled, torch.float64),
+        _start_compiled(torch.float64),
+    ),
+    "fast-float32": Contender(
+        "the compiled engine in float32",
+        FLOAT32,
+        _over_tensors(_compiled, torch.float32),
+        _start_compiled(torch.float32),
+    ),
+    "autograd": Contender(
+        "autograd's share of each step, folded with the running clip",
+        FLOAT64,
+        _over_tensors(autograd.clipped_gradient, torch.float64),
+    ),
+    "nudged": Contender(
+        f"the reference, every weight moved by {NUDGE}", FLOAT64, start=_start_nudged
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One iteration in lockstep, one engine against the base.
+
+    `differences` are each parameter's largest difference over the base's largest entry, with the
+    running clip; `plain_differences` without it. `clipped` counts the entries that the clip
+    moved by more than rounding can, in the base and in the engine. `share` is
+    the largest difference as a share of what
+    rounding is allowed (both engines' bounds together).
+    """
+
+    iteration: int
+    engine: str
+    differences: dict[str, float]
+    plain_differences: dict[str, float]
+    clipped: tuple[int, int]
+    share: float
+
+    @property
+    def worst(self) -> float:
+        return max(*self.differences.values(), *self.plain_differences.values())
+
+
+def run_in_lockstep(
+    training: reference.Training, base: str, engines: list[str]
+) -> Iterator[Comparison]:
+    """Compare every engine with the base at each iteration of a reference training.
+
+    The weights are the training's: the reference's own gradients move them. Engines that compute
+    no gradients of their own are passed over.
+    """
+    engines = [engine for engine in engines if CONTENDERS[engine].gradient is not None]
+    while training.iteration < training.hyperparameters.iterations:
+        window = next_window(training)
+        parameters, clip = training.parameters, training.clip
+        expected = _both(base, parameters, window, clip)
+        precisions = {CONTENDERS[name].precision for name in (base, *engines)}
+        bounds = {precision: _bounds(precision, parameters, window) for precision in precisions}
+        for engine in engines:
+            computed = _both(engine, parameters, window, clip)
+            allowed = _sum(bounds[CONTENDERS[name].precision] for name in (base, engine))
+            yield Comparison(
+                training.iteration + 1,
+                engine,
+                relative_differences(computed[0], expected[0]),
+                relative_differences(computed[1], expected[1]),
+                (_changed(*expected, allowed), _changed(*computed, allowed)),
+                max(largest_share(computed[0], expected[0], allowed).values()),
+            )
+        training.step()
+
+
+def _both(
+    engine: str, parameters: Parameters, window: Window, clip: float | None
+) -> tuple[Gradients, Gradients]:
+    """Return the gradient with the clip and without."""
+    gradient = CONTENDERS[engine].gradient
+    if gradient is None:
+        raise ValueError(f"{engine} computes no gradient of its own")
+    return gradient(parameters, window, clip), gradient(parameters, window, None)
+
+
+def _changed(clipped: Gradients, plain: Gradients, rounding: Gradients) -> int:
+    """Count the entries that the clip moved by more than rounding can."""
+    return sum(
+        int(np.count_nonzero(np.abs(a - b) > allowed))
+        for a, b, allowed in zip(clipped, plain, rounding, strict=True)
+    )
+
+
+def _bounds(precision: Precision, parameters: Parameters, window: Window) -> Gradients:
+    # The weights are float64 numbers: engines in float32 get them rounded.
+    rounded = precision == FLOAT32
+    return error_bounds(parameters, *window, precision, rounded_first=rounded).gradients
+
+
+def _sum(bounds: Iterable[Gradients]) -> Gradients:
+    return Gradients(*(a + b for a, b in zip(*bounds, strict=True)))
+
+
+def relative_differences(computed: Gradients, expected: Gradients) -> dict[str, float]:
+    """Return, for each parameter, the largest difference over the largest expected entry."""
+    return {name: _relative(getattr(computed, name), getattr(expected, name)) for name in NAMES}
+
+
+def _relative(computed: np.ndarray, expected: np.ndarray) -> float:
+    difference, size = np.abs(computed - expected).max(), np.abs(expected).max()
+    if difference == 0.0:
+        return 0.0
+    return float(difference / size) if size > 0.0 else np.inf
+
+
+def run_free(
+    text: np.ndarray,
+    hyperparameters: Hyperparameters,
+    base: str,
+    engines: list[str],
+    watched: Callable[[range], Iterable[int]] = iter,
+    **settings: Any,
+) -> dict[str, list[float]]:
+    """Let everybody train alone; return each one's gap to the base after each iteration.
+
+    The gap is the largest difference between two weights over the largest weight. Engines that
+    don't train are passed over. `watched` is handed the iterations and gives them back one by one;
+    `settings` are those of Training.
+    """
+    runs = {
+        name: start(text, hyperparameters, **settings)
+        for name in (base, *engines)
+        if (start := CONTENDERS[name].start) is not None
+    }
+    if base not in runs:
+        raise ValueError(f"{base} doesn't train, so there is nothing to hold others against")
+    gaps: dict[str, list[float]] = {name: [] for name in runs if name != base}
+    for _ in watched(range(hyperparameters.iterations)):
+        for run in runs.values():
+            run.step()
+        for name, sizes in gaps.items():
+            sizes.append(_gap(runs[name].parameters, runs[base].parameters))
+    return gaps
+
+
+def _gap(ours: Any, theirs: Any) -> float:
+    pairs = [
+        (np.asarray(a, float), np.asarray(b, float)) for a, b in zip(ours, theirs, strict=True)
+    ]
+    difference = max(np.abs(a - b).max() for a, b in pairs)
+    return float(difference / max(np.abs(b).max() for _, b in pairs))

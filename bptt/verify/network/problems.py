@@ -1,0 +1,140 @@
+"""The engines of this project as problems for its own verifier.
+
+The clip makes the gradient another thing than the loss's: it is held against the fold of each
+step's true share. It is set low enough to act in most of the drawn cases.
+
+V symbols, H hidden units, T characters in a window.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import reference
+import torch_impl
+from bptt.errors import InputError
+
+from ..checker.loading import Maker, load
+from ..checker.problem import GradientProblem
+from . import autograd, complex_step
+from .lockstep import NAMES
+
+CLIP = 0.5
+
+
+def own_engines() -> list[Maker]:
+    """List every engine, with and without the clip, in each precision."""
+    return [
+        _called(f"{name}{', clip ' * bool(clip)}{clip or ''}", make(clip))
+        for name, make in (
+            ("the reference", _reference),
+            ("the torch twin", partial(_over_tensors, _in_torch, torch.float64)),
+            ("the torch twin in float32", partial(_over_tensors, _in_torch, torch.float32)),
+            ("the fast engine", partial(_over_tensors, _in_kernels, torch.float64)),
+            ("the fast engine in float32", partial(_over_tensors, _in_kernels, torch.float32)),
+        )
+        for clip in (None, CLIP)
+    ]
+
+
+def compile_kernels() -> None:
+    """Let the fast engine compile what it will need, which would overrun a call's time limit.
+
+    Raises InputError where numba is missing.
+    """
+    state, window = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
+    for dtype in (torch.float64, torch.float32):
+        given = torch_impl.Parameters(*(torch.zeros(1, 1, dtype=dtype) for _ in NAMES))
+        try:
+            _in_kernels(given, window, window, state.to(dtype), CLIP)
+        except ImportError as error:
+            raise InputError(str(error)) from error
+
+
+def _called(name: str, problem: Callable[..., GradientProblem]) -> Maker:
+    maker = load(problem)
+    return Maker(maker.function, maker.size_names, name)
+
+
+def _drawn(T: int, H: int, V: int, rng: np.random.Generator) -> tuple[dict[str, Any], tuple]:
+    shapes = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
+    parameters = {
+        name: rng.standard_normal(shape) for name, shape in zip(NAMES, shapes, strict=True)
+    }
+    window = rng.integers(V, size=T), rng.integers(V, size=T), rng.uniform(-1, 1, (H, 1))
+    return parameters, window
+
+
+def _reference(clip: float | None) -> Callable[..., GradientProblem]:
+    def problem(T: int, H: int, V: int, rng: np.random.Generator) -> GradientProblem:
+        parameters, window = _drawn(T, H, V, rng)
+
+        def loss_of_steps(steps: list[dict[str, Any]]) -> Any:
+            copies = [[values[name] for name in NAMES] for values in steps]
+            total = complex_step.loss(copies, *window)
+            complex_given = any(np.iscomplexobj(value) for copy in copies for value in copy)
+            return total if complex_given else total.real
+
+        def gradient(values: dict[str, Any]) -> dict[str, Any]:
+            given = reference.Parameters(*(values[name] for name in NAMES))
+            computed = reference.backward(given, reference.forward(given, *window), clip)
+            return dict(zip(NAMES, computed, strict=True))
+
+        def fold(shares: list[dict[str, Any]]) -> dict[str, Any]:
+            made = [reference.Gradients(*(share[name] for name in NAMES)) for share in shares]
+            return dict(zip(NAMES, complex_step.fold(made, clip), strict=True))
+
+        return GradientProblem(
+            parameters, lambda values: loss_of_steps([values] * T), gradient, loss_of_steps,
+            None if clip is None else fold,
+        )  # fmt: skip
+
+    return problem
+
+
+def _in_torch(
+    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
+) -> torch_impl.Gradients:
+    return torch_impl.backward(given, torch_impl.forward(given, inputs, targets, state), clip)
+
+
+def _in_kernels(
+    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
+) -> Iterable[Tensor]:
+    from torch_impl import fast  # only here: numba takes a second to import
+
+    return fast.differentiate_window(given, inputs, targets, state, clip).gradients
+
+
+def _over_tensors(
+    differentiate: Callable[..., Iterable[Tensor]], dtype: torch.dtype, clip: float | None
+) -> Callable[..., GradientProblem]:
+    def problem(T: int, H: int, V: int, rng: np.random.Generator) -> GradientProblem:
+        drawn, window = _drawn(T, H, V, rng)
+        parameters = {name: torch.tensor(value, dtype=dtype) for name, value in drawn.items()}
+        inputs, targets, state = (torch.from_numpy(part) for part in window)
+        state = state.to(dtype)
+
+        def loss_of_steps(steps: list[dict[str, Tensor]]) -> Tensor:
+            copies = [[values[name] for name in NAMES] for values in steps]
+            return autograd.window_loss(copies, inputs, targets, state.to(copies[0][0]))[0]
+
+        def gradient(values: dict[str, Tensor]) -> dict[str, Tensor]:
+            given = torch_impl.Parameters(*(values[name] for name in NAMES))
+            computed = differentiate(given, inputs, targets, state.to(given.by), clip)
+            return dict(zip(NAMES, computed, strict=True))
+
+        def fold(shares: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+            made = [torch_impl.Gradients(*(share[name] for name in NAMES)) for share in shares]
+            return dict(zip(NAMES, autograd.fold(made, clip), strict=True))
+
+        return GradientProblem(
+            parameters, lambda values: loss_of_steps([values] * T), gradient, loss_of_steps,
+            None if clip is None else fold,
+        )  # fmt: skip
+
+    return problem

@@ -1,0 +1,51 @@
+"""Which versions computed a run."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import safetensors
+from threadpoolctl import threadpool_info
+
+import bptt
+
+from .settings import Strict
+
+
+class Versions(Strict):
+    bptt: str
+    python: str
+    numpy: str
+    torch: str
+    safetensors: str
+    blas: str
+    machine: str
+
+    @classmethod
+    def current(cls) -> "Versions":
+        return cls(
+            bptt=bptt.__version__,
+            python=platform.python_version(),
+            numpy=np.__version__,
+            torch=version("torch"),
+            safetensors=safetensors.__version__,
+            blas=_blas_of_numpy(),
+            machine=f"{platform.system()} {platform.machine()}",
+        )
+
+    def differences(self, other: "Versions") -> list[str]:
+        mine, theirs = self.model_dump(), other.model_dump()
+        return [
+            f"{key} {mine[key]} is now {theirs[key]}" for key in mine if mine[key] != theirs[key]
+        ]
+
+
+def _blas_of_numpy() -> str:
+    """Name NumPy's BLAS; not SciPy's own, which is loaded or not as other packages see fit."""
+    for library in threadpool_info():
+        folders = Path(library["filepath"]).parts
+        if library["user_api"] == "blas" and {"numpy", "numpy.libs"} & {*folders}:
+            return f"{library['internal_api']} {library['version']} ({library['architecture']})"
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{built['name']} {built['version']}"

@@ -1,0 +1,263 @@
+"""The benchmarks time only what is right, pair what belongs together, and say what is missing."""
+
+import importlib
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks import cli
+from benchmarks.harness.absence import AbsentError
+from benchmarks.harness.arena import Arena
+from benchmarks.harness.profiles import QUICK, Growth
+from benchmarks.harness.progress import Progress
+from benchmarks.harness.registry import OURS, TRAINING, Engine
+from benchmarks.harness.results import ABSENT, FAILED, MEASURED, REFUSED, EngineResult, Workload
+from benchmarks.harness.spread import Spread, growth_exponent, paired_ratios
+from benchmarks.problems import training_oracle
+from benchmarks.problems.differences import Difference, worst
+from benchmarks.problems.layer import LayerProblem, compare, expected
+from benchmarks.problems.training import Problem
+from benchmarks.report import report
+from benchmarks.workloads import training
+from benchmarks.workloads.suite import WORKLOADS, Settings, Suite
+from bptt.errors import InputError
+from bptt.text.corpora import Corpus
+
+ROOT = Path(__file__).parents[2]
+TEXT = "She sells sea shells by the sea shore; the shells she sells are sea shells.\n" * 20
+CORPUS = Corpus("shells", "shells", TEXT)
+TINY = replace(
+    QUICK,
+    H=6,
+    V=12,
+    T=5,
+    rounds=2,
+    sample_seconds=0.001,
+    begun=40,
+    layer_batches=(2,),
+    layer_widths=(4,),
+    layer_steps=3,
+    layer_rounds=2,
+    growths=(Growth("T", (4, 8)),),
+    characters=20,
+    cold_rounds=1,
+    ceiling_seconds=0.002,
+    clip=0.5,  # so that it acts in so small a network
+)
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return training.problem(TINY, CORPUS)
+
+
+def silent() -> Progress:
+    return Progress(Console(file=io.StringIO()))
+
+
+def compete(problem: Problem, *engines: Engine) -> dict[str, EngineResult]:
+    with silent() as progress, Arena(1, progress, seed=0) as arena:
+        workload = training.run(arena, TINY, problem, "float64", set(), engines)
+    return {engine.name: engine for engine in workload.engines}
+
+
+def planted(name: str) -> Engine:
+    return Engine(name, f"tests.benchmarks.planted_engines:{name}", "planted", OURS)
+
+
+GOOD = Engine("good", "benchmarks.engines.numpy_training:Loop", "NumPy", OURS)
+WRONG = {
+    "Steeper": "Wha",
+    "FinalClip": "sums of",
+    "EpsilonOutside": "rule for",
+    "Forgetful": "",
+    "Endless": "at the end of the text",
+    "Lucky": "Wha",
+}
+
+
+def test_wrong_engines_are_refused_and_never_timed(problem: Problem) -> None:
+    results = compete(problem, GOOD, *map(planted, WRONG))
+    assert results["good"].status == MEASURED
+    assert len(results["good"].seconds) == TINY.rounds
+    for name, words in WRONG.items():
+        assert results[name].status == REFUSED, results[name]
+        assert results[name].seconds == []
+        assert words in results[name].remark
+
+
+def test_engine_that_turns_wrong_while_timed_is_refused(problem: Problem) -> None:
+    result = compete(problem, planted("Tiring"))["Tiring"]
+    assert result.status == REFUSED
+    assert "after the timing" in result.remark
+
+
+def test_missing_and_broken_engines_are_reported(problem: Problem) -> None:
+    ghost = Engine("ghost", "benchmarks.engines.ghost:Ghost", "not there", OURS)
+    results = compete(problem, ghost, planted("Raising"), planted("Dying"), GOOD)
+    assert results["ghost"].status == ABSENT
+    assert "benchmarks.engines.ghost" in results["ghost"].remark
+    assert results["Raising"].status == FAILED
+    assert "out of order" in results["Raising"].remark
+    assert results["Dying"].status == FAILED
+    assert "status 3" in results["Dying"].remark
+    assert results["good"].status == MEASURED
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("engine", TRAINING, ids=lambda engine: engine.name)
+def test_every_engine_computes_what_it_says(engine: Engine, dtype: str, problem: Problem) -> None:
+    if dtype not in engine.dtypes or engine.name == "nn.RNN-compiled":
+        pytest.skip("does not compute in this dtype, or compiles for minutes")
+    module, _, name = engine.subject.partition(":")
+    own = replace(problem, dtype=dtype)
+    try:
+        subject = getattr(importlib.import_module(module), name)(own)
+    except (AbsentError, ImportError) as error:
+        pytest.skip(str(error))
+    assert engine.rule is not None
+    found = worst(training_oracle.check(own, engine.rule, subject))
+    assert found.agrees, found
+    for rule in (replace(engine.rule, clip="none"), replace(engine.rule, epsilon="elsewhere")):
+        if rule.epsilon == "elsewhere":
+            other = {"inside": "outside", "outside": "inside"}[engine.rule.epsilon]
+            rule = replace(engine.rule, epsilon=other)
+        assert not worst(training_oracle.check(own, rule, subject)).agrees, rule
+
+
+def test_clip_that_never_acts_is_no_test_of_the_clip(problem: Problem) -> None:
+    with pytest.raises(InputError, match="could pass for another"):
+        training_oracle.check_that_rules_differ(replace(problem, clip=1e9))
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (5, 3, 4)])
+def test_layer_oracle_equals_autograd(size: tuple[int, int, int]) -> None:
+    from benchmarks.engines.torch_layers import Module, Operations
+
+    problem = LayerProblem(*size, dtype="float64")
+    right = expected(problem)
+    for subject in (Module(problem), Operations(problem)):
+        found = worst(compare(problem, right, subject))
+        assert found.agrees, found
+    right[2][0, 0] *= 1 + 1e-9
+    assert not worst(compare(problem, right, Module(problem))).agrees
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    slow = EngineResult("slow", "", "", MEASURED, seconds=[2.0, 20.0, 200.0])
+    fast = EngineResult("fast", "", "", MEASURED, seconds=[1.0, 10.0, 50.0])
+    workload = Workload("w", "", "unit", 1, {}, [slow, fast])
+    assert paired_ratios(slow.seconds, fast.seconds) == [2.0, 2.0, 4.0]
+    assert workload.ratio("slow", "fast") == Spread(2.0, 2.0, 3.0, 2.0, 4.0, 3)
+    with pytest.raises(ValueError, match="shorter"):
+        paired_ratios([1.0, 2.0], [1.0])
+
+
+def test_exponent_of_a_square_is_two() -> None:
+    assert growth_exponent([1, 2, 4], [3.0, 12.0, 48.0]) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="two sizes"):
+        growth_exponent([2, 2], [1.0, 1.0])
+
+
+def test_differences_find_the_worst_place_and_every_nan() -> None:
+    near = Difference.of("near", np.array([1.0, 2.0]), np.array([1.0, 2.5]), np.array([0.1, 1.0]))
+    assert (near.size, near.allowed, near.agrees) == (0.5, 1.0, True)
+    unknown = Difference.of("unknown", np.array([np.nan, 1.0]), np.array([1.0, 1.0]), 1.0)
+    assert not unknown.agrees
+    assert worst([near, unknown, near]) is unknown
+    assert not Difference.of("shape", np.zeros(2), np.zeros(3), 1.0).agrees
+    assert Difference.of("same", 3.0, 3.0, 0.0).agrees
+
+
+def test_small_run_writes_everything(tmp_path: Path) -> None:
+    settings = Settings(
+        profile=TINY,
+        profile_name="tiny",
+        corpus=CORPUS,
+        workloads=("training", "layer", "sampling", "growth"),
+        engines={"numpy-loop", "reference", "torch-ops"},
+        threads=dict.fromkeys(WORKLOADS, (1,)),
+        seed=3,
+    )
+    run = {"profile": "tiny", "seed": 3, "corpus": "shells", "started": "", "seconds": 0.0}
+    machine = {"processor": "any", "cores": 1, "caches": {}, "system": "", "architecture": ""}
+    run |= {"load_before": None, "load_after": None}
+    with silent() as progress, Suite(settings, progress) as suite:
+        for _ in suite.run():
+            report.write(tmp_path, machine | {"python": ""}, run, suite)
+    assert report.files(tmp_path) == [
+        "growth.png", "layer-threads1.png", "limit.png", "results.json", "results.md",
+        "sampling.png", "training-float32.png", "training-float64.png",
+    ]  # fmt: skip
+    content = json.loads((tmp_path / "results.json").read_text())
+    workloads = {workload["name"]: workload for workload in content["workloads"]}
+    assert set(workloads) == {
+        "training-float64", "training-float32", "layer-B2-H4-threads1", "sampling",
+    }  # fmt: skip
+    for workload in workloads.values():
+        assert 0.0 < workload["limit"] == pytest.approx(sum(workload["limit_parts"].values()))
+        for engine in workload["engines"]:
+            assert engine["status"] == MEASURED, engine
+            assert len(engine["seconds"]) == TINY.rounds
+            assert set(engine["about"]["threads"].values()) == {1}
+        assert all(sorted(order) == sorted(workload["ratios"]) for order in workload["orders"])
+    (series,) = content["growth"]
+    assert [point["size"] for point in series["points"]] == [4, 8]
+    text = (tmp_path / "results.md").read_text()
+    assert "running clip, epsilon inside the root" in text
+    assert "× limit" in text
+
+
+BAD = [
+    (["--profile", "huge"], ["huge", "quick, regular, large"]),
+    (["--only", "trainng"], ["trainng", "training, layer, sampling, growth, cold"]),
+    (["--only", "layer,nothing"], ["nothing"]),
+    (["--engine", "ghost"], ["ghost", "numpy-loop"]),
+    (["--threads", "0"], ["--threads", "got 0"]),
+    (["--threads", "4096"], ["--threads", "got 4096"]),
+    (["--repeats", "1"], ["--repeats", "2"]),
+    (["--repeats", "many"], ["--repeats", "integer"]),
+    (["--seed", "-1"], ["--seed"]),
+    (["--corpus", "no-such-file"], ["no-such-file", "python-docs"]),
+    (["--corpus", "short.txt"], ["700 characters", "got 3"]),
+    (["--out", "short.txt"], ["short.txt"]),
+    (["--out", "short.txt/below"], ["short.txt/below"]),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), BAD, ids=lambda value: " ".join(value))
+def test_bad_options_are_refused_in_one_line(
+    options: list[str],
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("short.txt").write_text("abc")
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--out", "out", *options])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    for word in words:
+        assert word in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_program_exits_with_2_and_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--out", str(tmp_path), "--only", "nothing"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("error: no workload is called 'nothing'")

@@ -1,0 +1,1 @@
+"""Tests of bptt/sessions/ and the runs that they leave."""

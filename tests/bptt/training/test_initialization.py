@@ -1,0 +1,31 @@
+"""Where weights begin."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from bptt.training.initialization import initialize
+from reference import Parameters
+
+
+@given(V=st.integers(1, 9), H=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
+def test_initializations_are_what_they_are_called(V: int, H: int, seed: int) -> None:
+    def drawn(kind: str) -> Parameters:
+        return initialize(kind, vocab_size=V, hidden_size=H, seed=seed)
+
+    right = reference.initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
+    for a, b in zip(drawn("notebook"), right, strict=True):
+        np.testing.assert_array_equal(a, b)
+    Wha = drawn("orthogonal").Wha
+    np.testing.assert_allclose(Wha @ Wha.T, np.eye(H), atol=1e-14)
+    np.testing.assert_array_equal(drawn("identity").Wha, np.eye(H))
+    assert np.abs(drawn("glorot").Wha).max() <= np.sqrt(3 / H)
+    for kind in ("orthogonal", "identity", "glorot"):
+        made = drawn(kind)
+        for a, b in zip(made, drawn(kind), strict=True):
+            np.testing.assert_array_equal(a, b)
+        for value in (made.Whx, made.Wya):
+            assert np.abs(value).max() <= np.sqrt(6 / (V + H))
+        assert not made.bh.any()
+        assert not made.by.any()

@@ -1,0 +1,36 @@
+"""`bptt verify` takes functions with their own backward pass, and shows every check."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+FILE = Path(__file__).parents[3] / "functions.py"
+
+
+def verified(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bptt", "verify", f"{FILE}:{name}", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_wrong_backward_pass_ends_with_1_and_its_page_and_json_have_the_checks(tmp_path) -> None:
+    report, page = tmp_path / "report.json", tmp_path / "page.html"
+    done = verified("wrong", "--cases", "12", "--json", str(report), "--html", str(page))
+    assert done.returncode == 1, done
+    assert "cotangents transposed" in done.stdout
+    found = json.loads(report.read_text())
+    assert found["verdict"] == "wrong"
+    assert {check["verdict"] for check in found["checks"]} == {"passed"}
+    assert "<h2>Checks</h2>" in page.read_text()
+
+
+def test_failed_check_is_in_the_headline_and_nothing_is_a_traceback() -> None:
+    done = verified("careless", "--cases", "12")
+    assert done.returncode == 1, done
+    assert "wrong: arguments unchanged" in " ".join(done.stdout.split())
+    assert done.stderr == ""
+
+
+def test_right_backward_pass_ends_with_0() -> None:
+    done = verified("right", "--cases", "12")
+    assert (done.returncode, done.stderr) == (0, ""), done

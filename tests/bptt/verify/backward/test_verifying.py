@@ -1,0 +1,108 @@
+"""Backward passes with one slip each are refuted, and right ones pass, whatever they are."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from bptt.errors import InputError
+from bptt.verify import BackwardProblem, assert_backward_right, verify_backward
+
+from . import functions as functions
+
+quick = partial(verify_backward, race_seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (functions.layer(), functions.drawn),
+        (functions.pair(), functions.drawn_arrays),
+        (functions.cross_entropy(), functions.drawn_labels),
+        (functions.Scaled(), functions.drawn_rows),
+    ],
+    ids=["torch function", "NumPy pair", "loss and gradients", "module"],
+)
+def test_right_backward_pass_passes_every_check(function, inputs) -> None:
+    report = quick(function, inputs)
+    assert report.exit_status == 0, report.failed_checks or report.tally("verdict")
+    names = {check.name for check in report.checks if check.verdict == "passed"}
+    assert {"arguments unchanged", "many calls", "float32"} <= names
+    assert any("cotangents" in name for name in names)
+
+
+@pytest.mark.parametrize("slip", functions.SLIPS)
+def test_slip_is_found_and_the_check_named(slip: str) -> None:
+    report = quick(functions.layer(slip), functions.drawn)
+    assert report.exit_status == 1
+    assert any(functions.SLIPS[slip] in check.name for check in report.failed_checks) or (
+        not functions.SLIPS[slip]
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (functions.pair(1.001), functions.drawn_arrays),
+        (functions.cross_entropy(1.001), functions.drawn_labels),
+        (functions.Scaled("a factor"), functions.drawn_rows),
+    ],
+    ids=["NumPy pair", "loss and gradients", "module"],
+)
+def test_wrong_factor_is_found_in_every_form(function, inputs) -> None:
+    with pytest.raises(AssertionError, match="wrong"):
+        assert_backward_right(function, inputs, race_seconds=0.1)
+
+
+def test_plain_forward_serves_autograd_as_an_oracle() -> None:
+    report = quick(functions.layer(), functions.drawn, forward=lambda x, w: torch.sin(x) @ w)
+    assert report.tally("oracle").keys() == {"autograd"}
+    assert quick(functions.layer(), functions.drawn).tally("oracle").keys() == {
+        "central differences"
+    }
+
+
+def test_kernel_that_refuses_a_layout_is_reported_and_right() -> None:
+    class Strict(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            if not cotangents[0].is_contiguous():
+                raise RuntimeError("expected a contiguous gradient")
+            return 2 * ctx.saved_tensors[0] * cotangents[0]
+
+    report = quick(Strict.apply, lambda rng, N, D: torch.tensor(rng.standard_normal((N, D))))
+    assert report.exit_status == 0
+    refused = {check.name: check.message for check in report.checks if check.verdict == "refused"}
+    assert "expected a contiguous gradient" in refused["cotangents transposed"]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: quick(functions.layer()), "expected inputs(rng, N, D, ...)"),
+        (lambda: quick(3, functions.drawn), "expected a torch callable"),
+        (lambda: quick((np.sin,), functions.drawn_arrays), "expected a pair (forward, backward)"),
+        (lambda: quick(functions.layer(), lambda N: 3), "takes no rng"),
+        (lambda: quick(np.sin, lambda rng, N: 3), "expected a floating array among them"),
+        (
+            lambda: quick(functions.layer(), functions.drawn, dtypes=("int8",)),
+            "expected some of float32, bfloat16, float16, got int8",
+        ),
+    ],
+)
+def test_bad_input_gets_a_clear_error(call, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        call()
+    assert words in str(caught.value)
+
+
+def test_problem_stands_for_function_and_inputs() -> None:
+    problem = BackwardProblem(functions.layer("a factor"), functions.drawn)
+    report = quick(problem)
+    assert (report.target, report.exit_status) == ("layer.<locals>.Layer".rpartition(".")[2], 1)

@@ -1,0 +1,299 @@
+"""Plants wrong lines in the backward passes, one at a time, and asks the property tests.
+
+python -m tests.campaigns.planted [numpy] [torch-float64] [torch-float32] [fast-float64]
+[fast-float32] [layer]
+
+Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.campaigns.planted import layer
+from tests.campaigns.planted.edit import Edit
+
+ROOT = Path(__file__).parents[3]
+COPIED = ("reference", "torch_impl", "bptt", "tests", "pyproject.toml")
+FILES = {
+    "numpy": "reference/rnn.py",
+    "torch-float64": "torch_impl/rnn.py",
+    "torch-float32": "torch_impl/rnn.py",
+}
+TESTS = (
+    "tests/bptt/verify/network/test_gradients.py",
+    "tests/bptt/verify/network/test_lanes.py",
+    "tests/torch_impl/fast/test_long_windows.py",
+)
+LAYER_TESTS = (
+    "tests/torch_impl/kernels/test_gemm.py",
+    "tests/torch_impl/elman/test_passes.py",
+    "tests/torch_impl/elman/test_layer.py",
+    "tests/torch_impl/elman/test_memory.py",
+    "tests/torch_impl/elman/test_outputs.py",
+    "tests/torch_impl/elman/test_odd_tensors.py",
+    "tests/torch_impl/elman/test_transforms.py",
+    "tests/torch_impl/elman/test_threads.py",
+)
+ENGINES = (*FILES, "fast-float64", "fast-float32", "layer")
+# What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
+SPELLING = {
+    "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
+    "torch": {"outer": "{0} @ {1}.T", "clip": "torch.clamp", "infinity": "float('inf')"},
+}
+
+
+def edits(engine: str) -> list[Edit]:
+    if engine == "layer":
+        return layer.EDITS
+    if engine.startswith("fast"):
+        return kernel_edits()
+    return [
+        Edit(name, old, new, FILES[engine], "def backward_step(")
+        for name, old, new in twin_edits(engine)
+    ]
+
+
+def twin_edits(engine: str) -> list[tuple[str, str, str]]:
+    spelling = SPELLING["numpy" if engine == "numpy" else "torch"]
+
+    def outer(left: str, right: str) -> str:
+        return spelling["outer"].format(left, right)
+
+    clip, infinity = spelling["clip"], spelling["infinity"]
+    clipped = "for gradient in (*dWhx_xs, dWha, dWya, dbh, dby):"
+    clipping = f"{clip}(gradient, -clip, clip, out=gradient)"
+    acts = "if clip is not None:\n            clip_sums"
+    loop = "reversed(range(len(traces[0].inputs)))"
+    step = "backward_step(parameters, gradients, trace, t, da_next)\n"
+    lane = "for trace, da_next in zip(traces, signals, strict=True)"
+    symbols = "[int(trace.inputs[t]) for trace in traces]"
+    clipping_sums = f"if clip is not None:\n            clip_sums(gradients, {symbols}, clip)\n"
+    whole_step = (
+        f"signals = [\n            {step}            {lane}\n        ]\n        {clipping_sums}"
+    )
+    step_alone = (
+        "own = gradients.zeros_like()\n        "
+        + whole_step.replace("parameters, gradients", "parameters, own")
+        .replace("clip_sums(gradients", "clip_sums(own")
+        .replace(symbols, "range(len(parameters.by))")
+        + "        for total, value in zip(gradients, own):\n            total += value\n"
+    )
+    lane_by_lane = (
+        "signals = list(signals)\n        for b, trace in enumerate(traces):\n"
+        "            signals[b] = backward_step(parameters, gradients, trace, t, signals[b])\n"
+        "            if clip is not None:\n"
+        "                clip_sums(gradients, [int(trace.inputs[t])], clip)\n"
+    )
+    windows = "backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)"
+    window_by_window = (
+        "for trace in traces:\n"
+        "        backward_windows(parameters, gradients, [trace], [nothing], clip)"
+    )
+    apart = (
+        "for trace in traces:\n        own = parameters.zeros_like()\n"
+        "        backward_windows(parameters, own, [trace], [nothing], clip)\n"
+        "        for total, value in zip(gradients, own):\n            total += value"
+    )
+    return [
+        ("the input's entry lowered, not the target's", "dz[y] -= 1.0", "dz[x] -= 1.0"),
+        ("one-hot target added", "dz[y] -= 1.0", "dz[y] += 1.0"),
+        ("one-hot target of 0.999", "dz[y] -= 1.0", "dz[y] -= 0.999"),
+        ("target forgotten", "    dz[y] -= 1.0", "    pass"),
+        ("probabilities one step off", "trace.probabilities[t]", "trace.probabilities[t - 1]"),
+        ("Wya: state one step off", f"dWya += {outer('dz', 'a')}", f"dWya += {outer('dz', 'state')}"),
+        ("Wya: = for +=", "dWya += ", "dWya[:] = "),
+        ("Wya: factor 1.001", f"dWya += {outer('dz', 'a')}", f"dWya += 1.001 * ({outer('dz', 'a')})"),
+        ("Wya: sign", "dWya += ", "dWya -= "),
+        ("by forgotten", "    dby += dz", "    pass"),
+        ("by: = for +=", "dby += dz", "dby[:] = dz"),
+        ("by: factor 1.001", "dby += dz", "dby += 1.001 * dz"),
+        ("signal from the future dropped", "dz + da_next", "dz"),
+        ("signal from the future subtracted", "dz + da_next", "dz - da_next"),
+        ("signal from the future × 1.001", "dz + da_next", "dz + 1.001 * da_next"),
+        ("signal from the output dropped", "Wya.T @ dz + da_next", "da_next"),
+        ("1 - a", "1.0 - a**2", "1.0 - a"),
+        ("1 + a²", "1.0 - a**2", "1.0 + a**2"),
+        ("1 - a³", "1.0 - a**2", "1.0 - a**3"),
+        ("slope of the state before", "1.0 - a**2", "1.0 - state**2"),
+        ("slope of tanh forgotten", "(1.0 - a**2) * da", "1.0 * da"),
+        ("slope of tanh × 1.001", "(1.0 - a**2)", "1.001 * (1.0 - a**2)"),
+        ("Whx: the target's column", "dWhx_x = dWhx[:, x : x + 1]", "dWhx_x = dWhx[:, y : y + 1]"),
+        ("Whx: = for +=", "dWhx_x += dh", "dWhx_x[:] = dh"),
+        ("Whx: before the slope", "dWhx_x += dh", "dWhx_x += da"),
+        ("Whx: factor 1.001", "dWhx_x += dh", "dWhx_x += 1.001 * dh"),
+        ("Wha: state one step off", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('dh', 'a')}"),
+        ("Wha: transposed", f"dWha += {outer('dh', 'state')}", f"dWha += {outer('state', 'dh')}"),
+        ("Wha: = for +=", "dWha += ", "dWha[:] = "),
+        ("Wha: factor 1.001", f"dWha += {outer('dh', 'state')}", f"dWha += 1.001 * ({outer('dh', 'state')})"),
+        ("bh: before the slope", "dbh += dh", "dbh += da"),
+        ("bh forgotten", "    dbh += dh", "    pass"),
+        ("bh: = for +=", "dbh += dh", "dbh[:] = dh"),
+        ("initial state ignored", "trace.states[t], trace.states[t + 1]", "trace.states[t] * (t > 0), trace.states[t + 1]"),
+        ("clip once, at the end", acts, acts.replace(":", " and t == 0:", 1)),
+        ("clip at every step but the last", acts, acts.replace(":", " and t > 0:", 1)),
+        ("clip forgotten for Whx", clipped, clipped.replace("*dWhx_xs, ", "")),
+        ("clip forgotten for Wha", clipped, clipped.replace("dWha, ", "")),
+        ("clip forgotten for Wya", clipped, clipped.replace("dWya, ", "")),
+        ("clip forgotten for bh", clipped, clipped.replace("dbh, ", "")),
+        ("clip forgotten for by", clipped, clipped.replace(", dby", "")),
+        ("clip from below only", clipping, clipping.replace("clip, out", f"{infinity}, out")),
+        ("clip at twice the bound", clipping, clipping.replace("-clip, clip", "-2 * clip, 2 * clip")),
+        ("clip of the recurrent signal", step, step.replace("da_next)", f"da_next if clip is None else {clip}(da_next, -clip, clip))")),
+        ("clip of the step, not of the sum", whole_step, step_alone),
+        ("recurrent transpose dropped", "return Wha.T @ dh", "return Wha @ dh"),
+        ("recurrent signal before the slope", "return Wha.T @ dh", "return Wha.T @ da"),
+        ("recurrent signal × 1.001", "return Wha.T @ dh", "return 1.001 * (Wha.T @ dh)"),
+        ("recurrent signal cut", "return Wha.T @ dh", "return 0.0 * dh"),
+        ("last step's contribution lost", loop, loop.replace("inputs)", "inputs) - 1")),
+        ("first step's contribution lost", loop, loop.replace("range(", "range(1, ")),
+        ("steps from first to last", loop, "range(len(traces[0].inputs))"),
+        ("final state's cotangent ignored", step, step.replace("da_next)", "da_next * (t < len(trace.inputs) - 1))")),
+        ("lanes: clip after each lane", whole_step, lane_by_lane),
+        ("lanes: each clipped alone", windows, apart),
+        ("lanes: one after another", windows, window_by_window),
+        ("lanes: last one left out", step, step.replace("\n", " if trace is not traces[-1] or len(traces) == 1 else da_next\n")),
+        ("lanes: signals swapped", lane, lane.replace("signals", "signals[::-1]")),
+        ("lanes: the first one's signal for all", step, step.replace("da_next", "signals[0]")),
+        ("lanes: Whx clipped for the first one's symbol only", symbols, f"{symbols}[:1]"),
+        ("lanes: mean for sum", "    return gradients\n", "    return Gradients(*(value / len(traces) for value in gradients))\n"),
+    ]  # fmt: skip
+
+
+def kernel_edits() -> list[Edit]:
+    backward, clip = "torch_impl/fast/backward.py", "torch_impl/fast/running_clip.py"
+    lone = "lone = clip if lone > clip else (-clip if lone < -clip else lone)"
+    return [
+        Edit("1 - a", "one - a * a", "one - a", backward),
+        Edit("1 + a²", "one - a * a", "one + a * a", backward),
+        Edit("slope of tanh forgotten", "(one - a * a) * da", "one * da", backward),
+        Edit("slope of the state before", "load(work.states, n + B, i)", "load(work.states, n, i)", backward),
+        Edit("signal from the future dropped", "da = da + load(work.carried, b, i)", "da = da + splat(work.dh, 0.0)", backward),
+        Edit("signal from the future subtracted", "da = da + load(work.carried, b, i)", "da = da - load(work.carried, b, i)", backward),
+        Edit("signal from the future also in the last step", "if t < T - 1:\n                    da", "if t < T:\n                    da", backward),
+        Edit("signal of the wrong step", "work.dh[(t + 1) * B : (t + 2) * B]", "work.dh[t * B : (t + 1) * B]", backward),
+        Edit("steps from first to last", "range(T - 1, -1, -1)", "range(T)", backward),
+        Edit("last step lost", "range(T - 1, -1, -1)", "range(T - 2, -1, -1)", backward),
+        Edit("Wha: state one step off", "work.states, N)\n    for r in range(ROWS):\n        if not work.reach[0", "work.states[B:], N)\n    for r in range(ROWS):\n        if not work.reach[0", backward),
+        Edit("Wha: one step too few", "loose(work.dh.T[row : row + ROWS]), work.states, N)", "loose(work.dh.T[row : row + ROWS]), work.states, N - 1)", backward),
+        Edit("Wha: clip forgotten", "if not work.reach[0, row + r] < safe", "if False", backward),
+        Edit("Wha: fold one step off", "row + r, work.states, T", "row + r, work.states[B:], T", backward),
+        Edit("Wya: clip forgotten", "if not work.reach_y[0, row + r] < safe", "if False", backward),
+        Edit("Wya: state one step off", "after = work.states[B:]", "after = work.states", backward),
+        Edit("reach allowed to be ten times the clip", "return clip * max", "return 10.0 * clip * max", clip),
+        Edit("clip at twice the bound", "splat(sums, clip), splat(sums, -clip)", "splat(sums, 2.0 * clip), splat(sums, -2.0 * clip)", clip),
+        Edit("clip from below only", "select(greater(sums, high), high,", "select(greater(sums, high), sums,", clip),
+        Edit("clip to zero", "select(greater(sums, high), high,", "select(greater(sums, high), sums - sums,", clip),
+        Edit("fold: clip of the step, not of the sum", "sums = bounded(sums + step, clip)", "sums = sums + bounded(step, clip)", clip),
+        Edit("fold: = for +=", "sums = bounded(sums + step, clip)", "sums = bounded(step, clip)", clip),
+        Edit("fold: from first to last", "for t in range(end - 1, begin - 1, -1):\n        step", "for t in range(begin, end):\n        step", clip),
+        Edit("reach of dh taken without its sign's size", "reach = reach + absolute(load(work.dh, n, i))", "reach = reach + load(work.dh, n, i)", clip),
+        Edit("reach of dz taken without its sign's size", "reach = reach + absolute(load(work.dz, v, n))", "reach = reach + load(work.dz, v, n)", clip),
+        Edit("bh: clip forgotten", "sums = bounded(sums, clip)", "sums = sums", clip),
+        Edit("bh: first step lost", "for t in range(T - 1, -1, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", "for t in range(T - 1, 0, -1):\n            for n in range(t * B, (t + 1) * B):\n                sums", clip),
+        Edit("by: clip forgotten", lone, "lone = lone + 0.0", clip),
+        Edit("by: = for +=", "lone += dz[v, n]", "lone = dz[v, n]", clip),
+        Edit("by: factor 1.001", "lone += total(sums)", "lone += total(sums) * 1.001", clip),
+        Edit("Whx: = for +=", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dh, n, i))", clip),
+        Edit("Whx: one step off", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dWxh, inputs[n], i) + load(dh, max(n - 1, 0), i))", clip),
+        Edit("Whx: clip forgotten", "bounded(load(dWxh, inputs[n], i), clip)", "load(dWxh, inputs[n], i)", clip),
+        Edit("lanes: the first one's signal for all", "da = da + load(work.carried, b, i)", "da = da + load(work.carried, 0, i)", backward),
+        Edit("lanes: fold of the first one only", "for n in range(t * B, (t + 1) * B):\n            step", "for n in range(t * B, t * B + 1):\n            step", clip),
+        Edit("lanes: fold clipped after each", "step = fma(splat(sums, signal[n, column]), load(factors, n, j), step)", "step = bounded(fma(splat(sums, signal[n, column]), load(factors, n, j), step), clip)", clip),
+        Edit("lanes: bh clipped after each", "sums = sums + load(dh, n, i)", "sums = bounded(sums + load(dh, n, i), clip)", clip),
+        Edit("lanes: by clipped after each", "lone += dz[v, n]", "lone = max(min(lone + dz[v, n], clip), -clip)", clip),
+        Edit("blocks: first one lost", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0] - 1, 0, -1):\n        begin, end = block * work", backward),
+        Edit("blocks: from first to last", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0]):\n        begin, end = block * work", backward),
+        Edit("blocks: room that the block's reach does not lessen", "room = safe - reach[block, i]", "room = safe", backward),
+        Edit("blocks: reach of the first one for all", "room = safe - reach[block, i]", "room = safe - reach[0, i]", backward),
+        Edit("blocks: factors one step off", "factors[begin * B :], (end", "factors[begin * B + 1 :], (end", backward),
+        Edit("blocks: = for +=", "            sums = sums + load(product, product_row, j)", "            sums = load(product, product_row, j)", clip),
+        Edit("blocks: clip of a lone step, not of the sum", "sums = bounded(sums + load(product, product_row, j), clip)", "sums = sums + bounded(load(product, product_row, j), clip)", clip),
+        Edit("blocks: clip of a lone step forgotten", "sums = bounded(sums + load(product, product_row, j), clip)", "sums = sums + load(product, product_row, j)", clip),
+        Edit("blocks: room of the sum, not of its size", "greater(absolute(sums), splat(sums, room))", "greater(sums, splat(sums, room))", clip),
+        Edit("blocks: fold of all steps before", "sums = _folded(sums, signal, column, factors, j, begin, end", "sums = _folded(sums, signal, column, factors, j, 0, end", clip),
+        Edit("blocks: by's room that its sum does not lessen", "abs(lone) + reach[block, v] < safe", "reach[block, v] < safe", clip),
+        Edit("blocks: by's sum without its sign's size", "abs(lone) + reach", "lone + reach", clip),
+        Edit("lanes: Whx clipped after each", "load(dWxh, inputs[n], i) + load(dh, n, i))", "bounded(load(dWxh, inputs[n], i) + load(dh, n, i), clip))", clip),
+    ]  # fmt: skip
+
+
+def plant(engine: str, edit: Edit | None) -> str | None:
+    """Run the property tests on a copy with the edit; return the first that fails, if one does.
+
+    Raises ValueError when what should be replaced doesn't stand in the source exactly once.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        for part in COPIED:
+            source = ROOT / part
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)
+        if edit is not None:
+            file = copy / edit.file
+            source = file.read_text()
+            begin = source.index(edit.behind)
+            count = source.count(edit.old, begin)
+            if count != 1:
+                raise ValueError(f"{edit.old!r} stands {count} times in {file.name}")
+            file.write_text(source[:begin] + source[begin:].replace(edit.old, edit.new))
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                *(LAYER_TESTS if engine == "layer" else ("-k", engine, *TESTS)),
+            ],
+            cwd=copy,
+            env=os.environ | {"BPTT_TEST_ENGINE": engine, "HYPOTHESIS_PROFILE": "planted"},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode == 0:
+        return None
+    failed = re.search(r"^FAILED \S+::(\w+)", done.stdout, re.MULTILINE)
+    if failed is None and done.returncode < 0:
+        return f"signal {-done.returncode}"  # a kernel read or wrote where it must not
+    if failed is None:
+        raise RuntimeError(f"the tests did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return failed[1]
+
+
+def main(engines: list[str]) -> int:
+    console = Console()
+    chosen = engines or ["numpy", "torch-float64"]
+    unseen = 0
+    for engine in chosen:
+        if plant(engine, None) is not None:
+            raise RuntimeError(f"the tests fail for {engine} with nothing planted")
+        planted = edits(engine)
+        with ThreadPoolExecutor(2) as pool:
+            seen = list(pool.map(plant, [engine] * len(planted), planted))
+        table = Table("planted", "seen by", title=engine, box=None, title_justify="left")
+        for edit, test in zip(planted, seen, strict=True):
+            table.add_row(edit.name, test or "NOBODY", style=None if test else "bold red")
+        console.print(table)
+        console.print(f"{engine}: {sum(test is not None for test in seen)} of {len(seen)} seen\n")
+        unseen += seen.count(None)
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engines", nargs="*", help=f"of {', '.join(ENGINES)}")
+    chosen = parser.parse_args().engines
+    if unknown := sorted(set(chosen) - set(ENGINES)):
+        parser.error(f"engines are {', '.join(ENGINES)}; got {', '.join(unknown)}")
+    sys.exit(main(chosen))

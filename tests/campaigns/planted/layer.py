@@ -1,0 +1,70 @@
+"""Wrong lines for the layer's kernels, and for what calls them."""
+
+from tests.campaigns.planted.edit import Edit
+
+GEMM, LAYER = "torch_impl/kernels/gemm.py", "torch_impl/elman/layer.py"
+PACKING, PRODUCTS = "torch_impl/kernels/packing.py", "torch_impl/kernels/products.py"
+SWEEP, LANE = "torch_impl/elman/sweep.py", "torch_impl/elman/lone_lane.py"
+FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
+MEMORY, OPERATOR = "torch_impl/elman/memory.py", "torch_impl/elman/operator.py"
+MODULE, PASSES = "torch_impl/elman/module.py", "torch_impl/elman/passes.py"
+COMPOSED = "torch_impl/elman/composed.py"
+TILES, STEPS = "torch_impl/kernels/tiles.py", "torch_impl/elman/recurrence.py"
+
+EDITS = [
+    Edit("product: blocks of depth not added", "more = add or begin > 0", "more = add", GEMM),
+    Edit("product: added where it should not be", "more = add or begin > 0", "more = True", GEMM),
+    Edit("product: rows beyond a tile lost", "for row in range(M % ROWS):", "for row in range(M % ROWS - 1):", GEMM),
+    Edit("product: the first of them for all", "last[row, k] = A[M - M % ROWS + row,", "last[row, k] = A[M - M % ROWS,", GEMM),
+    Edit("product: the last tile a vector too narrow", "width = -(-columns // unit)", "width = columns // unit", GEMM),
+    Edit("product: as it is, though a tile goes beyond", "and N % span == 0 and M <", "and M <", GEMM),
+    Edit("product: an edge's columns lost", "for j in range(whole, columns):", "for j in range(whole, whole):", GEMM),
+    Edit("product: an edge's vectors not added", "values = values + load(C, m + r, n + j)", "values = values", GEMM),
+    Edit("product: an edge's columns not added", "edge[r, j] + (C[m + r, n + j] if add else 0.0)", "edge[r, j]", GEMM),
+    Edit("product: the first block's height for all", "factor = A[top : top + height, begin", "factor = A[:height, begin", GEMM),
+    Edit("product: the first block's depth for all", "block = B[begin : begin + depth]", "block = B[:depth]", GEMM),
+    Edit("product: a strip's first rows for all", "[m % unit : m % unit + ROWS]", "[:ROWS]", GEMM),
+    Edit("product: strips of the first block for all", "if in_strips:", "if in_strips and begin == 0:", GEMM),
+    Edit("product: the last strip not copied", "for n in range(whole, columns, span):", "for n in range(whole, whole, span):", PACKING),
+    Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", PACKING),
+    Edit("product: last term lost", 'builder.icmp_signed("<", after, depth_)', 'builder.icmp_signed("<", builder.add(after, intp(1)), depth_)', TILES, "def multiply_tile("),
+    Edit("panels: whole ones a row off", "n // span * depth + k, j", "n // span * depth + max(k - 1, 0), j", PACKING),
+    Edit("panels: the first one for all", "panel = panels[n // span * depth : n // span * depth + depth]", "panel = panels[:depth]", PRODUCTS),
+    Edit("transposition: squares not swapped", "if not r & distance:", "if not r & distance and distance > 1:", TILES),
+    Edit("forward: one bias for both", "bias_ih[0, i] + bias_hh[0, i]", "bias_ih[0, i] + bias_ih[0, i]", LAYER),
+    Edit("forward: matrix not transposed", "panels_of(loose(weight_hh.T))", "panels_of(loose(weight_hh))", LAYER),
+    Edit("backward: a row too few", "min(first + STRETCH, rows.shape[0])", "min(first + STRETCH, rows.shape[0] - 1)", LAYER),
+    Edit("backward: by_hh without the first state", "if initial.shape[0] > 0:\n            gemm", "if initial.shape[0] > 9999:\n            gemm", LAYER),
+    Edit("backward: by_hh one step off", "loose(states[:-B])", "loose(states[B:])", LAYER),
+    Edit("backward: = for +=", "loose(states[:-B]), True)", "loose(states[:-B]), False)", LAYER),
+    Edit("backward: factor 1.001", "loose(mine.T), loose(inputs), False)", "loose(mine.T) * 1.001, loose(inputs), False)", LAYER),
+    Edit("shares: the last one's end lost", "min((this + 1) * size, count)", "min((this + 1) * size, count - (this > 0))", LAYER),
+    Edit("sweep: first states ignored", "if initial.shape[0] > 0:", "if initial.shape[0] > 9999:", SWEEP),
+    Edit("sweep: slope 1 - a", "(one - a * a) * (load(carried", "(one - a) * (load(carried", SWEEP),
+    Edit("sweep: slope 1 - a in the last vector", "signal = (one - a * a) * da", "signal = (one - a) * da", SWEEP),
+    Edit("sweep: first lane's state for all", "a = tanh(load(sums, b, i) +", "a = tanh(load(sums, 0, i) +", SWEEP),
+    Edit("sweep: another thread's lanes", "by_initial[first + b, i] = carried", "by_initial[b, i] = carried", SWEEP),
+    Edit("lone lane: reads what it writes", "multiply_block(sums, matrix, before, i - begin)", "multiply_block(sums, matrix, after, i - begin)", LANE),
+    Edit("lone lane: another thread's sums", "matrix = loose(weight[:, begin:end])", "matrix = loose(weight[:, : end - begin])", LANE),
+    Edit("lone lane: slope 1 - a", "signal = (one - a * a)", "signal = (one - a)", LANE),
+    Edit("lone lane: the first gradient forgotten", "if begin < end and (t > 0 or by_initial.shape[0] > 0):", "if begin < end and t > 0:", LANE),
+    Edit("indices: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", SEPARATE),
+    Edit("torch: first states ignored", "before, transposed = initial, weight.t()", "before, transposed = None, weight.t()", STEPS),
+    Edit("torch: slopes one step off", "for tensor in (from_above, slopes, signals)", "for tensor in (from_above, slopes.roll(1, 0), signals)", STEPS),
+    Edit("layer: phases not told apart", "if phases & SECOND:", "if phases:", LAYER),
+    Edit("memory: strides ignored", "    if tensor.is_contiguous():\n", "    if True:\n", MEMORY),
+    Edit("memory: negation ignored", ".nbytes() and not tensor.is_neg():", ".nbytes():", MEMORY),
+    Edit("memory: freed storages read", "if behind <= tensor.untyped_storage().nbytes() and", "if", MEMORY),
+    Edit("memory: a view's end not looked at", "extent = 1 + sum(", "extent = sum(", MEMORY),
+    Edit("outputs: the output is what backward reads", "return states.clone(), _last(states)", "return states, _last(states)", OPERATOR),
+    Edit("outputs: the last state is what backward reads", "return states.narrow_copy(0, states.shape[0] - 1, 1)", "return states[-1:]", OPERATOR),
+    Edit("outputs: the last state's gradient lost", "from_above[-1:] += by_last", "pass", OPERATOR),
+    Edit("outputs: the last state's gradient written into the user's", "if by_output is None else _copy(by_output)", "if by_output is None else by_output", OPERATOR),
+    Edit("weights: read as they are later", "kept = weight_ih.detach(), weight_hh.detach()", "kept = weight_ih, weight_hh", OPERATOR),
+    Edit("second order: paths between arguments counted twice", "weight_hh.view_as(weight_hh)", "weight_hh", COMPOSED),
+    Edit("second order: the bias as it is later", "if ctx.versions != _versions(*ctx.weights[2:]):", "if False:", OPERATOR),
+    Edit("composed: first states ignored", "torch.zeros_like(rows[0]) if initial is None else initial", "torch.zeros_like(rows[0])", COMPOSED),
+    Edit("layer: a copy of the input made too late", "return Given(sequence.contiguous(), hx,", "return Given(sequence, hx,", MODULE),
+    Edit("passes: what was returned is overwritten while read", "given = given._replace(initial=initial.clone())", "pass", PASSES),
+    Edit("memory: what is given not made readable", "kept = _readable(given, states, *shape)\n        writable", "kept = given\n        writable", FUSED),
+]  # fmt: skip

@@ -1,0 +1,42 @@
+"""The verifier must never call a correct gradient wrong; `make false-alarms` asks for more."""
+
+from collections import Counter
+
+import pytest
+
+from bptt.verify.checker.checking import check_case
+from bptt.verify.checker.outcome import RIGHT
+from bptt.verify.checker.problem import Case
+from bptt.verify.network.problems import compile_kernels
+
+from .false_alarms import draw, is_alarm, makers
+
+
+def test_no_false_alarm_in_a_few_drawn_problems() -> None:
+    outcomes = list(draw(range(2 * len(makers())), seed=1))
+    alarms = [f"{name}: {outcome}" for name, outcome in outcomes if is_alarm(outcome)]
+    assert not alarms, "\n".join(alarms)
+    verdicts = Counter(outcome.verdict for _, outcome in outcomes)
+    assert verdicts[RIGHT] > 0.7 * len(outcomes), verdicts
+    assert {"autograd", "complex step", "central differences"} <= {o.oracle for _, o in outcomes}
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "seed", "scale"),
+    [
+        pytest.param("the torch twin", "T=1 H=4 V=3", 952559820, 10.0, id="stairs"),
+        pytest.param("the torch twin, clip 0.5", "T=1 H=3 V=2", 1250455408, 10.0, id="one stair"),
+        pytest.param("the fast engine", "T=1 H=4 V=2", 738388539, 10.0, id="all flat"),
+        pytest.param("relu torch float64", "T=2 H=5", 1302116831, 0.01, id="kink"),
+        pytest.param("sine torch float32", "T=5 H=5", 779143685, 10.0, id="chaos"),
+        pytest.param("the fast engine in float32", "T=2 H=1 V=2", 1831795828, 10.0, id="opaque"),
+        pytest.param("the fast engine in float32", "T=1 H=5 V=2", 1127651147, 10.0, id="lost"),
+    ],
+)
+def test_what_was_once_a_false_alarm_is_none(
+    name: str, sizes: str, seed: int, scale: float
+) -> None:
+    compile_kernels()
+    case = Case({size[0]: int(size[2:]) for size in sizes.split()}, seed, scale)
+    outcome = check_case(dict(makers())[name], case, entrywise=True, time_limit=60.0)
+    assert not is_alarm(outcome), str(outcome)

@@ -1,0 +1,66 @@
+"""Runs the layer's kernels on tensors that end where memory that may not be touched begins.
+
+    python -m tests.torch_impl.elman.guard_pages
+
+A kernel that reads or writes behind its tensors ends the process with a signal.
+"""
+
+import argparse
+import ctypes
+import mmap
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from tests.torch_impl.elman.layers import WAYS
+from torch_impl.elman.computation import Computation, Given, Slopes
+
+COMPILED = WAYS[1:]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_mappings: list[mmap.mmap] = []  # kept: a tensor does not own what it lies in
+
+
+def before_a_guard_page(value: Tensor) -> Tensor:
+    """Return a contiguous copy that ends where an untouchable page begins."""
+    count = value.numel() * value.element_size()
+    whole = -(-count // mmap.PAGESIZE) * mmap.PAGESIZE
+    mapping = mmap.mmap(-1, whole + mmap.PAGESIZE)
+    _mappings.append(mapping)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+    if _libc.mprotect(ctypes.c_void_p(start + whole), mmap.PAGESIZE, 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    copy = torch.frombuffer(
+        mapping, dtype=value.dtype, count=value.numel(), offset=whole - count
+    ).view(value.shape)
+    return copy.copy_(value)
+
+
+def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741 - inputs
+    """Go forward and backward, everything before a page of its own."""
+
+    def guarded(*shape: int) -> Tensor:
+        return before_a_guard_page(torch.randn(shape, dtype=dtype) / H)
+
+    inputs, initial, from_above = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
+    weights = guarded(H, I), guarded(H, H)
+    states, signals = guarded(T, B, H), guarded(T, B, H)
+    slopes = Slopes(guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H))
+    given = Given(inputs, initial, *weights, guarded(H), guarded(H))
+    way.forward(states, given)
+    way.backward(slopes, signals, from_above, states, given)
+
+
+def main() -> None:
+    sizes = product((torch.float32, torch.float64), (1, 2, 5), (1, 16, 17, 64, 128, 150, 512))
+    for dtype, B, H in sizes:
+        for way in COMPILED:
+            for I in (1, 33):  # noqa: E741 - inputs
+                run(way, 3, B, H, I, dtype)
+    print("nothing was touched that may not be")
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    main()

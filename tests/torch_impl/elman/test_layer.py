@@ -1,0 +1,273 @@
+"""ElmanRNN against torch.nn.RNN, and against PyTorch's own checks of operators."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import Tensor, nn
+
+from tests.torch_impl.elman.layers import IN_TORCH, WAYS, assert_near, configurations
+from torch_impl import ElmanRNN
+from torch_impl.elman import choice, operator
+from torch_impl.elman.computation import Computation
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=WAYS, ids=repr)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Computation:
+    monkeypatch.setattr(operator, "choose", lambda *sizes: request.param)
+    return request.param
+
+
+def run(layer: nn.Module, x: Tensor, hx: Tensor | None, uses: str) -> dict[str, Tensor]:
+    """Return outputs and all gradients of a fixed uneven function of them."""
+    output, h_n = layer(x, hx)
+    total = output.new_zeros(())
+    for name, value in (("output", output), ("h_n", h_n)):
+        if uses in (name, "both"):
+            weights = torch.linspace(-1, 2, value.numel(), dtype=value.dtype)
+            total = total + (value * weights.view(value.shape)).sum()
+    total.backward()
+    found = {"output": output.detach(), "h_n": h_n.detach()}
+    leaves = [*layer.named_parameters(), ("x", x), ("hx", hx)]
+    found |= {f"d{n}": p.grad for n, p in leaves if p is not None and p.grad is not None}
+    return found
+
+
+def check_as_nn_rnn(c: dict) -> None:
+    torch.manual_seed(c["seed"])
+    options = {"bias": c["bias"], "batch_first": c["batch_first"], "dtype": c["dtype"]}
+    theirs = nn.RNN(c["I"], c["H"], **options)
+    ours = ElmanRNN(c["I"], c["H"], **options)
+    ours.load_state_dict(theirs.state_dict())
+    sizes = [c["B"], c["T"]] if c["batch_first"] else [c["T"], c["B"]]
+    sizes = sizes if c["batched"] else [c["T"]]
+    symbols = torch.randint(c["I"], sizes)
+    x = torch.randn(*sizes, c["I"], dtype=c["dtype"])
+    if not c["contiguous"]:
+        x = torch.randn(*sizes[:-1], c["I"], sizes[-1], dtype=c["dtype"]).transpose(-1, -2)
+        symbols = torch.randint(c["I"], (*sizes[:-1], 2 * sizes[-1]))[..., ::2]
+    hx = None
+    if c["state"]:
+        hx = torch.randn(1, *([c["B"]] if c["batched"] else []), c["H"], dtype=c["dtype"])
+        hx.requires_grad_()
+    mine, right = x, x
+    if c["indices"]:
+        mine, right = symbols, nn.functional.one_hot(symbols, c["I"]).to(c["dtype"])
+    elif c["input_gradient"]:
+        mine, right = (x.clone().requires_grad_() for _ in range(2))
+    other = None if hx is None else hx.detach().clone().requires_grad_()
+    before = operator.choose
+    operator.choose = lambda *sizes: c["way"]
+    try:
+        got = run(ours, mine, hx, c["uses"])
+    finally:
+        operator.choose = before
+    expected = run(theirs, right, other, c["uses"])
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        assert_near(got[name], value, name)
+
+
+@given(configurations())
+def test_layer_behaves_as_nn_rnn(configuration: dict) -> None:
+    check_as_nn_rnn(configuration)
+
+
+@pytest.mark.campaign
+@settings(max_examples=1000)
+@given(configurations())
+def test_layer_behaves_as_nn_rnn_on_a_thousand_configurations(configuration: dict) -> None:
+    check_as_nn_rnn(configuration)
+
+
+def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[Tensor]:
+    torch.manual_seed(0)
+    shapes = ((B, H), (H, 2), (H, H), (H,), (H,))
+    x = torch.randint(2, (T, B)) if indices else torch.randn(T, B, 2, dtype=torch.float64)
+    rest = [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
+    return [value.requires_grad_(value.is_floating_point()) for value in (x, *rest)]
+
+
+@pytest.mark.parametrize("B", [1, 3, 6])
+@pytest.mark.parametrize("indices", [False, True])
+def test_gradcheck(way: Computation, indices: bool, B: int) -> None:
+    assert torch.autograd.gradcheck(operator.elman, operands(B=B, indices=indices))
+
+
+@pytest.mark.parametrize("indices", [False, True])
+def test_opcheck(way: Computation, indices: bool) -> None:
+    torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
+    *given_, bias_ih, bias_hh = [value.detach() for value in operands(indices=indices)]
+    states = operator.elman(*given_, bias_ih, bias_hh)
+    torch.library.opcheck(
+        operator.elman_backward, (torch.ones_like(states), states, *given_, not indices)
+    )
+
+
+@pytest.mark.parametrize("indices", [False, True])
+def test_gradients_of_gradients_are_right(way: Computation, indices: bool) -> None:
+    assert torch.autograd.gradgradcheck(operator.elman, operands(B=2, T=3, indices=indices))
+
+
+def test_same_seed_gives_nn_rnns_weights_and_state_dicts_interchange() -> None:
+    torch.manual_seed(3)
+    theirs = nn.RNN(4, 6)
+    torch.manual_seed(3)
+    ours = ElmanRNN(4, 6)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value)
+    theirs.load_state_dict(ElmanRNN(4, 6).state_dict())
+
+
+def test_copies_and_pickles_compute_the_same() -> None:
+    layer, x = ElmanRNN(3, 5, batch_first=True), torch.randn(2, 4, 3)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(twin(x)[0], layer(x)[0])
+        assert repr(twin) == repr(layer) == "ElmanRNN(3, 5, batch_first=True)"
+
+
+def test_an_optimizer_trains_it() -> None:
+    torch.manual_seed(0)
+    layer, x, goal = ElmanRNN(3, 8), torch.randn(5, 4, 3), torch.rand(5, 4, 8) - 0.5
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = (layer(x)[0] - goal).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 3
+
+
+def test_compiled_graphs_hold_it_as_one_operator() -> None:
+    layer, x = ElmanRNN(3, 5), torch.randn(4, 2, 3)
+    torch._dynamo.reset()
+    # Without this, torch.compile leaves any nn.RNN, and so this one, out of its graphs.
+    with torch._dynamo.config.patch(allow_rnn=True):
+        compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+        output, _ = compiled(x)
+    output.square().sum().backward()
+    got = [p.grad.clone() for p in layer.parameters() if p.grad is not None]
+    layer.zero_grad()
+    layer(x)[0].square().sum().backward()
+    assert len(got) == 4
+    for a, b in zip(got, layer.parameters(), strict=True):
+        assert b.grad is not None
+        assert torch.equal(a, b.grad)
+
+
+def test_inference_and_frozen_weights_work() -> None:
+    layer, x = ElmanRNN(3, 5), torch.randn(4, 2, 3)
+    with torch.inference_mode():
+        inferred = layer(x)[0]
+    layer.weight_hh_l0.requires_grad_(False)
+    output = layer(x)[0]
+    output.sum().backward()
+    assert torch.equal(inferred, output)
+    assert layer.weight_hh_l0.grad is None
+    assert layer.weight_ih_l0.grad is not None
+
+
+def test_without_numba_torch_computes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    like = torch.zeros(1)
+    assert choice.choose(2, 3, 4, like) is choice.choose(2, 3, 4, like)  # measured once
+    monkeypatch.setattr(choice, "HAS_NUMBA", False)
+    assert repr(choice.choose(2, 3, 4, like)) == repr(IN_TORCH)
+
+
+def test_other_float_types_are_computed_by_torch() -> None:
+    for like in (torch.zeros(1, dtype=torch.bfloat16), torch.zeros(1, device="meta")):
+        assert repr(choice.choose(2, 3, 4, like)) == repr(IN_TORCH)
+
+
+def test_choice_goes_to_whatever_measures_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    for fast in range(4):
+        candidates = choice.ways(2)
+        assert len(candidates) == 4
+        monkeypatch.setattr(choice, "ways", lambda *_, given=candidates: given)
+        monkeypatch.setattr(
+            choice.Problem,
+            "seconds",
+            lambda self, way, best=candidates[fast]: 1.0 if way is best else 2.0,
+        )
+        choice.measured.cache_clear()
+        assert choice.choose(3, 4, 2, torch.zeros(1)) is candidates[fast]
+        monkeypatch.undo()
+    choice.measured.cache_clear()
+
+
+def of_float64(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
+
+
+BAD_CALLS = [
+    (torch.zeros(4, 2, 5), None),
+    (of_float64(4, 2, 3), None),
+    (torch.zeros(3), None),
+    (torch.zeros(1, 1, 1, 3), None),
+    (torch.zeros(0, 2, 3), None),
+    (torch.zeros(4, 2, 3), torch.zeros(1, 3, 4)),
+    (torch.zeros(4, 2, 3), torch.zeros(2, 4)),
+    (torch.zeros(4, 3), torch.zeros(1, 1, 4)),
+    (torch.zeros(4, 2, 3), of_float64(1, 2, 4)),
+    (torch.zeros(4, 2, 3), torch.zeros(1, 2, 4).tolist()),
+    (torch.zeros(2, 2, dtype=torch.bool), None),
+    (torch.zeros(2, 2, 2, dtype=torch.int64), None),
+    (torch.zeros(4, 2, 3).to_sparse(), None),
+    (torch.zeros(4, 2, 3, device="meta"), None),
+    ([1.0], None),
+]
+
+
+@pytest.mark.parametrize(("x", "hx"), BAD_CALLS)
+def test_bad_calls_raise_what_nn_rnn_raises(x, hx) -> None:
+    found = []
+    for layer in (nn.RNN(3, 4), ElmanRNN(3, 4)):
+        with pytest.raises((RuntimeError, ValueError, AttributeError, TypeError)) as info:
+            layer(x, hx)
+        found.append((info.type, str(info.value)))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("index", [3, -1])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_an_index_outside_is_an_index_error(index: int, num_layers: int) -> None:
+    with pytest.raises(IndexError, match="index"):
+        ElmanRNN(3, 4, num_layers)(torch.tensor([[index]]))
+
+
+def test_nan_goes_through_as_in_nn_rnn(way: Computation) -> None:
+    theirs, ours = nn.RNN(3, 20), ElmanRNN(3, 20)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(4, 2, 3)
+    x[2, 1, 0] = torch.nan
+    torch.testing.assert_close(ours(x)[0], theirs(x)[0], equal_nan=True, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+def test_kernels_stay_within_their_tensors() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.torch_impl.elman.guard_pages"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done
+    assert "nothing was touched" in done.stdout
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_weights_of_other_sizes_are_an_error_not_a_crash(way: Computation, place: int) -> None:
+    given_ = [value.detach() for value in operands(H=64, B=2)]
+    given_[place + 1 if place > 1 else place] = torch.zeros(3, 3, dtype=torch.float64)
+    with pytest.raises(RuntimeError):
+        operator.elman(*given_)

@@ -1,0 +1,92 @@
+"""Several threads in one layer, and several layers' threads at once."""
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from torch_impl.elman.computation import Given, Slopes
+from torch_impl.elman.fused import Fused
+from torch_impl.elman.threads import share, share_steps
+from torch_impl.kernels.barrier import APART, GIVEN_UP
+
+
+def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> list[Tensor]:  # noqa: E741
+    """Return all that a layer of drawn numbers gives."""
+    generator = torch.Generator().manual_seed(T * 1000 + B * 100 + H)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, dtype=dtype, generator=generator)
+
+    inputs, initial, from_above = normal(T, B, I), normal(B, H), normal(T, B, H)
+    weights = normal(H, I) / H**0.5, normal(H, H) / H**0.5
+    states, signals = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
+    shapes = (T, B, I), (B, H), (H, I), (H, H), (H,)
+    slopes = Slopes(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
+    given = Given(inputs, initial, *weights, normal(H), normal(H))
+    way.forward(states, given)
+    way.backward(slopes, signals, from_above, states, given)
+    return [states, signals, *(slope for slope in slopes if slope is not None)]
+
+
+@given(
+    T=st.integers(1, 9),
+    B=st.integers(1, 9),
+    I=st.integers(1, 40),
+    H=st.integers(1, 70) | st.sampled_from([150, 1024]),
+    threads=st.integers(2, 4),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_the_number_of_threads_changes_no_bit(T, B, I, H, threads, dtype) -> None:  # noqa: E741
+    alone = computed(Fused(threads=1), T, B, I, H, dtype)
+    shared = computed(Fused(threads), T, B, I, H, dtype)
+    for a, b in zip(alone, shared, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_layers_in_several_threads_do_not_wait_for_each_other_forever() -> None:
+    sizes = [(9, B, 5, H, torch.float32) for B in (1, 3) for H in (40, 70)]
+    right = [computed(Fused(threads=1), *size) for size in sizes]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(10):
+            futures = [pool.submit(computed, Fused(threads=3), *size) for size in sizes]
+            for future, expected in zip(futures, right, strict=True):
+                got = future.result(timeout=60)
+                assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def _in_child(queue) -> None:
+    queue.put(computed(Fused(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item())
+
+
+def test_a_forked_child_gets_threads_of_its_own() -> None:
+    here = computed(Fused(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item()
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert queue.get() == here
+
+
+def test_a_part_that_never_runs_is_not_waited_for() -> None:
+    seen = []
+
+    def run(steps: np.ndarray, this: int, parts: int) -> None:
+        if this == 0:
+            raise KeyboardInterrupt
+        while steps[0] < 1:
+            pass
+        seen.append((steps[0], this, parts))
+
+    with pytest.raises(KeyboardInterrupt):
+        share_steps(run, 2)
+    share(lambda this, parts: None, 2)  # after which the one before has ended
+    assert seen == [(GIVEN_UP, 1, 2)]
+    assert APART * 8 >= 64

@@ -1,0 +1,130 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
+"""A dense layer's forward and backward pass, in phases that several threads may share.
+
+T steps, B lanes, I inputs, H hidden units. Sequences are contiguous: (T B, I) or (T B, H), and so
+is all else. Tensors come as their addresses, 0 for what is not given, or not wanted; inside, that
+has no rows. Thread number `this` of `parts` computes its share of a phase; all of a phase comes
+before any of the next. For one lane, `size` is H, or what the rows of the recurrent matrix are to
+be padded to.
+"""
+
+import numpy as np
+
+from ..kernels.addresses import matrix_at
+from ..kernels.compiled import inlined, kernel, part
+from ..kernels.gemm import gemm
+from ..kernels.packing import panels_of
+from ..kernels.products import ROWS, loose
+from .sweep import sweep_backward, sweep_forward
+
+# Loops instead of assignments to slices: for those numba compiles seconds' worth of error messages.
+STRETCH = 64  # rows whose sum is taken alone, so that rounding grows with fewer of them
+FIRST, SECOND = 1, 2  # phases; their sum is both
+
+
+@kernel
+def layer_forward(addresses, shape, zero, size, phases, this, parts):
+    """Write the first of (states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh).
+
+    The shape is (T, B, I, H); `zero` has the tensors' type.
+    """
+    T, B, I, H = shape  # noqa: E741 - inputs
+    states = matrix_at(addresses[0], T * B, H, zero)
+    if phases & FIRST:  # what each step gets from its input and the biases
+        inputs = matrix_at(addresses[1], T * B, I, zero)
+        weight_ih = matrix_at(addresses[3], H, I, zero)
+        bias_ih, bias_hh = matrix_at(addresses[5], 1, H, zero), matrix_at(addresses[6], 1, H, zero)
+        begin, end = _share(T * B, this, parts, ROWS)
+        with_bias = bias_ih.shape[0] > 0
+        if with_bias:
+            for row in range(begin, end):
+                for i in range(H):
+                    states[row, i] = bias_ih[0, i] + bias_hh[0, i]
+        gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), with_bias)
+    begin, end = _share(B, this, parts, 1)
+    if phases & SECOND and begin < end:  # turns that into states
+        initial = matrix_at(addresses[2], B, H, zero)
+        matrix = weight_hh = matrix_at(addresses[4], H, H, zero)
+        if B > 1:
+            matrix = panels_of(loose(weight_hh.T))
+        elif size > H:
+            matrix = _padded(weight_hh, size)
+        sweep_forward(states, initial, B, begin, end - begin, matrix)
+
+
+@kernel
+def layer_backward(addresses, shape, zero, size, phases, this, parts):
+    """Write the first six of what the addresses are those of.
+
+    They are (by_input, by_initial, by_ih, by_hh, by_bias, signals, from_above, states, inputs,
+    initial, weight_ih, weight_hh). The shape is (T, B, I, H); `zero` has the tensors' type.
+    """
+    T, B, I, H = shape  # noqa: E741 - inputs
+    signals = matrix_at(addresses[5], T * B, H, zero)
+    states = matrix_at(addresses[7], T * B, H, zero)
+    begin, end = _share(B, this, parts, 1)
+    if phases & FIRST and begin < end:  # signals, and gradients by the initial states
+        by_initial = matrix_at(addresses[1], B, H, zero)
+        from_above = matrix_at(addresses[6], T * B, H, zero)
+        matrix = weight_hh = matrix_at(addresses[11], H, H, zero)
+        if B > 1:
+            matrix = panels_of(loose(weight_hh))
+        elif size > H:
+            matrix = _padded(weight_hh, size)
+        sweep_backward(signals, by_initial, from_above, states, B, begin, end - begin, matrix)
+    if phases & SECOND:  # the other gradients
+        by_ih, by_hh = matrix_at(addresses[2], H, I, zero), matrix_at(addresses[3], H, H, zero)
+        inputs, initial = (
+            matrix_at(addresses[8], T * B, I, zero),
+            matrix_at(addresses[9], B, H, zero),
+        )
+        begin, end = _share(H, this, parts, ROWS)
+        mine = signals[:, begin:end]
+        for i in range(begin, end):
+            for j in range(H):
+                by_hh[i, j] = 0.0
+        if initial.shape[0] > 0:
+            gemm(loose(by_hh[begin:end]), loose(mine[:B].T), loose(initial), True)
+        gemm(loose(by_hh[begin:end]), loose(mine[B:].T), loose(states[:-B]), True)
+        gemm(loose(by_ih[begin:end]), loose(mine.T), loose(inputs), False)
+        _sum_rows(matrix_at(addresses[4], 1, H, zero), signals, begin, end)
+        by_input = matrix_at(addresses[0], T * B, I, zero)
+        if by_input.shape[0] > 0:
+            weight_ih = matrix_at(addresses[10], H, I, zero)
+            begin, end = _share(T * B, this, parts, ROWS)
+            gemm(loose(by_input[begin:end]), loose(signals[begin:end]), loose(weight_ih), False)
+
+
+@inlined
+def _share(count, this, parts, unit):
+    """Return where a share begins and ends; shares begin at multiples of `unit`."""
+    size = -(-count // (parts * unit)) * unit
+    return min(this * size, count), min((this + 1) * size, count)
+
+
+@part
+def _padded(weight, size):
+    """Return a copy with longer rows, and more of them, zeros there."""
+    H = weight.shape[0]
+    matrix = np.zeros((size, size), weight.dtype)
+    for i in range(H):
+        for j in range(H):
+            matrix[i, j] = weight[i, j]
+    return matrix
+
+
+@part
+def _sum_rows(out, rows, begin, end):
+    """Sum the columns begin : end over all rows."""
+    for j in range(begin, end):
+        out[0, j] = 0.0
+    sums = np.empty(out.shape[1], out.dtype)
+    for first in range(0, rows.shape[0], STRETCH):
+        for j in range(begin, end):
+            sums[j] = 0.0
+        for row in range(first, min(first + STRETCH, rows.shape[0])):
+            for j in range(begin, end):
+                sums[j] += rows[row, j]
+        for j in range(begin, end):
+            out[0, j] += sums[j]

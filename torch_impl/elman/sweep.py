@@ -1,0 +1,116 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
+"""A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
+
+T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
+tensors are; what is multiplied every step is a block of a row a lane, in whole vectors. Lanes are
+independent, so threads may take some each. A batch of one lane has kernels of its own, which want
+the recurrent matrix another way round.
+"""
+
+import numpy as np
+
+from ..kernels.compiled import inlined, part
+from ..kernels.products import ROWS, loose, multiply_block, multiply_panels, multiply_row
+from ..kernels.transcendental import tanh
+from ..kernels.vectors import lanes_of, load, splat, store
+
+
+@inlined
+def load_end(sequence, row, i, scratch):
+    """Load what is left of a row from column i on, zeros behind it."""
+    store(scratch, 0, 0, splat(scratch, 0.0))
+    for column in range(i, sequence.shape[1]):
+        scratch[0, column - i] = sequence[row, column]
+    return load(scratch, 0, 0)
+
+
+@inlined
+def store_end(sequence, row, i, scratch, values):
+    store(scratch, 0, 0, values)
+    for column in range(i, sequence.shape[1]):
+        sequence[row, column] = scratch[0, column - i]
+
+
+@inlined
+def _rows(batch, lanes):
+    """Return how many rows a block has: a share of one lane gets whole tiles, as others do."""
+    return 1 if batch == 1 else -(-lanes // ROWS) * ROWS
+
+
+@inlined
+def _columns(batch, H, W, unit):
+    """Return how wide a block is: as the matrix for one lane, else no wider than it must be."""
+    return W.shape[1] if batch == 1 else -(-H // unit) * unit
+
+
+@part
+def sweep_forward(sequence, initial, batch, first, lanes, W):
+    """Turn pre-activations without their recurrent part into states, in place.
+
+    Of a batch's lanes those from `first` on are computed, `lanes` of them. `initial` is (B, H), or
+    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, both its
+    sizes H, or H rounded up to whole vectors, with zeros there; else its transpose in panels.
+    """
+    H, unit = sequence.shape[1], lanes_of(sequence)
+    whole = H // unit * unit
+    state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
+    sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
+    if initial.shape[0] > 0:
+        for b in range(lanes):
+            for i in range(H):
+                state[b, i] = initial[first + b, i]
+    for t in range(sequence.shape[0] // batch):
+        if batch == 1:
+            for i in range(0, state.shape[1], unit):
+                multiply_block(sums, W, state, i)
+        else:
+            multiply_panels(sums, loose(state), W, H)
+        for b in range(lanes):
+            row = t * batch + first + b
+            for i in range(0, whole, unit):
+                a = tanh(load(sums, b, i) + load(sequence, row, i))
+                store(state, b, i, a)
+                store(sequence, row, i, a)
+            if whole < H:
+                a = tanh(load(sums, b, whole) + load_end(sequence, row, whole, scratch))
+                store(state, b, whole, a)
+                store_end(sequence, row, whole, scratch, a)
+
+
+@part
+def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
+    """Write the gradients by the pre-activations to `signals`, from those by the states.
+
+    Of a batch's lanes those from `first` on are computed, `lanes` of them. `by_initial` gets the
+    gradient by the initial states, unless it has no rows. W is the recurrent matrix, for one lane
+    as in `sweep_forward`, else in panels.
+    """
+    H, unit = signals.shape[1], lanes_of(signals)
+    whole = H // unit * unit
+    carried = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), signals.dtype)
+    dh, scratch = np.zeros_like(carried), np.empty((1, unit), signals.dtype)
+    one = splat(signals, 1.0)
+    for t in range(signals.shape[0] // batch - 1, -1, -1):
+        for b in range(lanes):
+            row = t * batch + first + b
+            for i in range(0, whole, unit):
+                a = load(states, row, i)
+                signal = (one - a * a) * (load(carried, b, i) + load(from_above, row, i))
+                store(dh, b, i, signal)
+                store(signals, row, i, signal)
+            if whole < H:
+                a = load_end(states, row, whole, scratch)
+                da = load(carried, b, whole) + load_end(from_above, row, whole, scratch)
+                signal = (one - a * a) * da
+                store(dh, b, whole, signal)
+                store_end(signals, row, whole, scratch, signal)
+        if t == 0 and by_initial.shape[0] == 0:
+            return
+        if batch == 1:
+            multiply_row(carried, dh, W, H)
+        else:
+            multiply_panels(carried, loose(dh), W, H)
+    for b in range(lanes):
+        for i in range(H):
+            by_initial[first + b, i] = carried[b, i]

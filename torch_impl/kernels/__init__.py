@@ -1,0 +1,1 @@
+"""The pieces that both compiled parts, `fast` and `elman`, are built from."""

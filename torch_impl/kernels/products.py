@@ -1,0 +1,140 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
+"""Matrix products whose operands live in cache: nothing is packed, every number read as it lies.
+
+The right factor and the result have contiguous rows of whole vectors (`padding.padded`); the left
+factor is read one number at a time.
+"""
+
+from llvmlite import binding
+
+from .compiled import inlined, part
+from .tiles import multiply_rows, multiply_tile
+from .vectors import lanes_of, load, splat, store
+
+ROWS = 4
+# A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
+_REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
+WIDEST = 5 if _REGISTERS == 32 else 3
+WIDEST_ROW = 10
+
+
+@inlined
+def loose(matrix):
+    """Forget that a matrix is contiguous, so that one compiled product takes all layouts."""
+    return matrix[::1, ::1]
+
+
+@part
+def multiply(C, A, B, depth):
+    """Compute C = A[:, :depth] @ B[:depth]; C has a multiple of ROWS rows, and A is `loose`."""
+    lanes = lanes_of(C)
+    vectors = C.shape[1] // lanes
+    width = tile_width(vectors)
+    for tile in range(-(-vectors // width)):
+        n = min(tile * width, vectors - width) * lanes  # the last one may overlap
+        _multiply_columns(C, A, B, n, n, depth, width)
+
+
+@part
+def multiply_panels(C, A, panels, depth):
+    """Compute C = A[:, :depth] @ B, where `packing.panels_of` B holds `depth` rows of B.
+
+    C has a multiple of ROWS rows of whole vectors, as many as B's rows need, and A is `loose`.
+    """
+    span = panels.shape[1]
+    for n in range(0, C.shape[1], span):
+        panel = panels[n // span * depth : n // span * depth + depth]
+        width = min(span, C.shape[1] - n) // lanes_of(C)
+        _multiply_columns(C, A, panel, n, 0, depth, width)
+
+
+@part
+def _multiply_columns(C, A, B, n, column, depth, width):
+    """Compute so many vectors of C's columns from n on, from those of B from `column` on."""
+    for m in range(0, C.shape[0], ROWS):
+        if width == 5:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 5)
+        elif width == 4:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 4)
+        elif width == 3:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 3)
+        elif width == 2:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 2)
+        elif width == 1:
+            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 1)
+
+
+@inlined
+def tile_width(vectors):
+    """Return how many vectors wide tiles are, at most `vectors`: what a row of them costs least.
+
+    A tile of the width w costs w + 1: what its sums take, and what reading the left factor does.
+    """
+    best, least = 1, 2 * vectors
+    for width in range(2, min(WIDEST, vectors) + 1):
+        cost = -(-vectors // width) * (width + 1)
+        if cost <= least:
+            best, least = width, cost
+    return best
+
+
+@part
+def multiply_row(y, x, B, depth):
+    """Compute y = x[:, :depth] @ B[:depth] for one row, B read once from end to end."""
+    lanes = lanes_of(y)
+    vectors = y.shape[1] // lanes
+    tiles = -(-vectors // WIDEST_ROW)
+    width = -(-vectors // tiles)
+    if width in (7, 9):  # not worth a compiled loop of their own
+        tiles, width = 2 * tiles, width // 2 + 1
+    for tile in range(tiles):
+        n = min(tile * width, vectors - width) * lanes
+        if width == 10:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 10)
+        elif width == 8:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 8)
+        elif width == 6:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 6)
+        elif width == 5:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 5)
+        elif width == 4:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 4)
+        elif width == 3:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 3)
+        elif width == 2:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 2)
+        elif width == 1:
+            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 1)
+
+
+@inlined
+def multiply_block(y, W, x, i):
+    """Compute y[0, i : i + lanes] = W[i : i + lanes] @ x[0], whole rows of a padded W."""
+    multiply_rows(y, W, x, i, 0)
+
+
+@part
+def transpose(out, matrix):
+    """Write the transposed matrix; both are padded to whole vectors in both directions."""
+    lanes = lanes_of(matrix)
+    for i in range(0, matrix.shape[0], lanes):
+        for j in range(0, matrix.shape[1], lanes):
+            for row in range(i, i + lanes):
+                for column in range(j, j + lanes):
+                    out[column, row] = matrix[row, column]
+
+
+@part
+def copy_rows(out, first, rows):
+    """Copy rows of whole vectors to out, from its row `first` on."""
+    for row in range(rows.shape[0]):
+        for j in range(0, rows.shape[1], lanes_of(rows)):
+            store(out, first + row, j, load(rows, row, j))
+
+
+@part
+def zero_rows(matrix, count):
+    for row in range(count):
+        for j in range(0, matrix.shape[1], lanes_of(matrix)):
+            store(matrix, row, j, splat(matrix, 0.0))
