@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .checks import check_finite, check_kind, check_tensors, check_window
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -134,8 +136,8 @@ def forward(
     """
     H, V = parameters.Whx.shape
     T = len(inputs)
-    check_finite(parameters)
-    check_window(inputs, targets, initial_state, parameters)
+    check_finite(**{field.name: getattr(parameters, field.name) for field in fields(parameters)})
+    check_window(inputs, targets, initial_state, parameters.Whx)
     states = initial_state.new_empty((T + 1, H, 1))
     probabilities = initial_state.new_empty((T, V, 1))
     losses = initial_state.new_empty(T)
@@ -261,68 +263,3 @@ def backward_lanes(
     nothing = torch.zeros_like(parameters.bh)
     backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)
     return gradients
-
-
-def check_window(
-    inputs: Int[Tensor, " T"],
-    targets: Int[Tensor, " S"],
-    initial_state: Float[Tensor, "..."],
-    parameters: Parameters,
-) -> None:
-    """Raise ValueError unless the window fits the parameters.
-
-    Raises TypeError for lists and other things that are no tensors.
-    """
-    check_tensors(inputs=inputs, targets=targets, initial_state=initial_state)
-    H, V = parameters.Whx.shape
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise ValueError(
-            f"inputs and targets must be of one length of at least 1, "
-            f"got {len(inputs)} and {len(targets)}"
-        )
-    if initial_state.shape != (H, 1):
-        raise ValueError(
-            f"initial_state must be of shape {(H, 1)}, got {tuple(initial_state.shape)}"
-        )
-    check_kind("initial_state", initial_state, parameters.Whx)
-    for name, indices in (("inputs", inputs), ("targets", targets)):
-        if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
-            raise ValueError(f"{name} must be integers, got {indices.dtype}")
-        outside = (indices < 0) | (indices >= V)
-        if outside.any():
-            position = int(torch.argmax(outside.int()))
-            raise ValueError(
-                f"{name} must lie in 0..{V - 1} (vocabulary of {V}), "
-                f"got {int(indices[position])} at position {position}"
-            )
-
-
-def check_tensors(**values: object) -> None:
-    """Raise TypeError unless each is a tensor."""
-    for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name} must be a tensor, got a {type(value).__name__}")
-
-
-def check_kind(name: str, value: Tensor, like: Tensor) -> None:
-    """Raise ValueError unless the tensor is of a floating dtype and of the other's dtype and
-    device."""
-    if not value.is_floating_point():
-        raise ValueError(f"{name} must be of a floating dtype, got {value.dtype}")
-    if value.dtype != like.dtype or value.device != like.device:
-        raise ValueError(
-            f"{name} must be {like.dtype} on {like.device}, as Whx is, "
-            f"got {value.dtype} on {value.device}"
-        )
-
-
-def check_finite(parameters: Parameters) -> None:
-    """Raise FloatingPointError, with the place, for a weight that is NaN or infinite."""
-    for field in fields(parameters):
-        value = getattr(parameters, field.name)
-        finite = torch.isfinite(value)
-        if not finite.all():
-            place = tuple(torch.nonzero(~finite)[0].tolist())
-            raise FloatingPointError(
-                f"{field.name} must be finite, got {value[place].item()} at {place}"
-            )

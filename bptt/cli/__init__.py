@@ -13,10 +13,10 @@ from .certify import certify
 from .compare import compare
 from .corpora import list_corpora
 from .evaluate import evaluate
-from .grouped import Grouped
+from .grouped import Grouped, Train
 from .lockstep import lockstep
 from .sample import sample
-from .train import Train, train
+from .train import train
 from .verify import verify
 
 app = typer.Typer(

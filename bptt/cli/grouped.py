@@ -25,3 +25,20 @@ class Grouped(TyperCommand):
             if heading in rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows[heading])
+
+
+class Train(Grouped):
+    """Every setting has its place in a group; what is about the run's folder has none."""
+
+    groups: ClassVar = {
+        "Network": ["hidden_size", "initialization", "learn_initial_state", "seed"],
+        "Text": ["seq_length", "lanes", "split", "validation_file", "test_file", "encoding",
+                 "units"],
+        "Optimization": ["iterations", "time_budget", "optimizer", "learning_rate", "momentum",
+                         "weight_decay", "clip", "clip_kind"],
+        "Schedule": ["schedule", "warmup", "final_share", "plateau_factor", "plateau_patience"],
+        "Validation": ["validate_every", "patience"],
+        "Output": ["sample_every", "sample_temperature", "checkpoint_every", "log_every",
+                   "diagnostics", "tensorboard"],
+        "Engine": ["engine", "dtype"],
+    }  # fmt: skip

@@ -1,12 +1,11 @@
 """bptt train: begin a run, or go on with one."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
 
 from ..engines.processes import joined
-from .grouped import Grouped
 from .launching import lead
 from .options import (
     COUNT,
@@ -29,23 +28,6 @@ from .options import (
 )
 
 ENGINES = "Which implementation computes: numpy (reference), torch (its twin), fast (compiled)."
-
-
-class Train(Grouped):
-    """Every setting has its place in a group; what is about the run's folder has none."""
-
-    groups: ClassVar = {
-        "Network": ["hidden_size", "initialization", "learn_initial_state", "seed"],
-        "Text": ["seq_length", "lanes", "split", "validation_file", "test_file", "encoding",
-                 "units"],
-        "Optimization": ["iterations", "time_budget", "optimizer", "learning_rate", "momentum",
-                         "weight_decay", "clip", "clip_kind"],
-        "Schedule": ["schedule", "warmup", "final_share", "plateau_factor", "plateau_patience"],
-        "Validation": ["validate_every", "patience"],
-        "Output": ["sample_every", "sample_temperature", "checkpoint_every", "log_every",
-                   "diagnostics", "tensorboard"],
-        "Engine": ["engine", "dtype"],
-    }  # fmt: skip
 
 
 def train(

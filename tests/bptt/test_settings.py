@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bptt.cli.train import Train, train
+from bptt.cli.grouped import Train
+from bptt.cli.train import train
 from bptt.errors import InputError
 from bptt.sessions import lifecycle
 from bptt.settings import RATES, Settings, shares

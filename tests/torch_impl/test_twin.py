@@ -11,7 +11,7 @@ from torch import nn
 import reference
 import torch_impl
 from reference import Hyperparameters, Vocabulary
-from torch_impl import convert
+from torch_impl import checks, convert
 
 from ..engines import tensors
 from ..strategies import Case, cases
@@ -163,11 +163,11 @@ def test_window_that_does_not_fit_is_an_error(change: dict, said: str) -> None:
     }
     window |= change
     with pytest.raises(ValueError, match=said):
-        unwrap(torch_impl.rnn.check_window)(
+        unwrap(checks.check_window)(
             window["inputs"],
             window["targets"],
             window["state"],
-            torch_impl.initialize_parameters(vocab_size=4, hidden_size=3),
+            torch_impl.initialize_parameters(vocab_size=4, hidden_size=3).Whx,
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from reference import Parameters
-from reference.rnn import check_window
+from reference.checks import check_window
 
 from ...errors import InputError
 

@@ -280,14 +280,10 @@ def test_processes_that_encode_one_text_at_once_do_not_meet(tmp_path: Path) -> N
     text = "".join(map(chr, range(0x4E00, 0x9000))) * 30
     (tmp_path / "text.txt").write_text(text, encoding="utf-8")
     command = [sys.executable, "-c", OPEN, "text.txt"]
+    environment, pipe = os.environ | {"BPTT_CACHE": "cache"}, subprocess.PIPE
     started = [
         subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=os.environ | {"BPTT_CACHE": "cache"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True
         )
         for _ in range(4)
     ]
