@@ -47,6 +47,7 @@ USUAL_SIZE = 6.0  # up to which the units below were found
 # that cancel; what is beyond is held against an estimate of the rounding that was really done.
 UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
 TIMES_THE_NOISE = 16.0
+VAGUE_SHARES = 1e-6  # of the largest entry, where shares are central differences
 FAR_OFF, ROUGHLY = 1e-3, 64.0  # of the largest entry; how far off a rough estimate may be
 
 
@@ -150,6 +151,8 @@ class CaseCheck:
         exact_but_single = oracle.name == choice.COMPLEX and oracle.arithmetic == "float32"
         if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == choice.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
+        if oracle.name == choice.DIFFERENCES and self.subject.problem.fold is not None:
+            allowed += VAGUE_SHARES  # no other steps confirm the sums of theirs
         return (allowed * self.leeway + self.tolerance) * size
 
     def _one_entry(self, name: str, oracle: Oracle, projections: Projections) -> Finding:

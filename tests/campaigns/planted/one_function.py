@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .cells import PER_COLUMN, PER_ROW, Bug, main
 
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parent
 RECURRENT = "Wx Wh bh"
 ALL = "Wx Wh Wy bh by"
 TARGET = "dscore[targets[t]] -= 1"

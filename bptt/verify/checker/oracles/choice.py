@@ -22,6 +22,7 @@ from .precision import loss_is_single
 
 STEP = 1e-20
 NEARER = (1e-2, 1e-4, 1e-6)  # steps of differences, where the usual ones step over a kink
+LEAST_CONTRADICTION = 1e-8  # of a slope: the estimates of differences' errors are estimates
 DIRECTIONS = 2  # along which an oracle is compared with central differences, in each parameter
 AUTOGRAD, COMPLEX, DIFFERENCES = "autograd", "complex step", "central differences"
 
@@ -90,7 +91,7 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     height = loss(loss.point)
     if not np.isfinite(height):
         raise CaseError("not finite", f"the loss is {height}")
-    dtype = finest_dtype(loss, height)
+    dtype, spread = finest_dtype(loss, height)
     direction = differences.astray(loss, rng)
     along = differences.line(loss, direction, dtype)
     nearly_nothing = {name: 0.03 * value for name, value in loss.point.items()}
@@ -99,6 +100,7 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     noise = max(
         differences.noise_of(along, UNITS[arithmetic], elsewhere),
         loss_noise(loss, dtype, arithmetic),
+        spread,
     )
     candidate = Oracle(DIFFERENCES, loss, dtype, arithmetic, noise)
     reason = None
@@ -123,15 +125,21 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
     return candidate if reason is None else candidate.replaced(reason)
 
 
-def finest_dtype(loss: Loss, height: float) -> str:
-    """Return float64 if the loss accepts it, and says about the same there; else its own dtype."""
+def finest_dtype(loss: Loss, height: float) -> tuple[str, float]:
+    """Return float64 if the loss accepts it, and says about the same there; else its own dtype.
+
+    The difference comes second where it doesn't: what rounding does to the loss, presumably.
+    """
     if loss.dtype == "float64":
-        return "float64"
+        return "float64", 0.0
     try:
         finer = loss(loss.point, "float64")
     except CaseError:
-        return loss.dtype
-    return "float64" if abs(finer - height) <= 1e-2 * max(abs(height), 1.0) else loss.dtype
+        return loss.dtype, 0.0
+    spread = abs(finer - height)
+    if spread <= 1e-2 * max(abs(height), 1.0):
+        return "float64", 0.0
+    return loss.dtype, spread if np.isfinite(spread) else 0.0
 
 
 def autograd_of(loss: Loss, values: dict[str, Any]) -> Arrays:
@@ -217,7 +225,8 @@ def contradicted(candidate: Oracle, direction: Arrays) -> bool:
     """Whether central differences contradict an oracle along a direction."""
 
     def differ(said: float, other: float, error: float) -> bool:
-        return not abs(said - other) <= 8.0 * error + 1e4 * candidate.unit * abs(said)
+        least = max(1e4 * candidate.unit, LEAST_CONTRADICTION) * abs(said)
+        return not abs(said - other) <= 8.0 * error + least
 
     said, _ = candidate.slope(direction)
     expected, error = candidate.difference(direction)

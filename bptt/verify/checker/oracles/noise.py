@@ -198,5 +198,9 @@ def loss_noise(loss: Loss, dtype: str, arithmetic: str) -> float:
         return complex(found.item()).real
 
     values = samples(height, LOSS_SAMPLES)
+    if not np.isfinite(
+        values
+    ).all():  # rounding can take it out of its domain: log(1 - f), f near 1
+        return abs(loss(loss.point, dtype)) / AMPLIFICATION[arithmetic]
     # The parameters were disturbed too, which moves the loss more than its own rounding would.
     return float(np.ptp(values)) / AMPLIFICATION[arithmetic] if values else 0.0

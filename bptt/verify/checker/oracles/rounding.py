@@ -19,6 +19,7 @@ ORACLE_SAMPLES = 3
 WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # units of the gradient's usual size
 NOISE_AT_MOST = 2.0**-18  # of its usual size: a part of the code may compute in float32
+SATURATED, BEYOND_LINEAR = 0.25, 8.0
 UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be disturbed
 
 
@@ -138,5 +139,9 @@ def _complex_noise(loss: Loss, name: str, count: int) -> float:
 
 
 def _far(strayed: np.ndarray, value: np.ndarray, dtype: str) -> float:
-    far = np.abs(strayed - value)
-    return float(far.max(initial=0.0)) / AMPLIFICATION[dtype] if np.isfinite(far).all() else np.inf
+    far = float(np.abs(strayed - value).max(initial=0.0))
+    if not np.isfinite(far):
+        return np.inf
+    # What has strayed by as much as there is would have strayed further: it is no longer linear.
+    lost = far > SATURATED * float(np.abs(value).max(initial=0.0))
+    return far / AMPLIFICATION[dtype] * (BEYOND_LINEAR if lost else 1.0)
