@@ -178,9 +178,10 @@ class Search:
             return None
 
         def fails(case: Case) -> bool:
-            if self._gives_up():
-                return False
-            outcome = self.check(case)
+            known = self._outcomes.get(case.key)
+            if known is None and self._gives_up():
+                return False  # what is known stays as it is: hypothesis asks again
+            outcome = known or self.check(case)
             if outcome.verdict == SKIPPED:
                 hypothesis.reject()
             return outcome.verdict in FAILURES

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FILE = Path(__file__).parents[3] / "functions.py"
+FILE = Path(__file__).with_name("functions.py")
 
 
 def verified(name: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -49,7 +49,7 @@ def test_rest_of_a_block_is_found_just_beyond_the_block(width: int) -> None:
 
 
 def test_right_gradient_is_right_at_large_sizes_and_the_report_says_which() -> None:
-    report = verify(problems.chain())
+    report = verify(problems.chain(), Settings(budget=900.0))
     assert report.verdict == "right"
     assert report.searched == "T 1..6, 20, 40, 129; H 1..5, 17, 33, 65, 129"
     assert f"Searched: {report.searched}." in shown(report, 100)

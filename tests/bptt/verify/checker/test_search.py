@@ -9,6 +9,7 @@ from rich.console import Console
 from bptt.errors import InputError
 from bptt.verify import GradientProblem, Settings, assert_gradient_right, check, verify
 from bptt.verify.checker.report.terminal import rendered
+from bptt.verify.checker.search import Search
 
 from . import large_problems as problems
 
@@ -52,6 +53,21 @@ def test_failure_found_is_not_lost_when_time_is_up() -> None:
     assert time.monotonic() - begun < 5.0
     assert report.verdict == "wrong"
     assert "wrong" in shown(report)
+
+
+def test_time_that_is_up_while_hypothesis_shrinks_is_no_error(monkeypatch) -> None:
+    def wrong_in_long_ones(T, rng):
+        return GradientProblem(
+            {"w": rng.standard_normal(3)},
+            lambda p: (p["w"] ** 2).sum(),
+            lambda p: {"w": 2 * p["w"] + (T > 3)},
+        )
+
+    def once_something_is_wrong(search: Search) -> bool:
+        return any(outcome.verdict == "wrong" for outcome in search.outcomes)
+
+    monkeypatch.setattr(Search, "_gives_up", once_something_is_wrong)
+    assert verify(wrong_in_long_ones, Settings(cases=30)).verdict == "wrong"
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])
