@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 FILE = Path(__file__).with_name("functions.py")
+EXAMPLE = Path(__file__).parents[4] / "examples" / "softplus_with_a_bug.py"
 
 
-def verified(name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bptt", "verify", f"{FILE}:{name}", *words]
+def verified(name: str, *words: str, file: Path = FILE) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bptt", "verify", f"{file}:{name}", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -29,6 +30,12 @@ def test_failed_check_is_in_the_headline_and_nothing_is_a_traceback() -> None:
     assert done.returncode == 1, done
     assert "wrong: arguments unchanged" in " ".join(done.stdout.split())
     assert done.stderr == ""
+
+
+def test_bug_of_the_example_is_found() -> None:
+    done = verified("softplus", "--cases", "12", file=EXAMPLE)
+    assert done.returncode == 1, done
+    assert "wrong: arguments unchanged" in " ".join(done.stdout.split())
 
 
 def test_right_backward_pass_ends_with_0() -> None:
