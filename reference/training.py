@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Int, Integer
 
 from .adagrad import update
-from .rnn import Parameters, Trace, backward_lanes, forward, initialize_parameters
+from .lanes import backward_lanes
+from .rnn import Parameters, Trace, forward, initialize_parameters
 from .sampling import generate
 from .vocabulary import Vocabulary
 

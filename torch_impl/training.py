@@ -14,7 +14,8 @@ from reference import Hyperparameters, Run, Step, Vocabulary
 from reference.training import ADDED, KEPT
 
 from .adagrad import update
-from .rnn import Parameters, Trace, backward_lanes, forward, initialize_parameters
+from .lanes import backward_lanes
+from .rnn import Parameters, Trace, forward, initialize_parameters
 from .sampling import generate
 
 
