@@ -17,10 +17,10 @@ from .rnn import backward_window as backward_window
 from .rnn import forward as forward
 from .rnn import forward_step as forward_step
 from .rnn import initialize_parameters as initialize_parameters
+from .run import Hyperparameters as Hyperparameters
+from .run import Run as Run
+from .run import Step as Step
 from .sampling import generate as generate
-from .training import Hyperparameters as Hyperparameters
-from .training import Run as Run
-from .training import Step as Step
 from .training import Training as Training
 from .training import train as train
 from .vocabulary import Vocabulary as Vocabulary

@@ -112,7 +112,7 @@ def forward(
     """Run a window.
 
     Raises ValueError for a window that doesn't fit the parameters, TypeError for one that isn't in
-    arrays, FloatingPointError where the softmax leaves the numbers.
+    arrays, FloatingPointError where the logits leave the numbers.
     """
     H, V = parameters.Whx.shape
     T = len(inputs)

@@ -45,7 +45,7 @@ def _first_input(
         start = vocabulary.symbols[rng.integers(V)]
     if isinstance(start, np.ndarray):
         if start.shape != (V,):
-            raise ValueError(f"start must be of shape {(V,)}, got {start.shape}")
+            raise ValueError(f"start must be of shape {(V,)}, got {tuple(start.shape)}")
         return start
     if not start:
         raise ValueError("start must have at least one character, got an empty text")

@@ -1,7 +1,7 @@
 """The reference's twin in PyTorch tensors, wired by hand: no autograd in its training path.
 
-Its files, functions and lines stand in the reference's order. Open the two side by side. Beside it
-stand the compiled engine (`fast`) and its nn.Module, `ElmanRNN`.
+It has the reference's files, functions and lines, but for types, dtype and device: open the two
+side by side. Beside it stand the compiled engine (`fast`) and its nn.Module, `ElmanRNN`.
 """
 
 from .adagrad import update as update

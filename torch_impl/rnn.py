@@ -22,8 +22,8 @@ from .loss import softmax_cross_entropy
 class Parameters:
     """The five tensors of the network, or five of the same shapes that belong to them.
 
-    Raises ValueError for shapes, dtypes or devices that don't belong together, TypeError for what
-    is no tensor.
+    Raises ValueError for shapes that don't belong together, TypeError for what is no tensor.
+    Raises ValueError also for different dtypes or devices.
     """
 
     Whx: Float[Tensor, "H V"]
@@ -123,8 +123,8 @@ def forward(
     """Run a window.
 
     Raises ValueError for a window that doesn't fit the parameters, TypeError for one that isn't in
-    tensors, FloatingPointError for weights that are no finite numbers and where the logits
-    leave the numbers.
+    tensors, FloatingPointError where the logits leave the numbers.
+    Raises FloatingPointError also for weights that are no finite numbers.
     """
     H, V = parameters.Whx.shape
     T = len(inputs)

@@ -60,7 +60,11 @@ class Training:
                 f"(a window of {T} and its last target), got {len(text)}"
             )
         drawn = initialize_parameters(
-            vocab_size=V, hidden_size=H, seed=seed, dtype=dtype, device=device
+            vocab_size=V,
+            hidden_size=H,
+            seed=seed,
+            dtype=dtype,
+            device=device,
         )
         if parameters is None:
             parameters = drawn
