@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from .loss import softmax
 from .rnn import Parameters, forward_step
 from .vocabulary import Vocabulary
 
@@ -27,9 +28,10 @@ def generate(
         raise ValueError(f"length must be at least 0, got {length}")
     vector = _first_input(vocabulary, start, rng or np.random.default_rng())
     written = [vector]
-    x = vector[:, np.newaxis]
+    x = vector[:, None]
     for _ in range(length):
-        state, p = forward_step(parameters, parameters.Whx @ x, state)
+        state, z = forward_step(parameters, parameters.Whx @ x, state)
+        p = softmax(z)
         x = (p == p.max()).astype(np.float64)
         written.append(p[:, 0])
     return vocabulary.decode_one_hot(np.array(written))
@@ -43,7 +45,7 @@ def _first_input(
         start = vocabulary.symbols[rng.integers(V)]
     if isinstance(start, np.ndarray):
         if start.shape != (V,):
-            raise ValueError(f"start must be of shape {(V,)}, got {start.shape}")
+            raise ValueError(f"start must be of shape {(V,)}, got {tuple(start.shape)}")
         return start
     if not start:
         raise ValueError("start must have at least one character, got an empty text")

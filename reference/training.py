@@ -3,72 +3,20 @@
 N characters of text, V symbols, H hidden units, B lanes.
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Int, Integer
 
 from .adagrad import update
-from .rnn import Parameters, Trace, backward_lanes, forward, initialize_parameters
+from .lanes import backward_lanes
+from .rnn import Parameters, Trace, forward, initialize_parameters
+from .run import Hyperparameters, Run, Step
 from .sampling import generate
 from .vocabulary import Vocabulary
 
 # Of the smoothed loss. Written out: 1 - 0.999 is another number than 0.001 in floating point.
 KEPT, ADDED = 0.999, 0.001
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hyperparameters:
-    """What shapes a run. Raises ValueError for a size below 1 or a rate that isn't positive."""
-
-    hidden_size: int = 150
-    seq_length: int = 35
-    learning_rate: float = 0.05
-    iterations: int = 10_000
-    sample_every: int = 1000
-
-    def __post_init__(self) -> None:
-        for name in ("hidden_size", "seq_length", "iterations", "sample_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0.0 < self.learning_rate < math.inf:
-            raise ValueError(
-                f"learning_rate must be a positive finite number, got {self.learning_rate}"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One iteration, counted from 1.
-
-    `loss` is the window's sum and `smooth_loss` the smoothed one *before* this window was added,
-    both in nats; `sample` is written in the first and in every sample_every-th iteration, with
-    the weights that the iteration began with.
-    """
-
-    iteration: int
-    loss: float
-    smooth_loss: float
-    sample: str | None
-
-
-Weights = TypeVar("Weights")
-
-
-@dataclass(frozen=True, slots=True)
-class Run(Generic[Weights]):
-    """What training leaves: one loss an iteration (window sums in nats), and what was reported."""
-
-    parameters: Weights
-    losses: list[float]
-    reports: list[Step]
-
-    def __repr__(self) -> str:
-        last = f", the last with a loss of {self.losses[-1]:.6g} nats" if self.losses else ""
-        return f"<Run of {len(self.losses):,} iterations{last}; {len(self.reports)} reports>"
 
 
 class Training:
@@ -109,14 +57,18 @@ class Training:
                 f"the text must have at least {T + 1} characters for each of {lanes} lanes "
                 f"(a window of {T} and its last target), got {len(text)}"
             )
-        drawn = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
+        drawn = initialize_parameters(
+            vocab_size=V,
+            hidden_size=H,
+            seed=seed,
+        )
         if parameters is None:
             parameters = drawn
         for given, expected in zip(parameters, drawn, strict=True):
             if given.shape != expected.shape:
                 raise ValueError(
                     f"parameters must fit {H} hidden units and {V} symbols: expected shape "
-                    f"{expected.shape}, got {given.shape}"
+                    f"{tuple(expected.shape)}, got {tuple(given.shape)}"
                 )
         self.text = np.asarray(text)
         self.hyperparameters = hyperparameters
@@ -172,7 +124,7 @@ class Training:
         return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
 
     def _write(self, trace: Trace) -> str:
-        last_input = self.vocabulary.symbols[trace.inputs[-1]]
+        last_input = self.vocabulary.symbols[int(trace.inputs[-1])]
         start = self.vocabulary.encode_one_hot(last_input)[0]
         return generate(self.parameters, self.vocabulary, trace.final_state, start)
 

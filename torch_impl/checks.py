@@ -7,19 +7,41 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+
+
+def check_parameters(*parameters: Tensor) -> None:
+    """Raise ValueError unless the five are of shapes, a dtype and a device that belong together.
+
+    Raises TypeError for what is no tensor.
+    """
+    named = dict(zip(NAMES, parameters, strict=True))
+    check_arrays(**named)
+    H, V = named["Whx"].shape
+    for (name, value), expected in zip(
+        named.items(), ((H, V), (H, H), (V, H), (H, 1), (V, 1)), strict=True
+    ):
+        if value.shape != expected:
+            raise ValueError(
+                f"{name} must be of shape {expected}, as Whx is {(H, V)}, got {tuple(value.shape)}"
+            )
+        check_kind(name, value, named["Whx"])
+
 
 def check_window(
     inputs: Int[Tensor, " T"],
     targets: Int[Tensor, " S"],
     initial_state: Float[Tensor, "..."],
-    Whx: Float[Tensor, "H V"],
+    *parameters: Tensor,
 ) -> None:
-    """Raise ValueError unless the window fits a network with these weights.
+    """Raise ValueError unless the window fits these five parameters.
 
-    Raises TypeError for lists and other things that are no tensors.
+    Raises TypeError for lists and other things that are no tensors, FloatingPointError for weights
+    that are no finite numbers.
     """
-    check_tensors(inputs=inputs, targets=targets, initial_state=initial_state)
-    H, V = Whx.shape
+    check_finite(**dict(zip(NAMES, parameters, strict=True)))
+    check_arrays(inputs=inputs, targets=targets, initial_state=initial_state)
+    H, V = parameters[0].shape
     if len(inputs) != len(targets) or len(inputs) == 0:
         raise ValueError(
             f"inputs and targets must be of one length of at least 1, "
@@ -29,7 +51,7 @@ def check_window(
         raise ValueError(
             f"initial_state must be of shape {(H, 1)}, got {tuple(initial_state.shape)}"
         )
-    check_kind("initial_state", initial_state, Whx)
+    check_kind("initial_state", initial_state, parameters[0])
     for name, indices in (("inputs", inputs), ("targets", targets)):
         if indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool:
             raise ValueError(f"{name} must be integers, got {indices.dtype}")
@@ -42,7 +64,13 @@ def check_window(
             )
 
 
-def check_tensors(**values: object) -> None:
+def check_clip(clip: float | None) -> None:
+    """Raise ValueError for a clip that is negative or not a number."""
+    if clip is not None and not clip >= 0.0:
+        raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
+
+
+def check_arrays(**values: object) -> None:
     """Raise TypeError unless each is a tensor."""
     for name, value in values.items():
         if not isinstance(value, Tensor):

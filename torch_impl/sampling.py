@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reference import Vocabulary
 
+from .loss import softmax
 from .rnn import Parameters, forward_step
 
 
@@ -34,7 +35,7 @@ def generate(
     x = vector[:, None]
     for _ in range(length):
         state, z = forward_step(parameters, parameters.Whx @ x, state)
-        p = torch.softmax(z, dim=0)
+        p = softmax(z)
         x = (p == p.max()).to(p.dtype)
         written.append(p[:, 0])
     return vocabulary.decode(torch.argmax(torch.stack(written), dim=1).numpy(force=True))

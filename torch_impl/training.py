@@ -14,7 +14,8 @@ from reference import Hyperparameters, Run, Step, Vocabulary
 from reference.training import ADDED, KEPT
 
 from .adagrad import update
-from .rnn import Parameters, Trace, backward_lanes, forward, initialize_parameters
+from .lanes import backward_lanes
+from .rnn import Parameters, Trace, forward, initialize_parameters
 from .sampling import generate
 
 
@@ -59,7 +60,11 @@ class Training:
                 f"(a window of {T} and its last target), got {len(text)}"
             )
         drawn = initialize_parameters(
-            vocab_size=V, hidden_size=H, seed=seed, dtype=dtype, device=device
+            vocab_size=V,
+            hidden_size=H,
+            seed=seed,
+            dtype=dtype,
+            device=device,
         )
         if parameters is None:
             parameters = drawn

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from reference import Parameters, Vocabulary, forward_step
+from reference import Parameters, Vocabulary, forward_step, softmax
 
 from ..errors import InputError
 from ..text.decoding import Units
@@ -133,7 +133,8 @@ def _step(
     parameters: Parameters, index: int | np.integer, state: Float[np.ndarray, "H 1"]
 ) -> tuple[Float[np.ndarray, "H 1"], Float[np.ndarray, " V"]]:
     try:
-        state, probabilities = forward_step(parameters, parameters.Whx[:, index : index + 1], state)
+        state, logits = forward_step(parameters, parameters.Whx[:, index : index + 1], state)
+        probabilities = softmax(logits)
     except FloatingPointError as error:
         raise InputError(str(error)) from error
     return state, probabilities[:, 0]

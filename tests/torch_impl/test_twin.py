@@ -167,7 +167,7 @@ def test_window_that_does_not_fit_is_an_error(change: dict, said: str) -> None:
             window["inputs"],
             window["targets"],
             window["state"],
-            torch_impl.initialize_parameters(vocab_size=4, hidden_size=3).Whx,
+            *torch_impl.initialize_parameters(vocab_size=4, hidden_size=3),
         )
 
 

@@ -119,8 +119,7 @@ def _check(
     clip: float | None,
     radius: float,
 ) -> None:
-    H, V = parameters.Whx.shape
-    check_window(inputs, targets, initial_state, H, V)
+    check_window(inputs, targets, initial_state, *parameters)
     for value in (*parameters, initial_state):
         if not np.isfinite(value).all():
             raise ValueError("weights and state must be finite numbers, got NaN or infinity")

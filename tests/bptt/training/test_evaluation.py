@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bptt.training import evaluation
 from bptt.training.evaluation import evaluate
-from reference import Parameters, forward, forward_step
+from reference import Parameters, forward, forward_step, softmax
 
 
 def network(V: int, H: int, scale: float, seed: int) -> tuple[Parameters, np.ndarray]:
@@ -34,9 +34,9 @@ def by_hand(parameters: Parameters, indices: np.ndarray, state: np.ndarray) -> l
     V, losses = len(parameters.by), []
     for x, y in itertools.pairwise(indices):
         column = parameters.Whx[:, x : x + 1] if x < V else np.zeros_like(parameters.bh)
-        state, p = forward_step(parameters, column, state)
+        state, z = forward_step(parameters, column, state)
         if y < V:
-            losses.append(-math.log(p[y, 0]))
+            losses.append(-math.log(softmax(z)[y, 0]))
     return losses
 
 

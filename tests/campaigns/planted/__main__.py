@@ -24,11 +24,6 @@ from tests.campaigns.planted.edit import Edit
 
 ROOT = Path(__file__).parents[3]
 COPIED = ("reference", "torch_impl", "bptt", "tests", "pyproject.toml")
-FILES = {
-    "numpy": "reference/rnn.py",
-    "torch-float64": "torch_impl/rnn.py",
-    "torch-float32": "torch_impl/rnn.py",
-}
 TESTS = (
     "tests/bptt/verify/network/test_gradients.py",
     "tests/bptt/verify/network/test_lanes.py",
@@ -44,12 +39,7 @@ LAYER_TESTS = (
     "tests/torch_impl/elman/test_transforms.py",
     "tests/torch_impl/elman/test_threads.py",
 )
-ENGINES = (*FILES, "fast-float64", "fast-float32", "layer")
-# What stands in both twins; where their spelling differs, {outer} and {clip} stand for it.
-SPELLING = {
-    "numpy": {"outer": "{0}.dot({1}.T)", "clip": "np.clip", "infinity": "np.inf"},
-    "torch": {"outer": "{0} @ {1}.T", "clip": "torch.clamp", "infinity": "float('inf')"},
-}
+ENGINES = ("numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer")
 
 
 def edits(engine: str) -> list[Edit]:
@@ -57,52 +47,39 @@ def edits(engine: str) -> list[Edit]:
         return layer.EDITS
     if engine.startswith("fast"):
         return kernel_edits()
+    folder = "reference" if engine == "numpy" else "torch_impl"
+    window = window_edits("np", "dot") if engine == "numpy" else window_edits("torch", "mm")
     return [
-        Edit(name, old, new, FILES[engine], "def backward_step(")
-        for name, old, new in twin_edits(engine)
+        *(Edit(*edit, f"{folder}/rnn.py", "def backward_window(") for edit in window),
+        *(Edit(*edit, f"{folder}/lanes.py", "def backward_lanes(") for edit in lanes_edits()),
     ]
 
 
-def twin_edits(engine: str) -> list[tuple[str, str, str]]:
-    spelling = SPELLING["numpy" if engine == "numpy" else "torch"]
+def window_edits(library: str, dot: str) -> list[tuple[str, str, str]]:
+    """Return names, lines and wrong lines in one window's backward pass.
+
+    `library` is the name of NumPy or torch, `dot` its method that multiplies matrices.
+    """
 
     def outer(left: str, right: str) -> str:
-        return spelling["outer"].format(left, right)
+        return f"{left}.{dot}({right}.T)"
 
-    clip, infinity = spelling["clip"], spelling["infinity"]
-    clipped = "for gradient in (*dWhx_xs, dWha, dWya, dbh, dby):"
-    clipping = f"{clip}(gradient, -clip, clip, out=gradient)"
-    acts = "if clip is not None:\n            clip_sums"
-    loop = "reversed(range(len(traces[0].inputs)))"
-    step = "backward_step(parameters, gradients, trace, t, da_next)\n"
-    lane = "for trace, da_next in zip(traces, signals, strict=True)"
-    symbols = "[int(trace.inputs[t]) for trace in traces]"
-    clipping_sums = f"if clip is not None:\n            clip_sums(gradients, {symbols}, clip)\n"
-    whole_step = (
-        f"signals = [\n            {step}            {lane}\n        ]\n        {clipping_sums}"
-    )
-    step_alone = (
-        "own = gradients.zeros_like()\n        "
-        + whole_step.replace("parameters, gradients", "parameters, own")
-        .replace("clip_sums(gradients", "clip_sums(own")
-        .replace(symbols, "range(len(parameters.by))")
-        + "        for total, value in zip(gradients, own):\n            total += value\n"
-    )
-    lane_by_lane = (
-        "signals = list(signals)\n        for b, trace in enumerate(traces):\n"
-        "            signals[b] = backward_step(parameters, gradients, trace, t, signals[b])\n"
-        "            if clip is not None:\n"
-        "                clip_sums(gradients, [int(trace.inputs[t])], clip)\n"
-    )
-    windows = "backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)"
-    window_by_window = (
-        "for trace in traces:\n"
-        "        backward_windows(parameters, gradients, [trace], [nothing], clip)"
-    )
-    apart = (
-        "for trace in traces:\n        own = parameters.zeros_like()\n"
-        "        backward_windows(parameters, own, [trace], [nothing], clip)\n"
-        "        for total, value in zip(gradients, own):\n            total += value"
+    clipped = "for gradient in (dWhx_x, dWha, dWya, dbh, dby):"
+    clipping = f"{library}.clip(gradient, -clip, clip, out=gradient)"
+    acts = "if clip is not None:"
+    steps = "for t in reversed(range(len(trace.inputs))):"
+    back = "da_next = Wha.T @ dh"
+    # A window of one step is clipped as it stands, starting from zero.
+    each_step_alone = (
+        "from .lanes import one_step\n"
+        "    for t in reversed(range(len(trace.inputs) if len(trace.inputs) > 1 else 0)):\n"
+        "        own = gradients.zeros_like()\n"
+        "        da_next = backward_window(parameters, own, one_step(trace, t), da_next, clip)\n"
+        "        for total, value in zip(gradients, own):\n"
+        "            total += value\n"
+        "    if len(trace.inputs) > 1:\n"
+        "        return da_next\n"
+        f"    {steps}"
     )
     return [
         ("the input's entry lowered, not the target's", "dz[y] -= 1.0", "dz[x] -= 1.0"),
@@ -139,32 +116,51 @@ def twin_edits(engine: str) -> list[tuple[str, str, str]]:
         ("bh forgotten", "    dbh += dh", "    pass"),
         ("bh: = for +=", "dbh += dh", "dbh[:] = dh"),
         ("initial state ignored", "trace.states[t], trace.states[t + 1]", "trace.states[t] * (t > 0), trace.states[t + 1]"),
-        ("clip once, at the end", acts, acts.replace(":", " and t == 0:", 1)),
-        ("clip at every step but the last", acts, acts.replace(":", " and t > 0:", 1)),
-        ("clip forgotten for Whx", clipped, clipped.replace("*dWhx_xs, ", "")),
+        ("clip once, at the end", acts, "if clip is not None and t == 0:"),
+        ("clip at every step but the last", acts, "if clip is not None and t > 0:"),
+        ("clip forgotten for Whx", clipped, clipped.replace("dWhx_x, ", "")),
         ("clip forgotten for Wha", clipped, clipped.replace("dWha, ", "")),
         ("clip forgotten for Wya", clipped, clipped.replace("dWya, ", "")),
         ("clip forgotten for bh", clipped, clipped.replace("dbh, ", "")),
         ("clip forgotten for by", clipped, clipped.replace(", dby", "")),
-        ("clip from below only", clipping, clipping.replace("clip, out", f"{infinity}, out")),
+        ("clip from below only", clipping, clipping.replace("clip, out", "float('inf'), out")),
         ("clip at twice the bound", clipping, clipping.replace("-clip, clip", "-2 * clip, 2 * clip")),
-        ("clip of the recurrent signal", step, step.replace("da_next)", f"da_next if clip is None else {clip}(da_next, -clip, clip))")),
-        ("clip of the step, not of the sum", whole_step, step_alone),
-        ("recurrent transpose dropped", "return Wha.T @ dh", "return Wha @ dh"),
-        ("recurrent signal before the slope", "return Wha.T @ dh", "return Wha.T @ da"),
-        ("recurrent signal × 1.001", "return Wha.T @ dh", "return 1.001 * (Wha.T @ dh)"),
-        ("recurrent signal cut", "return Wha.T @ dh", "return 0.0 * dh"),
-        ("last step's contribution lost", loop, loop.replace("inputs)", "inputs) - 1")),
-        ("first step's contribution lost", loop, loop.replace("range(", "range(1, ")),
-        ("steps from first to last", loop, "range(len(traces[0].inputs))"),
-        ("final state's cotangent ignored", step, step.replace("da_next)", "da_next * (t < len(trace.inputs) - 1))")),
-        ("lanes: clip after each lane", whole_step, lane_by_lane),
+        ("clip of the recurrent signal", back, f"{back} if clip is None else {library}.clip(Wha.T @ dh, -clip, clip)"),
+        ("clip of the step, not of the sum", steps, each_step_alone),
+        ("recurrent transpose dropped", back, "da_next = Wha @ dh"),
+        ("recurrent signal before the slope", back, "da_next = Wha.T @ da"),
+        ("recurrent signal × 1.001", back, "da_next = 1.001 * (Wha.T @ dh)"),
+        ("recurrent signal cut", back, "da_next = 0.0 * dh"),
+        ("last step's contribution lost", steps, steps.replace("inputs)", "inputs) - 1")),
+        ("first step's contribution lost", steps, steps.replace("range(", "range(1, ")),
+        ("steps from first to last", steps, "for t in range(len(trace.inputs)):"),
+        ("final state's cotangent ignored", "dz + da_next", "dz + da_next * (t < len(trace.inputs) - 1)"),
+    ]  # fmt: skip
+
+
+def lanes_edits() -> list[tuple[str, str, str]]:
+    """Return names, lines and wrong lines in the lanes' backward pass, the same for both."""
+    step = "backward_window(parameters, gradients, one_step(trace, t), da_next, clip=None)\n"
+    lane = "for trace, da_next in zip(traces, da_nexts, strict=True)"
+    symbols = "for trace in traces]\n            dWhx_xs"
+    windows = "backward_windows(parameters, gradients, traces, [nothing] * len(traces), clip)"
+    window_by_window = (
+        "for trace in traces:\n"
+        "        backward_windows(parameters, gradients, [trace], [nothing], clip)"
+    )
+    apart = (
+        "for trace in traces:\n        own = parameters.zeros_like()\n"
+        "        backward_windows(parameters, own, [trace], [nothing], clip)\n"
+        "        for total, value in zip(gradients, own):\n            total += value"
+    )
+    return [
+        ("lanes: clip after each lane", step, step.replace("clip=None", "clip")),
         ("lanes: each clipped alone", windows, apart),
         ("lanes: one after another", windows, window_by_window),
         ("lanes: last one left out", step, step.replace("\n", " if trace is not traces[-1] or len(traces) == 1 else da_next\n")),
-        ("lanes: signals swapped", lane, lane.replace("signals", "signals[::-1]")),
-        ("lanes: the first one's signal for all", step, step.replace("da_next", "signals[0]")),
-        ("lanes: Whx clipped for the first one's symbol only", symbols, f"{symbols}[:1]"),
+        ("lanes: signals swapped", lane, lane.replace("da_nexts", "da_nexts[::-1]")),
+        ("lanes: the first one's signal for all", step, step.replace("da_next", "da_nexts[0]")),
+        ("lanes: Whx clipped for the first one's symbol only", symbols, symbols.replace("traces", "traces[:1]")),
         ("lanes: mean for sum", "    return gradients\n", "    return Gradients(*(value / len(traces) for value in gradients))\n"),
     ]  # fmt: skip
 
