@@ -189,72 +189,51 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
         shares(self.split)
-        adagrad, cosine = self.optimizer == "adagrad", self.schedule == "cosine"
-        plateau, default = self.schedule == "plateau", type(self).model_fields
-        reduces = (self.plateau_factor, self.plateau_patience) != (
-            default["plateau_factor"].default,
-            default["plateau_patience"].default,
-        )
-        files = self.validation_file is not None
-        for conflicts, message in (
-            (
-                self.clip_kind == "none" and self.clip is not None,
-                f"clip_kind none leaves no clip, got clip {self.clip}",
-            ),
-            (
-                self.clip_kind != "none" and self.clip is None,
-                f"clip_kind {self.clip_kind} needs a clip, got none",
-            ),
-            (
-                self.momentum > 0 and self.optimizer != "sgd",
-                f"momentum is sgd's, got it with optimizer {self.optimizer}",
-            ),
-            (
-                self.weight_decay > 0 and adagrad,
-                "weight_decay needs another optimizer than adagrad",
-            ),
-            (
-                (self.final_share > 0 or self.warmup > 0) and not cosine,
-                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}",
-            ),
-            (
-                reduces and not plateau,
-                "plateau_factor and plateau_patience are the plateau's, got them with schedule "
-                f"{self.schedule}",
-            ),
-            (
-                plateau and not self.validates,
-                f"schedule plateau needs validation, got split {self.split}",
-            ),
-            (
-                self.patience > 0 and not self.validates,
-                f"patience needs validation, got split {self.split}",
-            ),
-            (
-                files and self.split != ALL,
-                f"with a validation_file there is nothing to split, got split {self.split}",
-            ),
-            (
-                self.test_file is not None and not files,
-                "test_file needs a validation_file beside it",
-            ),
-            (
-                STANDARD_INPUT in (self.validation_file, self.test_file),
-                "validation_file and test_file must be files or names: standard input is read once",
-            ),
-            (
-                self.engine == "numpy" and self.dtype == "float32",
-                "dtype float32 needs engine torch or fast, got numpy",
-            ),
-            (
-                self.warmup >= self.iterations,
-                f"warmup must be shorter than the run's {self.iterations} iterations, "
-                f"got {self.warmup}",
-            ),
-        ):
-            if conflicts:
-                raise ValueError(message)
+        conflict = self._conflict()
+        if conflict is not None:
+            raise ValueError(conflict)
         return self
+
+    def _conflict(self) -> str | None:
+        """Say which settings don't go together, if any don't."""
+        default = type(self).model_fields
+        plateaus = ("plateau_factor", "plateau_patience")
+        reduces = any(getattr(self, name) != default[name].default for name in plateaus)
+        if self.clip_kind == "none" and self.clip is not None:
+            return f"clip_kind none leaves no clip, got clip {self.clip}"
+        if self.clip_kind != "none" and self.clip is None:
+            return f"clip_kind {self.clip_kind} needs a clip, got none"
+        if self.momentum > 0 and self.optimizer != "sgd":
+            return f"momentum is sgd's, got it with optimizer {self.optimizer}"
+        if self.weight_decay > 0 and self.optimizer == "adagrad":
+            return "weight_decay needs another optimizer than adagrad"
+        if (self.final_share > 0 or self.warmup > 0) and self.schedule != "cosine":
+            return (
+                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}"
+            )
+        if reduces and self.schedule != "plateau":
+            names = " and ".join(plateaus)
+            return f"{names} are the plateau's, got them with schedule {self.schedule}"
+        if self.schedule == "plateau" and not self.validates:
+            return f"schedule plateau needs validation, got split {self.split}"
+        if self.patience > 0 and not self.validates:
+            return f"patience needs validation, got split {self.split}"
+        if self.validation_file is not None and self.split != ALL:
+            return f"with a validation_file there is nothing to split, got split {self.split}"
+        if self.test_file is not None and self.validation_file is None:
+            return "test_file needs a validation_file beside it"
+        if STANDARD_INPUT in (self.validation_file, self.test_file):
+            return (
+                "validation_file and test_file must be files or names: standard input is read once"
+            )
+        if self.engine == "numpy" and self.dtype == "float32":
+            return "dtype float32 needs engine torch or fast, got numpy"
+        if self.warmup >= self.iterations:
+            return (
+                f"warmup must be shorter than the run's {self.iterations} iterations, "
+                f"got {self.warmup}"
+            )
+        return None
 
     @property
     def validates(self) -> bool:
