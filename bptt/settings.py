@@ -1,24 +1,20 @@
-"""What a person may set about a run: every option of `bptt train`, by the same name in a file.
+"""What a person may set about a run: its names, types, bounds, defaults and help, once for all.
 
-A file of settings is TOML, one setting a line (`hidden_size = 256`), or the config.json of a run.
+The options of `bptt train` are made from it. A file has the same names: TOML, one setting a
+line (`hidden_size = 256`), or the config.json of a run.
 """
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import model_validator
 
 from reference import Hyperparameters
+
+from .strict import Strict, option, shown
 
 RATES = {"adagrad": 0.05, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "sgd": 0.01}
 ALL = "all"  # of a text: train on the whole of it
 STANDARD_INPUT = "-"
-LONGEST_SHOWN = 200  # characters of a wrong value
-
-
-class Strict(BaseModel):
-    """Knows its keys, and refuses others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Settings(Strict):
@@ -26,45 +22,151 @@ class Settings(Strict):
 
     `clip` bounds the running sums ("running"), each entry of the finished gradient ("value") or
     its norm over all parameters ("norm"), always of a loss that is summed over a window's steps
-    and lanes; null means none. `time_budget` is in seconds of training. `warmup` is in iterations,
-    `patience` and `plateau_patience` in validations without a new best. `units` null means the
-    text's own: characters, unless a corpus with a name is one of bytes.
+    and lanes; null means none.
     """
 
-    engine: Literal["numpy", "torch", "fast"] = "numpy"
-    dtype: Literal["float64", "float32"] = "float64"
-    hidden_size: int = Field(default=150, gt=0)
-    seq_length: int = Field(default=35, gt=0)
-    lanes: int = Field(default=1, gt=0)
-    iterations: int = Field(default=10_000, gt=0)
-    optimizer: Literal["adagrad", "adam", "adamw", "rmsprop", "sgd"] = "adagrad"
-    learning_rate: float = Field(default=RATES["adagrad"], gt=0)
-    momentum: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
-    warmup: int = Field(default=0, ge=0)
-    final_share: float = Field(default=0.0, ge=0, le=1)
-    plateau_factor: float = Field(default=0.5, gt=0, lt=1)
-    plateau_patience: int = Field(default=2, ge=0)
-    clip_kind: Literal["running", "value", "norm", "none"] = "running"
-    clip: float | None = Field(default=5.0, gt=0)
-    initialization: Literal["notebook", "orthogonal", "identity", "glorot"] = "notebook"
-    learn_initial_state: bool = False
-    seed: int = Field(default=1, ge=0, lt=2**32)
-    sample_every: int = Field(default=1000, gt=0)
-    sample_temperature: float = Field(default=0.0, ge=0)
-    checkpoint_every: int = Field(default=1000, gt=0)
-    validate_every: int = Field(default=1000, gt=0)
-    log_every: int = Field(default=10, gt=0)
-    patience: int = Field(default=0, ge=0)
-    time_budget: float | None = Field(default=None, gt=0)
-    diagnostics: bool = False
-    tensorboard: bool = False
-    encoding: str = "utf-8"
-    units: Literal["characters", "bytes"] | None = None
-    split: str = "90/5/5"
-    validation_file: str | None = None
-    test_file: str | None = None
+    engine: Literal["numpy", "torch", "fast"] = option(
+        "numpy",
+        "Engine",
+        "Which implementation computes: numpy (reference), torch (its twin), fast (compiled).",
+    )
+    dtype: Literal["float64", "float32"] = option("float64", "Engine", "Precision of the numbers.")
+    hidden_size: int = option(150, "Network", "Number of hidden units.", names="--hidden", gt=0)
+    seq_length: int = option(
+        35, "Text", "Characters in a window: how far gradients go back in time.", gt=0
+    )
+    lanes: int = option(
+        1,
+        "Text",
+        "Parallel streams of the text (batch size): each carries its own state, and their "
+        "gradients are summed.",
+        gt=0,
+    )
+    iterations: int = option(
+        10_000, "Optimization", "Number of updates; each reads one window of every lane.", gt=0
+    )
+    optimizer: Literal["adagrad", "adam", "adamw", "rmsprop", "sgd"] = option(
+        "adagrad", "Optimization", "Update rule of the weights."
+    )
+    learning_rate: float = option(
+        RATES["adagrad"],
+        "Optimization",
+        "Learning rate of the optimizer.",
+        names="--learning-rate --lr",
+        metavar="RATE",
+        default_text=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
+        gt=0,
+    )
+    momentum: float = option(
+        0.0, "Optimization", "Momentum of SGD (0 to below 1).", metavar="FRACTION", ge=0, lt=1
+    )
+    weight_decay: float = option(
+        0.0,
+        "Optimization",
+        "Weight decay, for every optimizer but adagrad.",
+        metavar="RATE",
+        ge=0,
+    )
+    schedule: Literal["constant", "cosine", "plateau"] = option(
+        "constant", "Schedule", "How the learning rate changes over the run."
+    )
+    warmup: int = option(
+        0, "Schedule", "Iterations in which the rate rises from 0 before the cosine.", ge=0
+    )
+    final_share: float = option(
+        0.0,
+        "Schedule",
+        "Learning rate at the end of the cosine, as a fraction of the full one.",
+        metavar="FRACTION",
+        ge=0,
+        le=1,
+    )
+    plateau_factor: float = option(
+        0.5,
+        "Schedule",
+        "What the learning rate is multiplied by on a plateau.",
+        metavar="FRACTION",
+        gt=0,
+        lt=1,
+    )
+    plateau_patience: int = option(
+        2, "Schedule", "Validations without a new best before the rate is reduced.", ge=0
+    )
+    clip_kind: Literal["running", "value", "norm", "none"] = option(
+        "running",
+        "Optimization",
+        "What --clip bounds: the running sums over time steps, each entry of the finished "
+        "gradient, or its norm.",
+    )
+    clip: float | None = option(
+        5.0,
+        "Optimization",
+        "Largest gradient, in the way that --clip-kind says; or none.",
+        metavar="NUMBER|none",
+        gt=0,
+    )
+    initialization: Literal["notebook", "orthogonal", "identity", "glorot"] = option(
+        "notebook", "Network", "How the first weights are drawn."
+    )
+    learn_initial_state: bool = option(
+        False, "Network", "Learn the first hidden state, which otherwise is zero."
+    )
+    seed: int = option(
+        1, "Network", "Seed of the first weights and of what is drawn.", ge=0, lt=2**32
+    )
+    sample_every: int = option(1000, "Output", "Iterations between samples.", gt=0)
+    sample_temperature: float = option(
+        0.0,
+        "Output",
+        "Temperature of the samples; 0 takes the most probable character.",
+        metavar="NUMBER",
+        ge=0,
+    )
+    checkpoint_every: int = option(1000, "Output", "Iterations between checkpoints.", gt=0)
+    validate_every: int = option(1000, "Validation", "Iterations between validations.", gt=0)
+    log_every: int = option(10, "Output", "Iterations between lines of log.jsonl.", gt=0)
+    patience: int = option(
+        0, "Validation", "Stop after N validations in a row without a new best; 0: never.", ge=0
+    )
+    time_budget: float | None = option(
+        None,
+        "Optimization",
+        "Stop after this much training time.",
+        metavar="SECONDS",
+        default_text="none",
+        gt=0,
+    )
+    diagnostics: bool = option(
+        False,
+        "Output",
+        "Measure at every checkpoint how gradients shrink or grow back in time.",
+    )
+    tensorboard: bool = option(
+        False, "Output", "Also write a log for TensorBoard, in RUN/tensorboard."
+    )
+    encoding: str = option("utf-8", "Text", "Character encoding of CORPUS.", metavar="NAME")
+    units: Literal["characters", "bytes"] | None = option(
+        None,
+        "Text",
+        "What a symbol is: a character or a byte.",
+        default_text="characters, and bytes for enwik8",
+    )
+    split: str = option(
+        "90/5/5",
+        "Text",
+        "Percentages of the text for training, validation and test, in this order; all: training "
+        "only.",
+        metavar="A/B/C|all",
+    )
+    validation_file: str | None = option(
+        None,
+        "Text",
+        "A second text for validation; all of CORPUS is then for training.",
+        metavar="CORPUS",
+    )
+    test_file: str | None = option(
+        None, "Text", "A third text for the test; needs --validation-file.", metavar="CORPUS"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -87,72 +189,51 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
         shares(self.split)
-        adagrad, cosine = self.optimizer == "adagrad", self.schedule == "cosine"
-        plateau, default = self.schedule == "plateau", type(self).model_fields
-        reduces = (self.plateau_factor, self.plateau_patience) != (
-            default["plateau_factor"].default,
-            default["plateau_patience"].default,
-        )
-        files = self.validation_file is not None
-        for conflicts, message in (
-            (
-                self.clip_kind == "none" and self.clip is not None,
-                f"clip_kind none leaves no clip, got clip {self.clip}",
-            ),
-            (
-                self.clip_kind != "none" and self.clip is None,
-                f"clip_kind {self.clip_kind} needs a clip, got none",
-            ),
-            (
-                self.momentum > 0 and self.optimizer != "sgd",
-                f"momentum is sgd's, got it with optimizer {self.optimizer}",
-            ),
-            (
-                self.weight_decay > 0 and adagrad,
-                "weight_decay needs another optimizer than adagrad",
-            ),
-            (
-                (self.final_share > 0 or self.warmup > 0) and not cosine,
-                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}",
-            ),
-            (
-                reduces and not plateau,
-                "plateau_factor and plateau_patience are the plateau's, got them with schedule "
-                f"{self.schedule}",
-            ),
-            (
-                plateau and not self.validates,
-                f"schedule plateau needs validation, got split {self.split}",
-            ),
-            (
-                self.patience > 0 and not self.validates,
-                f"patience needs validation, got split {self.split}",
-            ),
-            (
-                files and self.split != ALL,
-                f"with a validation_file there is nothing to split, got split {self.split}",
-            ),
-            (
-                self.test_file is not None and not files,
-                "test_file needs a validation_file beside it",
-            ),
-            (
-                STANDARD_INPUT in (self.validation_file, self.test_file),
-                "validation_file and test_file must be files or names: standard input is read once",
-            ),
-            (
-                self.engine == "numpy" and self.dtype == "float32",
-                "dtype float32 needs engine torch or fast, got numpy",
-            ),
-            (
-                self.warmup >= self.iterations,
-                f"warmup must be shorter than the run's {self.iterations} iterations, "
-                f"got {self.warmup}",
-            ),
-        ):
-            if conflicts:
-                raise ValueError(message)
+        conflict = self._conflict()
+        if conflict is not None:
+            raise ValueError(conflict)
         return self
+
+    def _conflict(self) -> str | None:
+        """Say which settings don't go together, if any don't."""
+        default = type(self).model_fields
+        plateaus = ("plateau_factor", "plateau_patience")
+        reduces = any(getattr(self, name) != default[name].default for name in plateaus)
+        if self.clip_kind == "none" and self.clip is not None:
+            return f"clip_kind none leaves no clip, got clip {self.clip}"
+        if self.clip_kind != "none" and self.clip is None:
+            return f"clip_kind {self.clip_kind} needs a clip, got none"
+        if self.momentum > 0 and self.optimizer != "sgd":
+            return f"momentum is sgd's, got it with optimizer {self.optimizer}"
+        if self.weight_decay > 0 and self.optimizer == "adagrad":
+            return "weight_decay needs another optimizer than adagrad"
+        if (self.final_share > 0 or self.warmup > 0) and self.schedule != "cosine":
+            return (
+                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}"
+            )
+        if reduces and self.schedule != "plateau":
+            names = " and ".join(plateaus)
+            return f"{names} are the plateau's, got them with schedule {self.schedule}"
+        if self.schedule == "plateau" and not self.validates:
+            return f"schedule plateau needs validation, got split {self.split}"
+        if self.patience > 0 and not self.validates:
+            return f"patience needs validation, got split {self.split}"
+        if self.validation_file is not None and self.split != ALL:
+            return f"with a validation_file there is nothing to split, got split {self.split}"
+        if self.test_file is not None and self.validation_file is None:
+            return "test_file needs a validation_file beside it"
+        if STANDARD_INPUT in (self.validation_file, self.test_file):
+            return (
+                "validation_file and test_file must be files or names: standard input is read once"
+            )
+        if self.engine == "numpy" and self.dtype == "float32":
+            return "dtype float32 needs engine torch or fast, got numpy"
+        if self.warmup >= self.iterations:
+            return (
+                f"warmup must be shorter than the run's {self.iterations} iterations, "
+                f"got {self.warmup}"
+            )
+        return None
 
     @property
     def validates(self) -> bool:
@@ -195,25 +276,3 @@ def shares(split: str) -> tuple[float, float, float]:
 
 
 DEFAULTS = Settings().model_dump()
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one line what was expected, what came, and where."""
-    return "; ".join(_explain_one(dict(problem)) for problem in error.errors())
-
-
-def _explain_one(problem: dict[str, Any]) -> str:
-    place = ".".join(str(part)[:LONGEST_SHOWN] for part in problem["loc"])
-    said = problem["msg"][0].lower() + problem["msg"][1:]
-    if problem["type"] in ("missing", "json_invalid", "value_error"):
-        return f"{place}: {said}" if place else said.removeprefix("value error, ")
-    return f"{place}: {said}, got {shown(problem['input'])}"
-
-
-def shown(value: Any) -> str:
-    """Write a wrong value for a person: not all of it where it is long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a whole number too long to be written, deep nesting
-        return f"a {type(value).__name__} too large to be shown"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"

@@ -8,7 +8,8 @@ from typing import Any
 
 from . import whole_files
 from .errors import InputError
-from .settings import Settings, shown
+from .settings import Settings
+from .strict import shown
 
 
 def read_file(path: Path) -> dict[str, Any]:

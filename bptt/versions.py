@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 import bptt
 
-from .settings import Strict
+from .strict import Strict
 
 
 class Versions(Strict):

@@ -13,7 +13,7 @@ from .certify import certify
 from .compare import compare
 from .corpora import list_corpora
 from .evaluate import evaluate
-from .grouped import Grouped, Train
+from .grouped import Grouped
 from .lockstep import lockstep
 from .sample import sample
 from .train import train
@@ -27,8 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command(cls=Train)(train)
 for name, command, in_short in (
+    ("train", train, None),
     ("sample", sample, None),
     ("eval", evaluate, "Measure a run's network on a text."),
     ("compare", compare, "Show the results of several runs."),

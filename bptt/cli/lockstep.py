@@ -10,20 +10,9 @@ from .. import terminal
 from ..errors import InputError
 from ..runs import folder as run_folder
 from ..sessions import display
+from ..settings import DEFAULTS
 from ..text import corpora
-from .options import (
-    COUNT,
-    DEFAULTS,
-    NO_CLIP,
-    AdagradsRate,
-    CorpusName,
-    Encoding,
-    HiddenSize,
-    Seed,
-    SeqLength,
-    positive_or_none,
-    setting,
-)
+from .options import COUNT, NONE, CorpusName, option_of
 
 LOCKED = 60
 FREE = 60
@@ -56,21 +45,21 @@ def lockstep(
             "--free", parser=COUNT, metavar="N", help="Iterations of each training by itself."
         ),
     ] = FREE,
-    hidden_size: HiddenSize = None,
-    seq_length: SeqLength = None,
-    learning_rate: AdagradsRate = None,
-    seed: Seed = None,
-    clip: Annotated[
+    hidden_size: Annotated[int | None, option_of("hidden_size")] = None,
+    seq_length: Annotated[int | None, option_of("seq_length")] = None,
+    learning_rate: Annotated[
         float | None,
-        setting(
-            "--clip",
-            "Bound of the running clip, or none.",
-            "clip",
-            parser=positive_or_none,
-            metavar="NUMBER|none",
+        option_of(
+            "learning_rate",
+            description="Learning rate of Adagrad, which all train with here.",
+            default_text=DEFAULTS["learning_rate"],
         ),
     ] = None,
-    encoding: Encoding = None,
+    seed: Annotated[int | None, option_of("seed")] = None,
+    clip: Annotated[
+        float | None, option_of("clip", description="Bound of the running clip, or none.")
+    ] = None,
+    encoding: Annotated[str | None, option_of("encoding")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +110,7 @@ def lockstep(
         "clip": clip,
     }
     settings = {key: DEFAULTS[key] if value is None else value for key, value in given.items()}
-    bound = None if settings["clip"] == NO_CLIP else settings["clip"]
+    bound = None if settings["clip"] == NONE else settings["clip"]
     shape = {key: settings[key] for key in ("hidden_size", "seq_length", "learning_rate")}
     more = {"vocabulary": vocabulary, "seed": settings["seed"], "clip": bound}
     try:

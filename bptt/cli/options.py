@@ -1,112 +1,126 @@
-"""What options take, and what they say of anything else."""
+"""What options take, what they say of anything else, and how settings become options."""
 
+import inspect
 import math
 from collections.abc import Callable
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 
-from ..settings import DEFAULTS, RATES, Settings
+from ..settings import Settings
 from ..text import corpora
 
-NO_CLIP = math.inf
-
-
+NONE = math.inf  # stands for `none` on the command line, where None is an option not given
+SCHEMA: dict[str, dict[str, Any]] = {  # "anyOf": what a setting is where it isn't null, and null
+    name: {**said.get("anyOf", [{}])[0], **said}
+    for name, said in Settings.model_json_schema()["properties"].items()
+}
 Text = str | int | float  # typer asks a parser for the default's value too, as it stands
 
 
-def whole(lowest: int, highest: int | None = None) -> Callable[[Text], int]:
-    """Make a parser of whole numbers in a range."""
+def parser(
+    read: Callable[[Any], Any], fits: Callable[[Any], bool], expected: str
+) -> Callable[[Text], Any]:
+    """Make a parser that says what it expected where a text can't be read or doesn't fit."""
 
-    def parse(text: Text) -> int:
+    def parse(text: Text) -> Any:
         try:
-            value = int(text)
+            value = read(text)
         except ValueError:
-            value = lowest - 1
-        if value < lowest or (highest is not None and value > highest):
-            range_ = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
-            raise typer.BadParameter(f"expected a whole number of {range_}, got {text}")
+            value = None
+        if value is None or not fits(value):
+            raise typer.BadParameter(f"expected {expected}, got {text}")
         return value
 
     return parse
 
 
-def one_of(*names: str) -> Callable[[str], str]:
-    """Make a parser of one of these names."""
-
-    def parse(text: str) -> str:
-        if text not in names:
-            raise typer.BadParameter(f"expected one of {', '.join(names)}, got {text}")
-        return text
-
-    return parse
-
-
-def number(text: Text) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def whole(lowest: int, highest: int | None = None) -> Callable[[Text], int]:
+    """Make a parser of whole numbers in a range."""
+    range_ = f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
+    return parser(
+        int,
+        lambda value: lowest <= value and (highest is None or value <= highest),
+        f"a whole number of {range_}",
+    )
 
 
-def positive(text: Text) -> float:
-    value = number(text)
-    if not 0.0 < value < math.inf:
-        raise typer.BadParameter(f"expected a positive finite number, got {text}")
-    return value
+def one_of(*names: str) -> Callable[[Text], str]:
+    return parser(str, names.__contains__, f"one of {', '.join(names)}")
 
 
-def zero_or_positive(text: Text) -> float:
-    value = number(text)
-    if not 0.0 <= value < math.inf:
-        raise typer.BadParameter(f"expected 0 or a positive finite number, got {text}")
-    return value
+def between(lowest: float, highest: float) -> Callable[[Text], float]:
+    expected = f"a number from {lowest:g} to {highest:g}"
+    return parser(float, lambda value: lowest <= value <= highest, expected)
 
 
-def share(text: Text) -> float:
-    value = number(text)
-    if not 0.0 < value <= 1.0:
-        raise typer.BadParameter(f"expected a number above 0 and at most 1, got {text}")
-    return value
+def is_positive(value: float) -> bool:
+    return 0.0 < value < math.inf
 
 
-def proportion(text: Text) -> float:
-    value = number(text)
-    if not 0.0 <= value <= 1.0:
-        raise typer.BadParameter(f"expected a number from 0 to 1, got {text}")
-    return value
+positive = parser(float, is_positive, "a positive finite number")
+zero_or_positive = parser(
+    float, lambda value: value == 0.0 or is_positive(value), "0 or a positive finite number"
+)
+share = parser(float, lambda value: 0.0 < value <= 1.0, "a number above 0 and at most 1")
+_bound = parser(float, is_positive, "a positive finite number or none")
 
 
 def positive_or_none(text: Text) -> float:
-    value = NO_CLIP if text == "none" else number(text)
-    if not (0.0 < value < math.inf or text == "none"):
-        raise typer.BadParameter(f"expected a positive finite number or none, got {text}")
-    return value
+    return NONE if text == "none" else _bound(text)
 
 
 COUNT = whole(1)
 SEED = whole(0, 2**32 - 1)
 
 
-def setting(names: str, text: str, key: str, **more: Any) -> Any:
-    """An option that is None unless given: a resumed run must know which were.
+def option_of(name: str, group: str | None = None, **other: Any) -> Any:
+    """Return the option of a setting: None unless given, since a resumed run must know which were.
 
-    `names` are what it is called, with spaces between; text and its default make the help.
+    `other` replaces what the model says of it, such as its description.
     """
-    default = more.pop("default", DEFAULTS[key])
+    said = {**SCHEMA[name], **other}
+    dashed = name.replace("_", "-")
+    text, more = said["description"], {"show_default": False, "rich_help_panel": group}
+    if said["type"] == "boolean":
+        return typer.Option(f"--{dashed}/--no-{dashed}", help=text, **more)
+    default = said.get("default_text", said["default"])
     if default is not None:
         text = f"{text} [default: {default}]"
-    given = {"metavar": "N", **more}
-    return typer.Option(*names.split(), help=text, show_default=False, **given)
+    names = said.get("names", f"--{dashed}").split()
+    metavar = said.get("metavar", "|".join(said.get("enum", "N")))
+    return typer.Option(*names, help=text, metavar=metavar, parser=_parser(said), **more)
 
 
-def choice(name: str, text: str, key: str) -> Any:
-    """An option that takes one of the names that the setting knows."""
-    annotation = Settings.model_fields[key].annotation
-    members = [part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal]
-    names = get_args(members[0])
-    return setting(name, text, key, parser=one_of(*names), metavar="|".join(names))
+def _parser(said: dict[str, Any]) -> Callable[[Any], Any] | None:
+    """Choose the parser for a setting's type and bounds; the model refuses an end left out."""
+    if "enum" in said:
+        return one_of(*said["enum"])
+    above, below = said.get("exclusiveMinimum", 0), said.get("exclusiveMaximum")
+    if said["type"] == "integer":
+        return whole(said.get("minimum", above + 1), below and below - 1)
+    if said["type"] == "string":
+        return None
+    highest = said.get("maximum", below)
+    if highest is not None:
+        return between(said.get("minimum", above), highest)
+    if "anyOf" in said and said["default"] is not None:
+        return positive_or_none
+    return zero_or_positive if "minimum" in said else positive
+
+
+def with_an_option_for_each_setting(command: Any) -> Any:
+    """Put the options of all settings in the place of a command's `**given`."""
+    signature = inspect.signature(command)
+    kept = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    for name, said in SCHEMA.items():
+        kind = bool if said["type"] == "boolean" else str
+        annotation = Annotated[kind | None, option_of(name, said["group"])]
+        kept.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+    command.__signature__ = signature.replace(parameters=kept)
+    return command
 
 
 Seeds = Annotated[
@@ -146,59 +160,3 @@ def text_argument(default: str) -> Any:
 
 CorpusName = Annotated[str | None, text_argument(corpora.DEFAULT)]
 TextToScore = Annotated[str | None, text_argument("the run's own validation and test texts")]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        metavar="NAME",
-        help="Character encoding of CORPUS. [default: utf-8]",
-        show_default=False,
-    ),
-]
-HiddenSize = Annotated[
-    int | None, setting("--hidden", "Number of hidden units.", "hidden_size", parser=COUNT)
-]
-SeqLength = Annotated[
-    int | None,
-    setting(
-        "--seq-length",
-        "Characters in a window: how far gradients go back in time.",
-        "seq_length",
-        parser=COUNT,
-    ),
-]
-LearningRate = Annotated[
-    float | None,
-    setting(
-        "--learning-rate --lr",
-        "Learning rate of the optimizer.",
-        "learning_rate",
-        parser=positive,
-        metavar="RATE",
-        default=", ".join(f"{rate:g} for {name}" for name, rate in RATES.items()),
-    ),
-]
-AdagradsRate = Annotated[
-    float | None,
-    setting(
-        "--learning-rate --lr",
-        "Learning rate of Adagrad, which all train with here.",
-        "learning_rate",
-        parser=positive,
-        metavar="RATE",
-    ),
-]
-Seed = Annotated[
-    int | None,
-    setting("--seed", "Seed of the first weights and of what is drawn.", "seed", parser=SEED),
-]
-Clip = Annotated[
-    float | None,
-    setting(
-        "--clip",
-        "Largest gradient, in the way that --clip-kind says; or none.",
-        "clip",
-        parser=positive_or_none,
-        metavar="NUMBER|none",
-    ),
-]

@@ -12,7 +12,7 @@ from ..errors import InputError, explained
 from ..runs import log, results, smoothing
 from ..runs.folder import RunFolder
 from ..runs.results import Results
-from ..settings import Strict, explain
+from ..strict import Strict, explain
 
 
 class Seeds(Strict):

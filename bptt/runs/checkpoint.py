@@ -14,7 +14,7 @@ from reference import Parameters
 from .. import files
 from ..engines.names import PARAMETER_NAMES
 from ..errors import InputError, explained
-from ..settings import Strict, explain, shown
+from ..strict import Strict, explain, shown
 from ..training.protocols import Training
 from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
 from ..training.validation import Progress

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from .. import figures, files
 from ..errors import InputError, explained, harmless
-from ..settings import explain
+from ..strict import explain
 from ..training import diagnostics
 from ..training.protocols import Training
 from ..training.validation import Progress

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from .. import files
-from ..settings import Strict
+from ..strict import Strict
 
 BETWEEN_SHOWS = 1.0  # seconds that a line may wait before others can read it
 

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from .. import files
 from ..errors import InputError, explained
-from ..settings import Strict, explain
+from ..strict import Strict, explain
 from ..training.evaluation import Evaluation, evaluate
 from . import log
 from .checkpoint import Model

@@ -17,7 +17,8 @@ from ..runs import folder as run_folder
 from ..runs.config import Config
 from ..runs.data import Texts, relocated
 from ..runs.folder import RunFolder
-from ..settings import Settings, explain
+from ..settings import Settings
+from ..strict import explain
 from ..text import corpora, splits
 from ..text.library import Library
 from ..text.records import CorpusRecord

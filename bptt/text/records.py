@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ..errors import InputError
-from ..settings import Strict
+from ..strict import Strict
 from .decoding import Units
 from .encoded import Encoded
 

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from reference import Parameters, Trace, backward, forward
 
-from ..settings import Strict
+from ..strict import Strict
 
 SATURATED = 0.97  # |a| beyond this: less than 6% of tanh's slope is left
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from pydantic import Field
 
-from ..settings import Strict
+from ..strict import Strict
 
 STRETCH = 512  # characters between two products for the logits; the result doesn't hang on it
 

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from ..settings import Settings, Strict
+from ..settings import Settings
+from ..strict import Strict
 
 
 class Progress(Strict):

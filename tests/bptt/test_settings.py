@@ -1,6 +1,5 @@
-"""Settings: what goes together, what files and options say, and that both know the same."""
+"""Settings: what goes together, and what files and options say."""
 
-import inspect
 import json
 import re
 from pathlib import Path
@@ -8,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from bptt.cli.grouped import Train
-from bptt.cli.train import train
 from bptt.errors import InputError
 from bptt.sessions import lifecycle
 from bptt.settings import RATES, Settings, shares
@@ -68,32 +65,6 @@ def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:
         assert Settings.model_validate({"optimizer": optimizer}).learning_rate == rate
         given = {"optimizer": optimizer, "learning_rate": 0.3}
         assert Settings.model_validate(given).learning_rate == 0.3
-
-
-def test_settings_and_options_are_the_same() -> None:
-    options = set(inspect.signature(train).parameters)
-    assert options - {"corpus", "number", "jobs", "settings_file", "out", "resume"} == set(
-        Settings.model_fields
-    )
-
-
-def test_help_has_a_group_for_every_setting() -> None:
-    grouped = [name for names in Train.groups.values() for name in names]
-    assert sorted(grouped) == sorted(Settings.model_fields)
-
-
-def test_options_are_called_as_their_settings_are() -> None:
-    for name, parameter in inspect.signature(train).parameters.items():
-        declared = [
-            declaration.split("/")[0]
-            for one in parameter.annotation.__metadata__
-            # Typer keeps the first name as the default where there is an annotation.
-            for declaration in (getattr(one, "default", None), *(one.param_decls or ()))
-            if isinstance(declaration, str)
-        ]
-        other = {"hidden_size": "hidden", "settings_file": "config", "number": "seeds"}
-        expected = f"--{other.get(name, name)}".replace("_", "-")
-        assert name == "corpus" or expected in declared
 
 
 @pytest.mark.parametrize(

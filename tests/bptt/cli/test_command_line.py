@@ -147,7 +147,7 @@ def test_error_breaks_between_words_only(folder: Path) -> None:
 
 HELP = {
     "train": ["--learning-rate, --lr RATE", "Momentum of SGD (0 to below 1).", "(reference), torch",
-              "(batch size)"],
+              "(batch size)", "Network: --hidden N", "Engine: --engine", "Options: --seeds N"],
     "sample": ["0 always takes the most probable character"],
     "eval": ["[default: the run's own validation and test texts]"],
     "compare": ["Run folders and folders of --seeds"],
