@@ -1,4 +1,4 @@
-"""Where a run stands, in one safetensors file: its arrays, its place and its losses."""
+"""Checkpoints: a training's arrays and scalars in one safetensors file."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
 from ..training.validation import Progress
 from .config import Config
 
-METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
+METADATA_KEY = "bptt"  # one key only: safetensors writes several in random order
 
 
 class Standing(Strict):
-    """The scalars of a checkpoint. `smooth_loss` is in nats a window.
+    """The scalars of a checkpoint; `smooth_loss` is in nats a window.
 
-    `sha256` covers the tensors and every other scalar: one wrong bit is noticed.
+    `sha256` covers the tensors and all other scalars, so that a single wrong bit is detected.
     """
 
     iteration: int = Field(ge=0)
@@ -38,15 +38,16 @@ class Standing(Strict):
 
 
 def save(path: Path, training: Training, progress: Progress, corpus_sha256: str) -> None:
-    """Replace the checkpoint in one step. The same training gives the same bytes.
+    """Write a checkpoint atomically. The same training gives the same bytes.
 
-    Raises InputError when it can't be written; the old one is then still there.
+    Raises InputError if it can't be written; the old one is kept then.
     """
     with explained("write", path):
         files.write(path, to_bytes(training, progress, corpus_sha256))
 
 
 def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> bytes:
+    """Return a checkpoint's bytes; `corpus_sha256` is that of the run's text."""
     tensors = to_arrays(training)
     standing = Standing(
         iteration=training.iteration,
@@ -60,9 +61,9 @@ def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> byte
 
 
 def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
-    """Read a checkpoint and check it against the run it should belong to.
+    """Read a checkpoint and verify that it belongs to the run.
 
-    Raises InputError for one that is missing, damaged, of another shape or of another corpus.
+    Raises InputError if it is missing or damaged, or has another shape or another corpus.
     """
     try:
         with explained("read", path), safetensors.safe_open(path, framework="numpy") as file:
@@ -92,7 +93,7 @@ def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
 
 @dataclass(frozen=True)
 class Model:
-    """What predicts: weights and the state that a text begins with (H, 1), in the run's dtype."""
+    """A trained model: weights and initial hidden state (H, 1), in the run's dtype."""
 
     parameters: tuple[np.ndarray, ...]
     initial_state: np.ndarray
@@ -104,7 +105,7 @@ class Model:
 
 
 def load_model(path: Path, config: Config) -> Model:
-    """Read what predicts, alone. Raises as load."""
+    """Read a checkpoint's model. Raises as load."""
     standing, tensors = load(path, config)
     parameters = tuple(tensors[name] for name in PARAMETER_NAMES)
     initial_state = tensors.get(INITIAL_STATE, np.zeros_like(tensors["bh"]))
@@ -112,7 +113,7 @@ def load_model(path: Path, config: Config) -> Model:
 
 
 def restore(path: Path, config: Config, training: Training) -> Progress:
-    """Put a fresh training where the checkpoint stood. Raises as load."""
+    """Set a new training to a checkpoint's state. Raises as load."""
     standing, tensors = load(path, config)
     put_arrays(training, tensors)
     training.position = standing.position
@@ -132,15 +133,15 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
 def _check_numbers(
     path: Path, standing: Standing, tensors: dict[str, np.ndarray], config: Config
 ) -> None:
-    """Raises InputError for what no run writes, even with the right checksum."""
+    """Raise InputError for values that no run writes, even with the right checksum."""
     for name, value in tensors.items():
         if not np.isfinite(value).all():
             raise InputError(f"{path} must hold finite numbers, but {name} has others")
     length = config.parts.train.length
     if standing.position > length:
         raise InputError(
-            f"{path} must stand in the run's {length} {config.corpus.units}, "
-            f"got position {shown(standing.position)}"
+            f"{path} must have a position in the run's {length} {config.corpus.units}, "
+            f"got {shown(standing.position)}"
         )
 
 

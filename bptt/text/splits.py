@@ -1,4 +1,4 @@
-"""A run's texts: one stretch to learn from, one to be watched by, one kept for the end.
+"""Splitting a run's texts into training, validation and test.
 
 N characters of text, V symbols.
 """
@@ -15,9 +15,11 @@ from .records import CorpusRecord, Part, Parts
 
 
 def divide(text: Encoded, settings: Settings, library: Library | None = None) -> Parts:
-    """Cut the text from its beginning, or take the files that are named, opened by the library.
+    """Split a text by the fractions of `settings.split`, or use the files that the settings name.
 
-    Raises InputError where a part that was asked for gets nothing.
+    The splits follow each other in the text: training, validation, test. `library` loads the files.
+
+    Raises InputError if a requested split would be empty.
     """
     if settings.validation_file is not None:
         library = library or Library()
@@ -47,13 +49,13 @@ def _whole(text: Encoded) -> Part:
 
 
 def sources(parts: Parts) -> dict[str, str]:
-    """Return the settings that name other texts, so that they load from any working folder."""
+    """Return the settings that name validation and test files, with absolute paths."""
     named = {"validation_file": parts.validation, "test_file": parts.test}
     return {key: part.corpus.source for key, part in named.items() if part and part.corpus}
 
 
 def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
-    """Every symbol that occurs in the part, in the text's order.
+    """Return the vocabulary of a split: every symbol that occurs in it, in the text's order.
 
     Raises InputError for half of a surrogate pair, which no file of a run could hold.
     """

@@ -1,7 +1,7 @@
-"""Training put together from parts: an engine's gradient, a clip, an optimizer, a schedule.
+"""The general training loop: a gradient engine, a clip, an optimizer, a learning-rate schedule.
 
-The engines' own Training is the notebook's loop: Adagrad at a constant rate, the running clip.
-This one takes everything else that can be set.
+The engines' own Training is the notebook's loop: Adagrad, a constant learning rate, the running
+clip. This loop supports all other settings.
 
 N characters of text, V symbols, H hidden units, T characters a window, B lanes.
 """
@@ -28,10 +28,13 @@ SAMPLE_LENGTH = 100
 
 
 class ComposedTraining:
-    """A run, taken one iteration at a time, with the attributes of reference.Training.
+    """Trains one iteration at a time, with the attributes of reference.Training.
 
-    `progress` is what validation has said; the schedule reads it. Where the initial state is
-    learned, it begins every lane's section of the text.
+    The text is divided into a section for each lane. `progress` is the history of validations,
+    which the schedule reads. If the initial state is learned, every section begins with it.
+
+    >>> for step in training:
+    ...     print(step.iteration, step.loss)
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class ComposedTraining:
         hyperparameters: Hyperparameters,
         differentiator: Differentiator,
     ) -> None:
-        """Raises ValueError where a lane gets less than one window and its last target."""
+        """Raises ValueError if a lane gets less than one window and its last target."""
         T, B = settings.seq_length, settings.lanes
         if len(text) // B < T + 1:
             raise ValueError(
@@ -76,7 +79,7 @@ class ComposedTraining:
 
     @property
     def learned(self) -> dict[str, Tensor]:
-        """All that the optimizer moves, by name."""
+        """Every tensor that the optimizer updates, by name."""
         return self._learned
 
     @property
@@ -86,7 +89,7 @@ class ComposedTraining:
     def step(self) -> Step:
         """Take one iteration.
 
-        Raises FloatingPointError, before anything is learned, when the loss is no finite number.
+        Raises FloatingPointError if the loss isn't finite; nothing is updated then.
         """
         begins = self._begin_section_where_due()
         window = self._window()
@@ -111,7 +114,7 @@ class ComposedTraining:
         return step
 
     def __iter__(self) -> Iterator[Step]:
-        """Take what is left of the run."""
+        """Take the remaining iterations."""
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
 
@@ -156,7 +159,7 @@ class ComposedTraining:
         return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
 
     def _write(self, window: Window) -> str:
-        """Go on from lane 0's last character, as the notebook does: that one and 100 more."""
+        """Continue the text from lane 0's last character, as the notebook does: it and 100 more."""
         last = int(window[0][-1, 0])
         temperature = self.settings.sample_temperature
         rng = np.random.default_rng([self.settings.seed, self.iteration + 1])

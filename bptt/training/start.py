@@ -1,4 +1,4 @@
-"""Who computes: the same training, in NumPy, in PyTorch or in compiled code."""
+"""Starting a training by the engine and the loop that its settings need."""
 
 from typing import Any
 
@@ -17,11 +17,12 @@ from .protocols import Training
 def start(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, group: Group = ALONE
 ) -> Training:
-    """Begin a run at its first iteration: the engine's own loop where it is the notebook's.
+    """Return a training before its first iteration.
 
-    Several processes share one that is put together from parts; only the fast engine can.
+    Its loop is the engine's own if the settings are the notebook's, and the general one otherwise,
+    or in a process group, for which only the fast engine works.
 
-    Raises InputError where a library is missing, ValueError as the engine's Training does.
+    Raises InputError if a library is missing, ValueError as the engine's Training does.
     """
     parameters = initialize(
         settings.initialization,
@@ -42,7 +43,7 @@ def start(
 
 
 def is_notebooks(settings: Settings) -> bool:
-    """Whether the engine's own Training, which is the notebook's loop, does all that is set."""
+    """Return whether the engine's own Training, the notebook's loop, supports the settings."""
     return (
         settings.optimizer == "adagrad"
         and settings.schedule == "constant"

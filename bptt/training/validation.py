@@ -1,4 +1,4 @@
-"""What validation has said of a run so far, and what follows from it."""
+"""A run's history of validations, which decides on early stopping and the learning rate."""
 
 from pydantic import Field
 
@@ -6,10 +6,11 @@ from ..settings import Settings, Strict
 
 
 class Progress(Strict):
-    """Part of a checkpoint: a resumed run goes on from these numbers.
+    """A run's history of validations, part of its checkpoints.
 
-    `best_bits` is in bits per character, and None before the first validation. `worse` counts the
-    validations since the best, `waited` those since the best or the last reduction of the rate.
+    `best_bits` is the lowest result in bits per character, None before the first validation.
+    `worse` counts validations since the best, `waited` those since the best or the last reduction
+    of the learning rate, `reductions` these reductions.
     """
 
     best_bits: float | None = None
@@ -19,7 +20,7 @@ class Progress(Strict):
     reductions: int = Field(default=0, ge=0)
 
     def after(self, bits: float, iteration: int, settings: Settings) -> "Progress":
-        """Return what it is after one more validation."""
+        """Return the history after one more validation, of `bits` per character."""
         if self.best_bits is None or bits < self.best_bits:
             return Progress(best_bits=bits, best_iteration=iteration, reductions=self.reductions)
         reduced = settings.schedule == "plateau" and self.waited >= settings.plateau_patience
@@ -32,8 +33,9 @@ class Progress(Strict):
         )
 
     def is_best_of(self, iteration: int) -> bool:
+        """Return whether the best validation was at this iteration."""
         return self.best_bits is not None and self.best_iteration == iteration
 
     def is_over(self, settings: Settings) -> bool:
-        """Whether to stop early: too many validations in a row without a new best."""
+        """Return whether to stop early: `patience` validations in a row without a new best."""
         return 0 < settings.patience <= self.worse
