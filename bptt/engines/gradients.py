@@ -22,14 +22,14 @@ Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H 
 
 
 @runtime_checkable
-class Differentiator(Protocol):
+class GradientEngine(Protocol):
     """Computes a window's loss and gradients; holds the weights and the last window's gradients.
 
     `parameters` and `gradients` have the same names; an optimizer updates the parameters in place.
     `final_state` is the hidden state after the last window; `initial_signal`, of the same shape, is
     the gradient of the window's loss with respect to the hidden state before it.
 
-    >>> engine = Compiled(parameters, seq_length=35, lanes=1, dtype=torch.float32)
+    >>> engine = CompiledEngine(parameters, seq_length=35, lanes=1, dtype=torch.float32)
     >>> loss = engine.differentiate((inputs, targets, state), clip=5.0)
     >>> engine.parameters["Wha"] -= 0.1 * engine.gradients["Wha"]
     """
@@ -54,7 +54,7 @@ class Differentiator(Protocol):
         ...
 
 
-class _Kept(Differentiator):
+class _Kept(GradientEngine):
     """Stores the last window's final state and the gradient with respect to its initial state."""
 
     _final_state: Float[Tensor, "H B"]
@@ -69,7 +69,7 @@ class _Kept(Differentiator):
         return self._initial_signal
 
 
-class InNumPy(_Kept):
+class NumpyEngine(_Kept):
     """The reference implementation, in NumPy and float64."""
 
     def __init__(self, parameters: reference.Parameters) -> None:
@@ -91,7 +91,7 @@ class InNumPy(_Kept):
         return float(sum(trace.loss for trace in traces))
 
 
-class InTorch(_Kept):
+class TorchEngine(_Kept):
     """The reference's PyTorch twin, in the dtype of its parameters."""
 
     def __init__(self, parameters: torch_impl.Parameters) -> None:
@@ -115,7 +115,7 @@ class InTorch(_Kept):
         return float(sum(float(trace.loss) for trace in traces))
 
 
-class Compiled(Differentiator):
+class CompiledEngine(GradientEngine):
     """The fast engine's compiled kernels, for windows of one size."""
 
     def __init__(

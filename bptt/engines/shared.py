@@ -15,7 +15,7 @@ from torch_impl.fast.layout import Storage
 from torch_impl.fast.network import Network
 from torch_impl.kernels.products import ROWS
 
-from .gradients import Differentiator, Window, named
+from .gradients import GradientEngine, Window, named
 from .processes import Group
 
 
@@ -27,7 +27,7 @@ def share(
     lanes: int,
     dtype: torch.dtype,
     running_clip: bool,
-) -> Differentiator:
+) -> GradientEngine:
     """Return this process's part of an engine that the process group shares.
 
     All processes must call its `differentiate` with the same windows.

@@ -17,7 +17,7 @@ from torch import Tensor
 from reference import Hyperparameters, Parameters, Step, Vocabulary
 from reference.training import ADDED, KEPT
 
-from ..engines.gradients import Differentiator, Window
+from ..engines.gradients import GradientEngine, Window
 from ..engines.names import PARAMETER_NAMES
 from ..settings import Settings
 from . import optimizers, sampling, schedule
@@ -27,7 +27,7 @@ from .validation import Progress
 SAMPLE_LENGTH = 100
 
 
-class ComposedTraining:
+class TrainingLoop:
     """Trains one iteration at a time, with the attributes of reference.Training.
 
     The text is divided into a section for each lane. `progress` is the history of validations,
@@ -44,7 +44,7 @@ class ComposedTraining:
         *,
         vocabulary: Vocabulary,
         hyperparameters: Hyperparameters,
-        differentiator: Differentiator,
+        engine: GradientEngine,
     ) -> None:
         """Raises ValueError if a lane gets less than one window and its last target."""
         T, B = settings.seq_length, settings.lanes
@@ -60,9 +60,9 @@ class ComposedTraining:
         self.clip = settings.running_clip
         self.lanes = B
         self.progress = Progress()
-        self._differentiator = differentiator
-        bh = differentiator.parameters["bh"]
-        self._learned = dict(differentiator.parameters)
+        self._engine = engine
+        bh = engine.parameters["bh"]
+        self._learned = dict(engine.parameters)
         if settings.learn_initial_state:
             self._learned[INITIAL_STATE] = torch.zeros_like(bh)
         self._optimizer = optimizers.make(settings, self._learned)
@@ -75,7 +75,7 @@ class ComposedTraining:
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        return tuple(self._differentiator.parameters[name] for name in PARAMETER_NAMES)
+        return tuple(self._engine.parameters[name] for name in PARAMETER_NAMES)
 
     @property
     def learned(self) -> dict[str, Tensor]:
@@ -93,15 +93,15 @@ class ComposedTraining:
         """
         begins = self._begin_section_where_due()
         window = self._window()
-        loss = self._differentiator.differentiate(window, self.clip)
+        loss = self._engine.differentiate(window, self.clip)
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
-        gradients = dict(self._differentiator.gradients)
+        gradients = dict(self._engine.gradients)
         if begins and INITIAL_STATE in self._learned:
-            signal = self._differentiator.initial_signal
+            signal = self._engine.initial_signal
             gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
         self._clip_finished(gradients)
-        final_state = self._differentiator.final_state
+        final_state = self._engine.final_state
         sample = self._write(window) if self._is_due() else None
         rate = schedule.rate(self.settings, self.iteration + 1, self.progress)
         self._optimizer.step(gradients, rate)
@@ -164,7 +164,7 @@ class ComposedTraining:
         temperature = self.settings.sample_temperature
         rng = np.random.default_rng([self.settings.seed, self.iteration + 1])
         weights = Parameters(*(value.numpy().astype(np.float64) for value in self.parameters))
-        state = self._differentiator.final_state[:, :1].numpy().astype(np.float64)
+        state = self._engine.final_state[:, :1].numpy().astype(np.float64)
         choice = sampling.Choice(temperature=temperature)
         written = sampling.go_on(weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng)
         return self.vocabulary.symbols[last] + "".join(written)

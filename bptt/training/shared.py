@@ -10,19 +10,19 @@ from reference import Step
 from ..engines.processes import Command, Group
 from ..errors import InputError
 from ..settings import Settings
-from .loop import ComposedTraining
+from .loop import TrainingLoop
 from .state import to_arrays
 
 
-class SharedTraining(ComposedTraining):
-    """ComposedTraining with an engine made by engines.shared.share.
+class SharedTraining(TrainingLoop):
+    """TrainingLoop with an engine made by engines.shared.share.
 
     All processes take the same step with gradients of the same bits, so their weights stay the
     same; this is verified at every checkpoint. Only the leader samples text.
     """
 
     def __init__(self, *given: Any, group: Group, **named: Any) -> None:
-        """Raises as ComposedTraining does."""
+        """Raises as TrainingLoop does."""
         self._group = group
         super().__init__(*given, **named)
 
@@ -43,7 +43,7 @@ class SharedTraining(ComposedTraining):
     def step(self) -> Step:
         """Take one iteration; the leader broadcasts the command first.
 
-        Raises as ComposedTraining does, LostError if the connection to another process is lost, and
+        Raises as TrainingLoop does, LostError if the connection to another process is lost, and
         InputError if another one has other weights.
         """
         if self._group.leads:

@@ -35,7 +35,7 @@ def start(
             return _shared(settings, text, vocabulary, parameters, group)
         if is_notebooks(settings):
             return _own_loop(settings, text, vocabulary, parameters)
-        return _composed(settings, text, vocabulary, parameters)
+        return _general_loop(settings, text, vocabulary, parameters)
     except ModuleNotFoundError as error:
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
@@ -79,7 +79,7 @@ def _own_loop(
     return fast.Training(text, parameters=parameters, dtype=dtype, **options)
 
 
-def _composed(
+def _general_loop(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
 ) -> Training:
     import torch
@@ -87,25 +87,25 @@ def _composed(
     from torch_impl import convert
 
     from ..engines import gradients
-    from .loop import ComposedTraining
+    from .loop import TrainingLoop
 
     torch.set_num_threads(1)
     dtype = getattr(torch, settings.dtype)
     match settings.engine:
         case "numpy":
-            differentiator = gradients.InNumPy(parameters)
+            engine = gradients.NumpyEngine(parameters)
         case "torch":
-            differentiator = gradients.InTorch(convert.from_reference(parameters, dtype=dtype))
+            engine = gradients.TorchEngine(convert.from_reference(parameters, dtype=dtype))
         case "fast":
-            differentiator = gradients.Compiled(
+            engine = gradients.CompiledEngine(
                 parameters, seq_length=settings.seq_length, lanes=settings.lanes, dtype=dtype
             )
-    return ComposedTraining(
+    return TrainingLoop(
         text,
         settings,
         vocabulary=vocabulary,
         hyperparameters=settings.hyperparameters,
-        differentiator=differentiator,
+        engine=engine,
     )
 
 
@@ -121,7 +121,7 @@ def _shared(
     from ..engines import shared
     from .shared import SharedTraining
 
-    differentiator = shared.share(
+    engine = shared.share(
         parameters,
         group,
         seq_length=settings.seq_length,
@@ -134,6 +134,6 @@ def _shared(
         settings,
         vocabulary=vocabulary,
         hyperparameters=settings.hyperparameters,
-        differentiator=differentiator,
+        engine=engine,
         group=group,
     )
