@@ -26,8 +26,8 @@ class GradientEngine(Protocol):
     """Computes a window's loss and gradients; holds the weights and the last window's gradients.
 
     `parameters` and `gradients` have the same names; an optimizer updates the parameters in place.
-    `final_state` is the hidden state after the last window; `initial_signal`, of the same shape, is
-    the gradient of the window's loss with respect to the hidden state before it.
+    `final_state` is the hidden state after the last window; `initial_state_gradient`, of the same
+    shape, is the gradient of the window's loss with respect to the hidden state before it.
 
     >>> engine = CompiledEngine(parameters, seq_length=35, lanes=1, dtype=torch.float32)
     >>> loss = engine.differentiate((inputs, targets, state), clip=5.0)
@@ -41,7 +41,7 @@ class GradientEngine(Protocol):
     def final_state(self) -> Float[Tensor, "H B"]: ...
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]: ...
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]: ...
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Compute the gradients; return the window's loss in nats, summed over steps and lanes.
@@ -58,15 +58,15 @@ class _Kept(GradientEngine):
     """Stores the last window's final state and the gradient with respect to its initial state."""
 
     _final_state: Float[Tensor, "H B"]
-    _initial_signal: Float[Tensor, "H B"]
+    _initial_state_gradient: Float[Tensor, "H B"]
 
     @property
     def final_state(self) -> Float[Tensor, "H B"]:
         return self._final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
-        return self._initial_signal
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
+        return self._initial_state_gradient
 
 
 class NumpyEngine(_Kept):
@@ -87,7 +87,7 @@ class NumpyEngine(_Kept):
         signals = reference.backward_windows(self._parameters, gradients, traces, nothing, clip)
         self.gradients = named(map(torch.from_numpy, gradients))
         self._final_state = torch.from_numpy(np.hstack([trace.final_state for trace in traces]))
-        self._initial_signal = torch.from_numpy(np.hstack(signals))
+        self._initial_state_gradient = torch.from_numpy(np.hstack(signals))
         return float(sum(trace.loss for trace in traces))
 
 
@@ -111,7 +111,7 @@ class TorchEngine(_Kept):
         signals = torch_impl.backward_windows(self._parameters, gradients, traces, nothing, clip)
         self.gradients = named(gradients)
         self._final_state = torch.hstack([trace.final_state for trace in traces])
-        self._initial_signal = torch.hstack(list(signals))
+        self._initial_state_gradient = torch.hstack(list(signals))
         return float(sum(float(trace.loss) for trace in traces))
 
 
@@ -143,7 +143,7 @@ class CompiledEngine(GradientEngine):
         return self._network.final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._network.initial_signal
 
 

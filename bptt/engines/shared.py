@@ -84,7 +84,7 @@ class Summed:
         return self._states.clone()
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._signals.clone()
 
 
@@ -165,7 +165,7 @@ class Gathered:
         return self._whole.final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._whole.initial_signal
 
 

@@ -98,7 +98,7 @@ class TrainingLoop:
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
         gradients = dict(self._engine.gradients)
         if begins and INITIAL_STATE in self._learned:
-            signal = self._engine.initial_signal
+            signal = self._engine.initial_state_gradient
             gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
         self._clip_finished(gradients)
         final_state = self._engine.final_state
