@@ -33,12 +33,12 @@ class SharedTraining(TrainingLoop):
             group.tell(Command.STATE)
         for value in (*self.learned.values(), *self.optimizer_state.values(), self.hidden_state):
             group.broadcast(value)
-        standing = torch.tensor(
+        scalars = torch.tensor(
             [self.position, self.iteration, self.smooth_loss], dtype=torch.float64
         )
-        group.broadcast(standing)
-        self.position, self.iteration = int(standing[0]), int(standing[1])
-        self.smooth_loss = float(standing[2])
+        group.broadcast(scalars)
+        self.position, self.iteration = int(scalars[0]), int(scalars[1])
+        self.smooth_loss = float(scalars[2])
 
     def step(self) -> Step:
         """Take one iteration; the leader broadcasts the command first.
