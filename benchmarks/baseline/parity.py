@@ -44,7 +44,7 @@ class Point:
 def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
     """Train both for the settings' iterations, in turns of `every`; a point each after a turn."""
     text = open_corpus(corpus)
-    divided = splits.divide(text, settings)
+    divided = splits.split_text(text, settings)
     config = Config(
         **settings.model_dump(),
         corpus=CorpusRecord.of(text),

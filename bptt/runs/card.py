@@ -4,7 +4,7 @@ from .. import files
 from ..errors import explained
 from ..markdown import cell, fenced, table
 from ..settings import Settings
-from ..text.records import CorpusRecord, Part
+from ..text.records import CorpusRecord, Split
 from ..training.evaluation import Evaluation
 from . import smoothing
 from .config import Config
@@ -80,7 +80,7 @@ def guess(config: Config) -> str:
 def data(config: Config) -> str:
     rows = []
     for name in ("train", "validation", "test"):
-        part: Part | None = getattr(config.parts, name)
+        part: Split | None = getattr(config.parts, name)
         if part is not None:
             corpus: CorpusRecord = part.corpus or config.corpus
             end = part.start + part.length

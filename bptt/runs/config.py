@@ -6,7 +6,7 @@ from pydantic import model_validator
 from reference import Vocabulary
 
 from ..settings import Settings
-from ..text.records import CorpusRecord, Parts
+from ..text.records import CorpusRecord, Splits
 from ..versions import Versions
 
 
@@ -14,7 +14,7 @@ class Config(Settings):
     """A run's settings, its texts, and the versions that compute it. Losses are in nats."""
 
     corpus: CorpusRecord
-    parts: Parts
+    parts: Splits
     vocabulary: list[str]
     versions: Versions
 

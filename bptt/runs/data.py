@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..text import corpora
 from ..text.encoded import Encoded, stretches, translated
 from ..text.library import Library
-from ..text.records import CorpusRecord, Part
+from ..text.records import CorpusRecord, Split
 from .config import Config
 
 
@@ -58,7 +58,7 @@ def _checked(record: CorpusRecord, library: Library) -> Encoded:
     return text
 
 
-def held_out(part: Part, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
+def held_out(part: Split, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
     """Return a validation or test split as indices.
 
     Raises InputError if nothing in it can be scored.
@@ -79,7 +79,7 @@ def unseen(indices: np.ndarray, vocabulary: Vocabulary) -> int:
     return sum(int(np.count_nonzero(stretch >= V)) for stretch in stretches(indices))
 
 
-def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
+def _indices(part: Split, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
     stretch = text.indices[part.start : part.start + part.length]
     return translated(stretch, text.vocabulary, vocabulary)
 

@@ -86,7 +86,7 @@ def make(
     settings = checked(given)
     processes.refuse(settings, together)
     text = library.open(source or corpora.DEFAULT, settings.encoding, settings.units)
-    divided = splits.divide(text, settings, library)
+    divided = splits.split_text(text, settings, library)
     chosen: dict[str, Any] = settings.model_dump() | splits.sources(divided)
     config = Config(
         **chosen,

@@ -39,7 +39,7 @@ class CorpusRecord(Strict):
             )
 
 
-class Part(Strict):
+class Split(Strict):
     """A split: a contiguous part of the run's own corpus, or of another one if named."""
 
     start: int = Field(ge=0)
@@ -47,9 +47,9 @@ class Part(Strict):
     corpus: CorpusRecord | None = None
 
 
-class Parts(Strict):
+class Splits(Strict):
     """The training, validation and test splits of a run."""
 
-    train: Part
-    validation: Part | None
-    test: Part | None
+    train: Split
+    validation: Split | None
+    test: Split | None
