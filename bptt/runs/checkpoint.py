@@ -17,7 +17,7 @@ from ..errors import InputError, explained
 from ..settings import Strict, explain, shown
 from ..training.protocols import Training
 from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from .config import Config
 
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in random order
@@ -32,12 +32,12 @@ class CheckpointHeader(Strict):
     iteration: int = Field(ge=0)
     position: int = Field(ge=0)
     smooth_loss: float
-    progress: Progress
+    progress: ValidationHistory
     corpus_sha256: str
     sha256: str = ""
 
 
-def save(path: Path, training: Training, progress: Progress, corpus_sha256: str) -> None:
+def save(path: Path, training: Training, progress: ValidationHistory, corpus_sha256: str) -> None:
     """Write a checkpoint atomically. The same training gives the same bytes.
 
     Raises InputError if it can't be written; the old one is kept then.
@@ -46,7 +46,7 @@ def save(path: Path, training: Training, progress: Progress, corpus_sha256: str)
         files.write(path, to_bytes(training, progress, corpus_sha256))
 
 
-def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> bytes:
+def to_bytes(training: Training, progress: ValidationHistory, corpus_sha256: str) -> bytes:
     """Return a checkpoint's bytes; `corpus_sha256` is that of the run's text."""
     tensors = to_arrays(training)
     header = CheckpointHeader(
@@ -57,7 +57,7 @@ def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> byte
         corpus_sha256=corpus_sha256,
     )
     header = header.model_copy(update={"sha256": _digest(header, tensors)})
-    return safetensors.numpy.save(tensors, {METADATA_KEY: header.model_dump_json()})
+    return safetensors.numpy.save(tensors, {METADATA_KEY: header.model_dump_json(by_alias=True)})
 
 
 def load(path: Path, config: Config) -> tuple[CheckpointHeader, dict[str, np.ndarray]]:
@@ -112,7 +112,7 @@ def load_model(path: Path, config: Config) -> Model:
     return Model(parameters, initial_state, header.iteration)
 
 
-def restore(path: Path, config: Config, training: Training) -> Progress:
+def restore(path: Path, config: Config, training: Training) -> ValidationHistory:
     """Set a new training to a checkpoint's state. Raises as load."""
     header, tensors = load(path, config)
     put_arrays(training, tensors)
@@ -123,7 +123,7 @@ def restore(path: Path, config: Config, training: Training) -> Progress:
 
 
 def _digest(header: CheckpointHeader, tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(header.model_dump_json(exclude={"sha256"}).encode())
+    digest = hashlib.sha256(header.model_dump_json(by_alias=True, exclude={"sha256"}).encode())
     for name, value in tensors.items():
         digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(value.tobytes())

@@ -15,7 +15,7 @@ from ..errors import InputError, explained, harmless
 from ..settings import explain
 from ..training import diagnostics
 from ..training.protocols import Training
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import checkpoint, diagnostics_plot, log, plots, smoothing
 from .checkpoint import Model, load_model
 from .config import Config
@@ -190,7 +190,7 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
     with made_aside(path) as aside:
         folder = RunFolder(aside)
         folder.write_config(config)
-        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
+        checkpoint.save(folder.checkpoint, training, ValidationHistory(), config.corpus.sha256)
         with explained("make the run folder", path):
             folder.log.touch()
             if job is not None:

@@ -10,7 +10,7 @@ from ..runs import data
 from ..runs.config import Config
 from ..text.library import Library
 from ..training.shared import SharedTraining
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import lifecycle
 
 
@@ -33,7 +33,7 @@ def follow(group: Group) -> None:
             if command == Command.STATE:
                 training.share_state()
             else:
-                training.progress = Progress(reductions=number)
+                training.progress = ValidationHistory(reductions=number)
                 _take_step(training)
 
 

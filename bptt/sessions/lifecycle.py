@@ -24,7 +24,7 @@ from ..text.records import CorpusRecord
 from ..training import protocols
 from ..training.protocols import Training
 from ..training.start import start as start_training
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from ..versions import Versions
 from . import display, tensorboard
 from .session import Session
@@ -42,7 +42,7 @@ class Run:
     config: Config
     texts: Texts
     training: Training
-    progress: Progress
+    progress: ValidationHistory
 
     def __repr__(self) -> str:
         done = f"{self.training.iteration:,} of {self.config.iterations:,} iterations"
@@ -99,7 +99,7 @@ def make(
     training = start(config, texts, together)
     path = out or run_folder.next_free(text.name)
     folder = run_folder.create(path, config, training, processes.job())
-    return Run(folder, config, texts, training, Progress())
+    return Run(folder, config, texts, training, ValidationHistory())
 
 
 def checked(given: dict[str, Any]) -> Settings:

@@ -21,7 +21,7 @@ from ..training import schedule
 from ..training.evaluation import Evaluation, evaluate
 from ..training.protocols import Composed, ManyAtOnce, Training
 from ..training.state import INITIAL_STATE, to_arrays
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import tensorboard
 from .display import Display
 
@@ -80,7 +80,7 @@ class Session:
         folder: RunFolder,
         config: Config,
         training: Training,
-        progress: Progress,
+        progress: ValidationHistory,
         validation: UInt[np.ndarray, " N"] | None,
     ) -> None:
         self.folder = folder
@@ -150,7 +150,7 @@ class Session:
         if self.training.iteration >= config.iterations:
             return True
         if self.progress.is_over(config):
-            self.ended = f"no better in {self.progress.worse} validations"
+            self.ended = f"no better in {self.progress.bad_validations} validations"
         elif config.time_budget is not None and self._seconds >= config.time_budget:
             self.ended = f"the time budget of {config.time_budget:g} s is used up"
         return self.ended is not None

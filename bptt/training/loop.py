@@ -22,7 +22,7 @@ from ..engines.names import PARAMETER_NAMES
 from ..settings import Settings
 from . import optimizers, sampling, schedule
 from .state import INITIAL_STATE
-from .validation import Progress
+from .validation import ValidationHistory
 
 SAMPLE_LENGTH = 100
 
@@ -59,7 +59,7 @@ class TrainingLoop:
         self.settings = settings
         self.clip = settings.running_clip
         self.lanes = B
-        self.progress = Progress()
+        self.progress = ValidationHistory()
         self._engine = engine
         bh = engine.parameters["bh"]
         self._learned = dict(engine.parameters)

@@ -7,7 +7,7 @@ import numpy as np
 
 from reference import Hyperparameters, Step
 
-from .validation import Progress
+from .validation import ValidationHistory
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class ManyAtOnce(Training, Protocol):
 class Composed(Training, Protocol):
     """A Training whose learning-rate schedule reads the history of validations."""
 
-    progress: Progress
+    progress: ValidationHistory
 
 
 @runtime_checkable

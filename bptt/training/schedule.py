@@ -3,10 +3,10 @@
 import math
 
 from ..settings import Settings
-from .validation import Progress
+from .validation import ValidationHistory
 
 
-def rate(settings: Settings, iteration: int, progress: Progress) -> float:
+def rate(settings: Settings, iteration: int, progress: ValidationHistory) -> float:
     """Return the learning rate of an iteration, counted from 1.
 
     "cosine" rises linearly during the warm-up, then falls to `final_share` of the learning rate in
