@@ -1,4 +1,4 @@
-"""What the command line says in one line instead of a traceback."""
+"""Errors that the command line reports in one line instead of a traceback."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -7,13 +7,16 @@ from pathlib import Path
 
 
 class InputError(Exception):
-    """Something was given that can't be worked with; the message is for the person who gave it."""
+    """Invalid input: the message is for the person who gave it, and says what was expected."""
 
 
 def harmless(text: str) -> str:
-    """Write control characters as escapes: a corpus must not steer somebody's terminal.
+    r"""Escape control characters, so that a corpus can't control somebody's terminal.
 
-    Line feeds and tabs stay.
+    Line feeds and tabs are kept.
+
+    >>> print(harmless("a\x1b[2Jb"))
+    a\x1b[2Jb
     """
     return "".join(
         repr(letter)[1:-1]
@@ -25,7 +28,11 @@ def harmless(text: str) -> str:
 
 @contextmanager
 def explained(doing: str, path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal into an InputError that names the file."""
+    """Turn an OSError into an InputError that names the file.
+
+    >>> with explained("read", path):  # "can't read notes.txt: No such file or directory"
+    ...     content = path.read_bytes()
+    """
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""How this project draws: into files, by Agg, with matplotlib's own defaults.
+"""Figures as PNG files, drawn by matplotlib's Agg backend with its default settings.
 
-What a person has set for matplotlib (MPLBACKEND, a matplotlibrc, LaTeX for all texts) is for
-pictures of their own, and may name what isn't there. matplotlib is imported when something is
-drawn, since that takes long; so modules that draw import nothing of it before.
+A user's own configuration of matplotlib (MPLBACKEND, a matplotlibrc, LaTeX for all texts) is
+ignored: it is meant for other figures, and may name what isn't installed. matplotlib is imported
+only when something is drawn, since that takes long.
 """
 
 import functools
@@ -25,9 +25,9 @@ Arguments = ParamSpec("Arguments")
 
 
 def as_png(draw: "Callable[Arguments, Figure]") -> Callable[Arguments, bytes]:
-    """Make a function that draws a figure one that returns a PNG.
+    """Decorate a function that returns a figure, so that it returns the figure as PNG bytes.
 
-    No version or date is in it: the same figures give the same picture.
+    The PNG holds no version or date: the same data give the same bytes.
     """
 
     @functools.wraps(draw)
@@ -41,7 +41,7 @@ def as_png(draw: "Callable[Arguments, Figure]") -> Callable[Arguments, bytes]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Sizes in inches. For functions that are `as_png`."""
+    """Return an empty figure of a size in inches, for a function decorated with `as_png`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -51,14 +51,17 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def write(path: Path, draw: Callable[[], bytes]) -> bool:
-    """Draw a picture and write it; return whether it is there.
+    """Draw a figure and write it to a file; return whether it could be drawn.
 
-    One that can't be drawn is a warning on standard error, not the end of what it illustrates.
-    Raises InputError where the disk refuses.
+    If it can't be drawn, a warning goes to standard error and no exception is raised. Raises
+    InputError if the file can't be written.
+
+    >>> write(folder.loss_plot, lambda: plots.loss(entries, config))
+    True
     """
     try:
         picture = draw()
-    except Exception as error:  # of a library that nothing but pictures hangs on
+    except Exception as error:  # whatever it is, only the figure depends on it
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         print(f"warning: {path} can't be drawn: {reason}", file=sys.stderr)
         return False
@@ -68,10 +71,9 @@ def write(path: Path, draw: Callable[[], bytes]) -> bool:
 
 
 def fit(axes: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
-    """Let an axis show all of the values: logarithmic where they differ by a factor of 3.
+    """Set an axis's limits to show all values, on a logarithmic scale if they span a factor of 3.
 
-    On a logarithmic one, what is smaller than a thousandth of the largest is left out on x, than a
-    millionth on y.
+    A logarithmic axis leaves out values below a thousandth (x) or a millionth (y) of the largest.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
@@ -97,14 +99,14 @@ def fit(axes: "Axes", name: Literal["x", "y"], values: Sequence[float]) -> None:
 
 
 def _within_a_decade(factor: float) -> tuple[int, ...]:
-    """Return where ticks are so that their labels have room on an axis that covers a factor."""
+    """Return the multiples of a power of ten that get a tick on an axis spanning `factor`."""
     if factor <= 20:
         return (1, 2, 3, 4, 6)
     return (1, 2, 5) if factor <= 2000 else (1,)
 
 
 def compact(value: float, _: object = None) -> str:
-    """Write a number on an axis: 0.5, 200, 30k, 4M."""
+    """Format a number for an axis: 0.5, 200, 30k, 4M."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:g}{letter}"

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, flushed to disk, renamed."""
+"""Atomic writes: a file is written under a temporary name, flushed to disk and renamed."""
 
 import os
 import secrets
@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace the file in one step; a crash leaves the old one or the new one.
+    """Replace a file atomically: after a crash it has its old content or the new one.
 
-    Raises OSError, with the old file untouched and nothing beside it.
+    Raises OSError; the old file is then unchanged and the temporary one removed.
     """
     with _replacing(path, path.with_name(path.name + ".tmp"), "wb") as file:
         file.write(content)
@@ -19,10 +19,14 @@ def write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write, and to read again, that replaces the one at `path` at the end.
+    """Yield a temporary file to write and to read again; on exit, it replaces the file at `path`.
 
-    Each writer has a file of its own aside, so that two at once don't meet; what a killed one
-    left can be told by its name, PATH.….tmp. An exception leaves the old file and nothing beside.
+    Every writer has a temporary file of its own, so concurrent writers don't interfere. A killed
+    process may leave one behind, named PATH.….tmp. After an exception the old file is unchanged and
+    the temporary one removed.
+
+    >>> with writing(path) as file:
+    ...     file.write(b"content")
     """
     with _replacing(path, path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp"), "xb+") as file:
         yield file
@@ -43,9 +47,9 @@ def _replacing(path: Path, aside: Path, mode: str) -> Iterator[BinaryIO]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the folder's own entries (what was renamed or created in it) survive a power cut.
+    """Flush a folder's entries, so that files renamed or created in it survive a power cut.
 
-    Windows opens no folders and has nothing to ask for.
+    Does nothing on Windows, which can't open folders.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return

@@ -1,4 +1,4 @@
-"""Markdown that holds whatever text is put into it."""
+"""Markdown code blocks and tables that can hold any text."""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from .errors import harmless
 
 
 def fenced(text: str) -> str:
-    """Put a text into a code block; its own backticks don't end it.
+    """Return a text as a code block, with a fence longer than any run of backticks in the text.
 
-    Control characters are escaped, here and in a cell: files of Markdown are shown on terminals.
+    Control characters are escaped, as in `cell`, since Markdown files are shown on terminals.
     """
     text = harmless(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
@@ -18,12 +18,12 @@ def fenced(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """The first column is of words, the others are of figures."""
+    """Return a table with text in its first column and figures, right-aligned, in the others."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(map(cell, row)) + " |" for row in (header, rule, *rows))
 
 
 def cell(content: object) -> str:
-    """Keep a table whole whatever stands in it: a name may hold a bar, a line end or markup."""
+    """Escape a cell's content, which may contain a bar, a line end or markup."""
     words = harmless(re.sub(r"\s", " ", str(content)))
     return re.sub(r"([\\|`*<>\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", words)

@@ -5,17 +5,17 @@ import sys
 
 
 def installed() -> float:
-    """Return how much there is; infinite where nobody can say."""
+    """Return how much memory the machine has; inf if that is unknown."""
     return _figure("total")
 
 
 def available() -> float:
-    """Return how much can be had without swapping; infinite where nobody can say."""
+    """Return how much memory can be used without swapping; inf if that is unknown."""
     return _figure("available")
 
 
 def peak() -> float:
-    """Return the most that this process has used so far; 0 where the system doesn't say."""
+    """Return the most memory that this process has used so far; 0 if the system doesn't say."""
     try:
         import resource
     except ImportError:
@@ -30,4 +30,4 @@ def _figure(name: str) -> float:
 
         return getattr(psutil.virtual_memory(), name)
     except (ImportError, AttributeError, NotImplementedError, OSError):
-        return math.inf  # what is asked for it are courtesies: training goes on without
+        return math.inf  # only checks in advance need it: training works without

@@ -13,9 +13,10 @@ from .strict import shown
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return what a file sets, and under "corpus" the text it names, if any.
+    """Return the settings in a file by name, and the text to train on, if named, under "corpus".
 
-    Raises InputError that names an unknown setting's nearest.
+    Raises InputError if the file can't be read, and for an unknown setting, with the most similar
+    name.
     """
     content = whole_files.read(path)
     try:
@@ -34,7 +35,7 @@ def read_file(path: Path) -> dict[str, Any]:
             meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
             raise InputError(f"{path}: no setting is called {shown(key)}; {meant}")
         if name in named:
-            raise InputError(f"{path}: {name} stands there twice, once with - and once with _")
+            raise InputError(f"{path}: {name} occurs twice, once with - and once with _")
         named[name] = value
     corpus = named.get("corpus")
     if corpus is not None and not isinstance(corpus, str):
@@ -52,7 +53,11 @@ def _of_a_run(config: Any) -> dict[str, Any]:
 
 
 def over(file: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Let options overrule a file; one that says whether to clip overrules both that say so."""
+    """Merge settings from a file with options from the command line, which take precedence.
+
+    Both `clip` and `clip_kind` say whether to clip at all, so an option that turns clipping on or
+    off removes what the file says to the contrary.
+    """
     kept = dict(file)
     if (options.get("clip", 0) is None) or options.get("clip_kind") == "none":
         kept.pop("clip", None)

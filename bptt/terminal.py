@@ -1,4 +1,4 @@
-"""How text is shown to a person: harmless to a terminal, broken between words."""
+"""Terminal output: a console, commands to copy, line wrapping."""
 
 import textwrap
 
@@ -6,14 +6,14 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """Make a console that breaks lines between words on a terminal, and nowhere else."""
+    """Return a console that wraps lines between words on a terminal, and nowhere else."""
     made = Console(highlight=False)
     made.soft_wrap = not made.is_terminal
     return made
 
 
 def advise(console: Console, words: str, command: str) -> None:
-    """Say a command that can be copied: where the line is too long for it, on one of its own."""
+    """Print a command to copy, on a line of its own if it doesn't fit beside the words."""
     line = f"{words}: {command}"
     if console.is_terminal and len(line) > console.width:
         console.print(f"{words}:", markup=False)
@@ -22,7 +22,7 @@ def advise(console: Console, words: str, command: str) -> None:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
-    """Break long lines between words; not within one, and not those that are indented."""
+    """Wrap long lines between words, never inside one; indented lines stay as they are."""
     filler = textwrap.TextWrapper(
         width,
         initial_indent=indent,

@@ -1,4 +1,4 @@
-"""Which versions computed a run."""
+"""The versions of the software that computed a run."""
 
 import platform
 from importlib.metadata import version
@@ -14,6 +14,8 @@ from .strict import Strict
 
 
 class Versions(Strict):
+    """The versions that a run's bits depend on, as config.json records them."""
+
     bptt: str
     python: str
     numpy: str
@@ -35,6 +37,7 @@ class Versions(Strict):
         )
 
     def differences(self, other: "Versions") -> list[str]:
+        """Return the versions that differ in `other`, each as KEY OLD is now NEW."""
         mine, theirs = self.model_dump(), other.model_dump()
         return [
             f"{key} {mine[key]} is now {theirs[key]}" for key in mine if mine[key] != theirs[key]
@@ -42,7 +45,7 @@ class Versions(Strict):
 
 
 def _blas_of_numpy() -> str:
-    """Name NumPy's BLAS; not SciPy's own, which is loaded or not as other packages see fit."""
+    """Return the name and version of NumPy's BLAS; SciPy's own may be loaded or not."""
     for library in threadpool_info():
         folders = Path(library["filepath"]).parts
         if library["user_api"] == "blas" and {"numpy", "numpy.libs"} & {*folders}:

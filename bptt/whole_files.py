@@ -1,4 +1,4 @@
-"""Files read whole: never a device, and never more than memory holds."""
+"""Reading whole files and pipes; devices, and input larger than memory, are refused."""
 
 import os
 import stat
@@ -9,13 +9,13 @@ from . import memory
 from .errors import InputError, explained
 
 BLOCK = 2**24  # bytes
-LARGEST = 2**34  # bytes that come through a pipe, where nobody says how much memory there is
+LARGEST = 2**34  # bytes read from a pipe at most, if the free memory is unknown
 
 
 def read(path: Path) -> bytes:
-    """Read a file, or what comes out of a pipe.
+    """Read a file, or a pipe to its end.
 
-    Raises InputError for what can't be read, a device, and what doesn't end.
+    Raises InputError if it can't be read, is a device, or fills a quarter of the free memory.
     """
     with explained("read", path):
         refuse_device(path)
@@ -24,7 +24,7 @@ def read(path: Path) -> bytes:
 
 
 def refuse_device(path: Path) -> None:
-    """Raises InputError for a device that isn't a terminal, such as /dev/zero: it needn't end."""
+    """Raise InputError for a device other than a terminal: /dev/zero, say, never ends."""
     mode = path.stat().st_mode
     if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not _is_terminal(path)):
         raise InputError(f"can't read {path}: it is a device, not a file or a pipe")
@@ -36,7 +36,7 @@ def _is_terminal(path: Path) -> bool:
 
 
 def drain(file: BinaryIO, name: str) -> bytes:
-    """Read up to the end. Raises InputError where a quarter of the free memory is full before."""
+    """Read a file to its end. Raises InputError if that fills a quarter of the free memory."""
     most, blocks, size = min(memory.available() / 4, LARGEST), [], 0
     while block := file.read(BLOCK):
         blocks.append(block)

@@ -21,7 +21,7 @@ from bptt.text.records import CorpusRecord
 from bptt.training import schedule, start
 from bptt.training.evaluation import evaluate
 from bptt.training.initialization import initialize
-from bptt.training.validation import Progress
+from bptt.training.validation import ValidationHistory
 from bptt.versions import Versions
 from torch_impl.convert import from_reference
 
@@ -44,7 +44,7 @@ class Point:
 def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
     """Train both for the settings' iterations, in turns of `every`; a point each after a turn."""
     text = open_corpus(corpus)
-    divided = splits.divide(text, settings)
+    divided = splits.split_text(text, settings)
     config = Config(
         **settings.model_dump(),
         corpus=CorpusRecord.of(text),
@@ -78,7 +78,7 @@ def protocol_of(settings: Settings) -> Protocol:
     return Protocol(
         seq_length=settings.seq_length,
         lanes=settings.lanes,
-        learning_rate=lambda iteration: schedule.rate(settings, iteration, Progress()),
+        learning_rate=lambda iteration: schedule.rate(settings, iteration, ValidationHistory()),
         optimizer=settings.optimizer,
         clip=None if settings.clip is None else Clip(settings.clip_kind, settings.clip),
     )

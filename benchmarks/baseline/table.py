@@ -11,7 +11,7 @@ from bptt.settings import Settings
 from bptt.settings_file import read_file
 from bptt.text import corpora
 from bptt.text.encoded import open_corpus
-from bptt.text.splits import divide
+from bptt.text.splits import split_text
 
 from .reference_lines import Line, reference_lines
 from .runs import Planned, carry_out
@@ -122,7 +122,7 @@ def _row(name: str, protocol: str, width: int, results: list[Results]) -> Row:
 def lines(name: str, protocol: str, width: int) -> Iterator[Line]:
     """What counting and compressing make of the protocol's own split of a corpus."""
     settings = Settings(**read_file(protocol_file(protocol, width)))
-    parts = divide(open_corpus(name), settings)
+    parts = split_text(open_corpus(name), settings)
     text = corpora.load(name).text
     if parts.validation is None or parts.test is None:
         raise InputError(f"protocol {protocol} keeps no validation or no test text")

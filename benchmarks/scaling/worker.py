@@ -17,7 +17,7 @@ from bptt.engines import shared as shared_gradients
 from bptt.engines.processes import Group, joined
 from bptt.settings import Settings
 from bptt.training.initialization import initialize
-from bptt.training.loop import ComposedTraining
+from bptt.training.loop import TrainingLoop
 from bptt.training.shared import SharedTraining
 from reference import Hyperparameters, Vocabulary
 
@@ -42,9 +42,9 @@ def trainings(group: Group, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
             hidden_size=H, seq_length=T, learning_rate=0.01, iterations=10**9, sample_every=10**9
         ),
     }
-    together = SharedTraining(text, settings, differentiator=shared, group=group, **given)
-    own = gradients.Compiled(parameters, **sizes)
-    return together, ComposedTraining(text, settings, differentiator=own, **given)
+    together = SharedTraining(text, settings, engine=shared, group=group, **given)
+    own = gradients.CompiledEngine(parameters, **sizes)
+    return together, TrainingLoop(text, settings, engine=own, **given)
 
 
 def taken(training: Any, group: Group | None, iterations: int) -> float:

@@ -17,7 +17,7 @@ from ..runs.folder import RunFolder
 from ..runs.results import evaluated
 from ..text.encoded import Encoded, translated
 from ..text.library import Library
-from ..text.records import Part
+from ..text.records import Split
 from .options import RunPath, TextToScore
 
 Encoding = Annotated[
@@ -76,7 +76,7 @@ def evaluate(
         scorer.score(name, part, library.find(record, run, f"Name it: bptt eval {run} TEXT"))
 
 
-def _introduction(text: Encoded, own: dict[str, Part], config: Config) -> list[str]:
+def _introduction(text: Encoded, own: dict[str, Split], config: Config) -> list[str]:
     if own:
         names = " and ".join(own)
         return [f"{text.name} is the run's own text. Scored is what it keeps for {names}:"]
@@ -93,7 +93,7 @@ class _Scorer:
         self._library, self._console = library, console
         self._vocabulary = Vocabulary(config.vocabulary)
 
-    def score(self, name: str, part: Part, text: Encoded) -> None:
+    def score(self, name: str, part: Split, text: Encoded) -> None:
         """Score what the run keeps for validation or test."""
         indices = data.held_out(part, text, self._vocabulary, name)
         self._say(name, f"the {name} text", indices)

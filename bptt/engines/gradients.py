@@ -1,6 +1,7 @@
-"""Every engine's gradient of a window, asked in the same way: for any update rule to work on.
+"""Gradient engines: one interface to a window's gradient, whichever implementation computes it.
 
-V symbols, H hidden units, T characters a window, B lanes.
+V symbols, H hidden units, T characters a window, B lanes. Lanes are a batch: parallel streams of
+the text, each of which carries its own hidden state from window to window.
 """
 
 import math
@@ -21,11 +22,16 @@ Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H 
 
 
 @runtime_checkable
-class Differentiator(Protocol):
-    """Holds weights, and the gradients of the last window by the same names.
+class GradientEngine(Protocol):
+    """Computes a window's loss and gradients; holds the weights and the last window's gradients.
 
-    `parameters` are changed in place by whoever learns. `final_state` is what the window ended
-    with; `initial_signal`, of the same shape, is what its loss says of the states it began with.
+    `parameters` and `gradients` have the same names; an optimizer updates the parameters in place.
+    `final_state` is the hidden state after the last window; `initial_state_gradient`, of the same
+    shape, is the gradient of the window's loss with respect to the hidden state before it.
+
+    >>> engine = CompiledEngine(parameters, seq_length=35, lanes=1, dtype=torch.float32)
+    >>> loss = engine.differentiate((inputs, targets, state), clip=5.0)
+    >>> engine.parameters["Wha"] -= 0.1 * engine.gradients["Wha"]
     """
 
     parameters: dict[str, Tensor]
@@ -35,35 +41,36 @@ class Differentiator(Protocol):
     def final_state(self) -> Float[Tensor, "H B"]: ...
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]: ...
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]: ...
 
     def differentiate(self, window: Window, clip: float | None) -> float:
-        """Return the window's loss in nats, summed over steps and lanes.
+        """Compute the gradients; return the window's loss in nats, summed over steps and lanes.
 
-        `clip` is the running clip's bound, None for the plain gradient.
+        `window` holds inputs and targets, as indices, and the initial states. `clip` is the bound
+        of the running clip, None for the plain gradient.
 
-        Raises FloatingPointError where the numbers break down.
+        Raises FloatingPointError if a number overflows.
         """
         ...
 
 
-class _Kept(Differentiator):
-    """Holds what the last window ended with and said."""
+class _Kept(GradientEngine):
+    """Stores the last window's final state and the gradient with respect to its initial state."""
 
     _final_state: Float[Tensor, "H B"]
-    _initial_signal: Float[Tensor, "H B"]
+    _initial_state_gradient: Float[Tensor, "H B"]
 
     @property
     def final_state(self) -> Float[Tensor, "H B"]:
         return self._final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
-        return self._initial_signal
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
+        return self._initial_state_gradient
 
 
-class InNumPy(_Kept):
-    """The reference's."""
+class NumpyEngine(_Kept):
+    """The reference implementation, in NumPy and float64."""
 
     def __init__(self, parameters: reference.Parameters) -> None:
         self._parameters = parameters.copy()
@@ -80,12 +87,12 @@ class InNumPy(_Kept):
         signals = reference.backward_windows(self._parameters, gradients, traces, nothing, clip)
         self.gradients = named(map(torch.from_numpy, gradients))
         self._final_state = torch.from_numpy(np.hstack([trace.final_state for trace in traces]))
-        self._initial_signal = torch.from_numpy(np.hstack(signals))
+        self._initial_state_gradient = torch.from_numpy(np.hstack(signals))
         return float(sum(trace.loss for trace in traces))
 
 
-class InTorch(_Kept):
-    """The twin's."""
+class TorchEngine(_Kept):
+    """The reference's PyTorch twin, in the dtype of its parameters."""
 
     def __init__(self, parameters: torch_impl.Parameters) -> None:
         self._parameters = parameters.copy()
@@ -104,12 +111,12 @@ class InTorch(_Kept):
         signals = torch_impl.backward_windows(self._parameters, gradients, traces, nothing, clip)
         self.gradients = named(gradients)
         self._final_state = torch.hstack([trace.final_state for trace in traces])
-        self._initial_signal = torch.hstack(list(signals))
+        self._initial_state_gradient = torch.hstack(list(signals))
         return float(sum(float(trace.loss) for trace in traces))
 
 
-class Compiled(Differentiator):
-    """The fast engine's."""
+class CompiledEngine(GradientEngine):
+    """The fast engine's compiled kernels, for windows of one size."""
 
     def __init__(
         self, parameters: reference.Parameters, *, seq_length: int, lanes: int, dtype: torch.dtype
@@ -136,9 +143,10 @@ class Compiled(Differentiator):
         return self._network.final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._network.initial_signal
 
 
 def named(values: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Return one value for each parameter, in the order of every engine, by name."""
     return dict(zip(PARAMETER_NAMES, values, strict=True))

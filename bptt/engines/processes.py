@@ -1,6 +1,6 @@
-"""The processes that torchrun started to train one network, and what they say to each other.
+"""The process group that torchrun starts to train one network, and its communication.
 
-They know of each other by the environment that torchrun gives them; without it a process is alone.
+Its processes find each other by torchrun's environment variables; without them, a process is alone.
 """
 
 import os
@@ -19,28 +19,28 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-# A process that dies is noticed at once, a machine that vanishes by torchrun. This is only for
-# what neither sees; others wait so long while the first one validates or evaluates.
+# A dead process is noticed at once, and a lost machine by torchrun. This timeout is for what
+# neither notices; it is long because workers wait while the leader validates or evaluates.
 PATIENCE = timedelta(days=1)
 COMPLAINT_BYTES = 1000
 
 
 class Command(IntEnum):
-    """What the leader tells the others to do."""
+    """A command that the leader broadcasts to the workers, together with a number."""
 
-    END = 0  # there is nothing more to do
-    BEGIN = 1  # make a training; the number is the length of the config that follows
-    STATE = 2  # take over the leader's state, which follows
-    STEP = 3  # take an iteration; the number is that of the rate's reductions
+    END = 0  # stop
+    BEGIN = 1  # make a training; the number is the length in bytes of the config that follows
+    STATE = 2  # copy the leader's state, which follows
+    STEP = 3  # take an iteration; the number counts the learning rate's reductions so far
 
 
 class LostError(InputError):
-    """Another process of the group is gone."""
+    """The connection to another process of the group is lost."""
 
 
 @dataclass
 class Group:
-    """Who takes part. The first process leads: what it tells, the others hear."""
+    """A process group. Rank 0 leads and broadcasts commands; the other processes are workers."""
 
     rank: int = 0
     size: int = 1
@@ -51,16 +51,19 @@ class Group:
         return self.rank == 0
 
     def shares(self, count: int, unit: int = 1) -> list[tuple[int, int]]:
-        """Cut `count` things into a stretch for each process, (first, end), by whole units.
+        """Divide `count` items into a range (first, end) for each process, in multiples of `unit`.
 
-        Their lengths differ by at most a unit; later ones may be empty where things are few.
+        Their lengths differ by at most one unit; some are empty if there are too few items.
+
+        >>> Group(size=2).shares(5)
+        [(0, 2), (2, 5)]
         """
         units = -(-count // unit)
         ends = [min(count, units * (rank + 1) // self.size * unit) for rank in range(self.size)]
         return list(zip([0, *ends], ends, strict=False))
 
     def broadcast(self, values: "Tensor") -> None:
-        """Give the leader's values to everybody, in place."""
+        """Copy the leader's values to every process, in place."""
         if self.size > 1:
             import torch.distributed as dist
 
@@ -71,7 +74,7 @@ class Group:
                 values.copy_(sent)
 
     def add_up(self, values: "Tensor") -> None:
-        """Sum contiguous values over the processes, in place."""
+        """Sum contiguous values over all processes, in place."""
         if self.size > 1:
             import torch.distributed as dist
 
@@ -79,20 +82,21 @@ class Group:
                 dist.all_reduce(values)
 
     def gather(self, mine: "Tensor", everybodys: "Tensor") -> None:
-        """Put what each process has into its row of `everybodys`; all have as much."""
+        """Collect each process's `mine` as a row of `everybodys`; all have the same shape."""
         import torch.distributed as dist
 
         with self._kept_together():
             dist.all_gather(list(everybodys.unbind()), mine)
 
     def tell(self, command: Command, number: int = 0) -> None:
-        """Say what comes next; only the leader does, and the others `hear`."""
+        """Broadcast a command to the workers, which receive it by `hear`; only the leader does."""
         if self.size > 1:
             import torch
 
             self.broadcast(torch.tensor([int(command), number]))
 
     def hear(self) -> tuple[Command, int]:
+        """Receive the leader's next command and its number."""
         import torch
 
         said = torch.zeros(2, dtype=torch.int64)
@@ -100,7 +104,7 @@ class Group:
         return Command(int(said[0])), int(said[1])
 
     def tell_text(self, command: Command, text: str) -> None:
-        """Say what comes next together with a text: `hear` gives its length in bytes."""
+        """Broadcast a command and a text; the command's number is the text's length in bytes."""
         if self.size > 1:
             import torch
 
@@ -109,6 +113,7 @@ class Group:
             self.broadcast(torch.frombuffer(bytearray(content), dtype=torch.uint8))
 
     def hear_text(self, length: int) -> str:
+        """Receive the text that follows a command, of `length` bytes."""
         import torch
 
         content = torch.zeros(length, dtype=torch.uint8)
@@ -116,7 +121,10 @@ class Group:
         return bytes(content.tolist()).decode()
 
     def agree(self, complaint: str | None) -> None:
-        """Go on together or not at all: raises InputError everywhere where one complains."""
+        """Continue in all processes or in none: if one has an error, all raise InputError.
+
+        `complaint` is this process's error message, None if it has no error.
+        """
         if self.size > 1:
             import torch
 
@@ -140,7 +148,7 @@ class Group:
             self.is_complete = False
             reason = re.sub(r"^\[.*?\] ", "", str(error)).split(". ")[0]  # not where in its source
             raise LostError(
-                f"process {self.rank} of {self.size} lost touch with another one: {reason}"
+                f"process {self.rank} of {self.size} lost the connection to another one: {reason}"
             ) from error
 
 
@@ -149,9 +157,9 @@ ALONE = Group()
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """Meet the other processes of this torchrun; at the end, the leader lets them go.
+    """Join the process group of this torchrun; on exit, the leader ends the workers.
 
-    Raises LostError where they don't come.
+    Raises LostError if the other processes don't join.
     """
     size = _number("WORLD_SIZE", 1)
     if size == 1:
@@ -159,8 +167,8 @@ def joined() -> Iterator[Group]:
         return
     import torch.distributed as dist
 
-    # Its functions hold the group that there is when it's imported, which torch.optim does: the
-    # group's threads would outlive it, and abort a process that ends while they let go of a tensor.
+    # Its functions keep the group that exists when it is imported, as torch.optim does: the group's
+    # threads would outlive it, and abort a process that ends while they release a tensor.
     import torch.distributed.nn  # noqa: F401 - imported before there is a group
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
@@ -168,7 +176,7 @@ def joined() -> Iterator[Group]:
     group = Group(_number("RANK", 0), size)
     with group._kept_together():
         store, _, _ = next(rendezvous("env://"))
-        # torchrun may keep its store over a restart, with the addresses of the dead in it.
+        # torchrun may keep its store over a restart, with addresses of dead processes in it.
         own = PrefixStore(f"restart {_number('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
             "gloo", store=own, rank=group.rank, world_size=size, timeout=PATIENCE
@@ -182,12 +190,12 @@ def joined() -> Iterator[Group]:
 
 
 def is_restart() -> bool:
-    """Whether torchrun started this process in the place of one that died."""
+    """Return whether torchrun started this process to replace one that died."""
     return _number("TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
 def refuse(settings: Settings, group: Group) -> None:
-    """Raises InputError for a training that several processes can't share."""
+    """Raise InputError for settings that this process group can't train with."""
     if group.size > 1 and settings.engine != "fast":
         raise InputError(
             f"{group.size} processes share a training only with --engine fast, "
@@ -201,10 +209,13 @@ def refuse(settings: Settings, group: Group) -> None:
 
 
 def job() -> str | None:
-    """Name the torchrun that started this process, the same after a restart; None without one."""
+    """Return a name of the torchrun that started this process, the same after a restart.
+
+    None if torchrun didn't start it.
+    """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return None
-    # The name alone may be everybody's default; torchrun itself outlives its workers.
+    # The ID alone may be torchrun's default; torchrun itself outlives its workers.
     return f"{os.environ['TORCHELASTIC_RUN_ID']} {socket.gethostname()} {os.getppid()}"
 
 

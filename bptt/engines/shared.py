@@ -1,4 +1,4 @@
-"""The compiled gradient over several processes: each takes some lanes, all get the same sum.
+"""The compiled gradient over a process group: each process computes some lanes, all get the sum.
 
 V symbols, H hidden units, T characters a window, B lanes, b lanes of this process, R processes.
 """
@@ -15,7 +15,7 @@ from torch_impl.fast.layout import Storage
 from torch_impl.fast.network import Network
 from torch_impl.kernels.products import ROWS
 
-from .gradients import Differentiator, Window, named
+from .gradients import GradientEngine, Window, named
 from .processes import Group
 
 
@@ -27,8 +27,11 @@ def share(
     lanes: int,
     dtype: torch.dtype,
     running_clip: bool,
-) -> Differentiator:
-    """Make a process's part of one Differentiator, of which all must ask the same windows."""
+) -> GradientEngine:
+    """Return this process's part of an engine that the process group shares.
+
+    All processes must call its `differentiate` with the same windows.
+    """
     H, V = parameters.Whx.shape
     first, end = group.shares(lanes)[group.rank]
     own = Network(
@@ -43,7 +46,7 @@ def share(
 
 
 class Summed:
-    """Without a running clip, a sum over lanes is one over processes: a single all-reduce."""
+    """Sums gradients over processes by one all-reduce, for training without a running clip."""
 
     def __init__(self, own: Network, group: Group, lanes: int) -> None:
         self._own, self._group = own, group
@@ -67,7 +70,7 @@ class Summed:
         loss = self._own.differentiate(*_some(window, self._mine), math.inf)
         for total, gradient in zip(self._sums.tensors, self._own.gradients.tensors, strict=True):
             total.copy_(gradient)
-        # What belongs to one process is zero in the others', so that its sum is a gathering.
+        # Each process's entries are zero in all others, so that the sum collects them.
         for gathered in (self._losses, self._states, self._signals):
             gathered.zero_()
         self._losses[self._group.rank] = in_two(loss, self._losses.dtype)
@@ -81,15 +84,16 @@ class Summed:
         return self._states.clone()
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._signals.clone()
 
 
 class Gathered:
-    """The running clip bounds sums over all lanes at every step, so every process gets them all.
+    """Gathers all lanes in every process, since the running clip bounds sums over all lanes.
 
-    Signals and states of all lanes are gathered; each process then sums a share of the rows, as
-    one process would: by the same kernel, in the same order. The rows are gathered in turn.
+    The states of all lanes and the gradients with respect to them are gathered. Each process then
+    computes some rows of the weights' gradients, with the same kernel and in the same order as one
+    process alone would; finally the rows are gathered.
     """
 
     def __init__(self, own: Network, group: Group, lanes: int) -> None:
@@ -122,7 +126,7 @@ class Gathered:
         return total
 
     def _gather_signals(self, loss: float) -> float:
-        """Fill the whole workspace from everybody's; return the loss of all lanes."""
+        """Copy all processes' lanes into the workspace; return the loss of all lanes in nats."""
         rank = self._group.rank
         parts = self._parts(self._signals[rank])
         for part, values in zip(parts, _lanes_of(self._own), strict=False):
@@ -161,7 +165,7 @@ class Gathered:
         return self._whole.final_state
 
     @property
-    def initial_signal(self) -> Float[Tensor, "H B"]:
+    def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._whole.initial_signal
 
 
@@ -181,6 +185,6 @@ def _lanes_of(network: Network) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def in_two(loss: float, dtype: torch.dtype) -> Tensor:
-    """Write a float64 as the sum of two numbers of a dtype: float32 alone has too few digits."""
+    """Split a float64 into a sum of two numbers of a dtype: float32 has too few digits."""
     high = torch.tensor(loss, dtype=dtype)
     return torch.stack([high, torch.tensor(loss - float(high), dtype=dtype)])

@@ -1,4 +1,4 @@
-"""Runs beside each other: what differs in their settings, and what they came to."""
+"""Comparing runs: the settings in which they differ, and their results."""
 
 import os
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from .seeds_folder import SeedsFolder, Spread
 
 NONE = "-"
 FIGURES = ("validation", "test", "seconds", "chars/s")
-# Always said: above the table where all have the same, in it otherwise.
+# Always shown: above the table if equal in all runs, in it otherwise.
 NAMED = {"engine": "engine", "dtype": "dtype", "H": "hidden_size", "T": "seq_length",
          "lanes": "lanes", "optimizer": "optimizer", "rate": "learning_rate"}  # fmt: skip
-# Said elsewhere, or nothing that a result hangs on.
-UNSAID = {"iterations", "seed", "validation_file", "test_file", "encoding", "sample_every",
+# Shown elsewhere, or without influence on a result.
+NOT_SHOWN = {"iterations", "seed", "validation_file", "test_file", "encoding", "sample_every",
           "sample_temperature", "checkpoint_every", "validate_every", "log_every", "diagnostics",
           "tensorboard"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A run, or the runs of a seeds folder."""
+    """A run, or all runs of a seeds folder, in a comparison."""
 
     name: str
     configs: list[Config]
@@ -44,7 +44,7 @@ class Contender:
         return None not in self.results
 
     def validation_text(self) -> tuple[object, ...] | None:
-        """What tells a validation text from another; None where there is none."""
+        """Return what identifies the validation text; None if there is none."""
         part = self.config.parts.validation
         if part is None:
             return None
@@ -52,10 +52,11 @@ class Contender:
         return corpus.sha256, corpus.units, part.start, part.length
 
     def settings(self) -> dict[str, str]:
+        """Return the settings to compare, by their short names."""
         config, seeds = self.config, [config.seed for config in self.configs]
         said = {"corpus": config.corpus.name, "text": config.corpus.sha256[:8]}
         said |= {short: _shown(getattr(config, name)) for short, name in NAMED.items()}
-        others = set(Settings.model_fields) - set(NAMED.values()) - UNSAID
+        others = set(Settings.model_fields) - set(NAMED.values()) - NOT_SHOWN
         said |= {name: _shown(getattr(config, name)) for name in sorted(others)}
         said["seed"] = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
         last = [entries[-1] if entries else None for entries in self.logs]
@@ -64,6 +65,7 @@ class Contender:
         return said
 
     def figures(self) -> dict[str, str]:
+        """Return the results to compare, by name: bits per character, seconds, speed."""
         last = [entries[-1] for entries in self.logs if entries]
         seconds = sum(entry.seconds for entry in last)
         speed = sum(entry.characters for entry in last) / seconds if seconds else 0.0
@@ -76,7 +78,7 @@ class Contender:
         }  # fmt: skip
 
     def _validation(self) -> list[float | None]:
-        """The best that the log knows stands for what an unfinished run will come to."""
+        """Return each run's validation result; of an unfinished run, the best in its log."""
         found: list[float | None] = []
         for came_to, entries in zip(self.results, self.logs, strict=True):
             if came_to is not None and came_to.validation is not None:
@@ -87,9 +89,9 @@ class Contender:
 
 
 def read(paths: Sequence[Path]) -> tuple[list[Contender], list[str]]:
-    """Return the runs among the paths, and what is wrong with each of the others.
+    """Read the runs at these paths; also return an error message for each that is unreadable.
 
-    Raises InputError for a path that isn't there, and where none is a whole run.
+    Raises InputError for a path that doesn't exist, and if none is a run.
     """
     last = [path.resolve().name for path in paths]
     unique = len(set(last)) == len(last)
@@ -118,7 +120,7 @@ def _read(path: Path, name: str) -> Contender:
 
 
 def table(contenders: Sequence[Contender]) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return the settings that all share, and for each contender what is its own."""
+    """Return the settings that all runs share, and a row with the others and results of each."""
     settings = [contender.settings() for contender in contenders]
     same = {key for key, value in settings[0].items() if all(one[key] == value for one in settings)}
     usual = {"corpus", *NAMED, "iterations", "characters"}
@@ -133,6 +135,7 @@ def table(contenders: Sequence[Contender]) -> tuple[dict[str, str], list[dict[st
 
 
 def warnings(contenders: Sequence[Contender]) -> list[str]:
+    """Return notes on what makes the results hard to compare."""
     said = []
     texts = {text for one in contenders if (text := one.validation_text()) is not None}
     if len(texts) > 1:
@@ -146,7 +149,7 @@ def warnings(contenders: Sequence[Contender]) -> list[str]:
 
 
 def check_picture(path: Path) -> None:
-    """Raises InputError for a file that is no picture's."""
+    """Raise InputError unless the path is that of a .png file in an existing folder."""
     if path.suffix.lower() != ".png":
         raise InputError(f"--out must be a file that ends in .png, got {path}")
     if not path.parent.is_dir():

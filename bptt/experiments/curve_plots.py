@@ -1,4 +1,4 @@
-"""Pictures of several runs: seeds with their band, and runs over each other."""
+"""Plots of several runs: seeds with their standard deviation, and runs compared."""
 
 import math
 from collections.abc import Sequence
@@ -72,9 +72,9 @@ def seeds(logs: Sequence[Sequence[Entry]], names: Sequence[int], config: Config)
 def comparison(contenders: Sequence[Contender]) -> "Figure":
     """Draw validation (thick) and training loss (thin) against characters and against seconds.
 
-    A contender with several logs is drawn as their mean, validation with its band. Of many, those
-    with the best last validation have a colour and a name. What is twice as bad as guessing, or
-    worse, is left out of the frame, unless all is.
+    A contender with several logs is drawn as their mean, with a band of one standard deviation
+    around validation. Of many contenders, those with the best last validation have a colour and a
+    name. Values above twice the loss of guessing are outside the frame, unless all are.
     """
     figure = new_figure(11.0, 5.4)
     panels = figure.subplots(1, 2, sharey=True)
@@ -105,7 +105,7 @@ def comparison(contenders: Sequence[Contender]) -> "Figure":
 
 @dataclass(frozen=True)
 class _Line:
-    """What is drawn of a contender; `deviation` is around the validation of several seeds."""
+    """A contender's curves; `deviation` is that of validation over its seeds."""
 
     name: str
     trained: Curve
@@ -129,7 +129,7 @@ class _Line:
 
     @property
     def last(self) -> float:
-        """Bits per character at the end: of validation where there is some."""
+        """The last bits per character: of validation if there is any, else of training."""
         curve = self.validated if len(self.validated) else self.trained
         return float(curve.bits[-1]) if len(curve) else math.inf
 

@@ -1,4 +1,4 @@
-"""What logs say as curves, and several runs' curves in one."""
+"""Loss curves from logs, and the mean of several runs' curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ..runs.log import Entry
 
 @dataclass(frozen=True)
 class Curve:
-    """Bits per character where they were measured; arrays of one length."""
+    """Bits per character at the points of their measurement; all arrays have one length."""
 
     iterations: np.ndarray
     characters: np.ndarray
@@ -33,19 +33,21 @@ class Curve:
 
 
 def validation(entries: Sequence[Entry]) -> Curve:
+    """Return the validation results in a log."""
     said = [entry for entry in entries if entry.validation_bits is not None]
     return Curve.of(said, [entry.validation_bits or 0.0 for entry in said])
 
 
 def smoothed(entries: Sequence[Entry], config: Config) -> Curve:
-    """The mean of the windows up to each entry."""
+    """Return the mean training loss of the windows up to each entry."""
     return Curve.of(entries, [smoothing.bits_at(config, entry) for entry in entries])
 
 
 def mean(curves: Sequence[Curve]) -> tuple[Curve, np.ndarray]:
-    """Return the mean, and the sample standard deviation of the bits around it.
+    """Return the mean curve, and the sample standard deviation of the bits around it.
 
-    Where all were measured: one that ended early shortens it. One curve deviates by zero.
+    Only iterations common to all curves count, so a run that ended early shortens the mean. The
+    deviation of a single curve is zero.
     """
     common = set(curves[0].iterations.tolist())
     for curve in curves[1:]:

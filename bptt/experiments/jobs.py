@@ -1,4 +1,4 @@
-"""Several seeds at a time, each in a process of its own with one thread."""
+"""Training several seeds in parallel, each in a process of its own with one thread."""
 
 import os
 import subprocess
@@ -20,10 +20,10 @@ HAS_SESSIONS = hasattr(os, "setsid")
 def run(
     folder: SeedsFolder, seeds: list[int], source: str | None, jobs: int, console: Console
 ) -> list[str]:
-    """Train the seeds, `jobs` at a time; return what is to be said of those that failed.
+    """Train the seeds, `jobs` at a time; return an error message for each one that failed.
 
-    What a process says goes to output.txt in its run's folder. A signal is handed on once, and
-    then left with, when all have saved.
+    A process's output goes to output.txt in its run's folder. A signal is forwarded to all
+    processes; when they have saved their runs, this one exits with the signal's status.
     """
     waiting, failed = list(seeds), []
     going: dict[int, subprocess.Popen[bytes]] = {}
@@ -35,7 +35,7 @@ def run(
                     one = folder.run(seed)
                     progress.begin(seed, one)
                     going[seed] = _start(_output(folder, seed), folder, seed, source)
-                    console.print(f"Seed {seed}: begun in {one.path}", markup=False)
+                    console.print(f"Seed {seed}: started in {one.path}", markup=False)
                 time.sleep(BETWEEN_LOOKS)
                 progress.look()
                 if stop.signal is not None:
@@ -55,7 +55,7 @@ def run(
                     process.terminate()
             _wait_for(going)
     if stop.signal is not None:
-        console.print(f"Stopped by {stop.signal.name}; all is saved.", markup=False)
+        console.print(f"Stopped by {stop.signal.name}; everything is saved.", markup=False)
         sys.exit(128 + stop.signal)
     return failed
 
@@ -88,5 +88,5 @@ def _failure(folder: SeedsFolder, seed: int, status: int) -> str | None:
         return None
     output = _output(folder, seed)
     lines = output.read_text(errors="replace").split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    last = next((line for line in reversed(lines) if line.strip()), "no output")
     return f"seed {seed} (status {status}: {last}; see {output})"

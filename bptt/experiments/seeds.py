@@ -1,4 +1,4 @@
-"""The same run for several seeds, and what they come to together."""
+"""The same run with several seeds, and the results of all of them together."""
 
 import sys
 from pathlib import Path
@@ -27,9 +27,10 @@ def begin(
     jobs: int,
     library: Library | None = None,
 ) -> SeedsFolder:
-    """Make a run for each of `number` seeds, from the one that is given, and carry them out.
+    """Make a run for each of `number` seeds, counted from the given one, and train them.
 
-    Raises and leaves as lifecycle.begin; a seed that fails doesn't keep the others from ending.
+    `source` and `given` are as in lifecycle.begin, `jobs` is the number of processes. Raises and
+    exits as lifecycle.begin; a seed that fails doesn't stop the others.
     """
     library = library or Library()
     folder = make(source, given, number, out, library)
@@ -44,7 +45,7 @@ def make(
     out: Path | None,
     library: Library | None = None,
 ) -> SeedsFolder:
-    """Make the folder with all runs at their beginning, whole or not at all."""
+    """Make the folder with all runs before their first iterations, completely or not at all."""
     library = library or Library()
     if source == STANDARD_INPUT:
         raise InputError("--seeds reads its text many times: name a file, not standard input")
@@ -63,7 +64,7 @@ def make(
 
 
 def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> SeedsFolder:
-    """Take up every seed that isn't finished; all of them, where something is given."""
+    """Resume every seed that isn't finished; all of them, if settings are given."""
     library = Library()
     folder = SeedsFolder(path)
     folder.read()
@@ -80,7 +81,7 @@ def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> S
 def carry_out(
     folder: SeedsFolder, source: str | None, jobs: int, library: Library | None = None
 ) -> None:
-    """Train what isn't finished, `jobs` at a time, and write what all came to."""
+    """Train the unfinished runs, `jobs` at a time, and write the results of all."""
     console = terminal.console()
     with run_folder.held(folder.lock):
         waiting = [seed for seed in folder.read().seeds if not is_finished(folder.run(seed))]
@@ -90,12 +91,12 @@ def carry_out(
             else:
                 failed = side_by_side.run(folder, waiting, source, jobs, console)
         except SystemExit:
-            terminal.advise(console, "Go on with all seeds", f"bptt train --resume {folder.path}")
+            terminal.advise(console, "Resume all seeds with", f"bptt train --resume {folder.path}")
             raise
         if failed:
             raise InputError(
                 f"{len(failed)} of {len(folder.read().seeds)} seeds failed: {'; '.join(failed)}. "
-                f"Go on with: bptt train --resume {folder.path}"
+                f"Resume with: bptt train --resume {folder.path}"
             )
         finish(folder, console)
 
@@ -130,6 +131,7 @@ def finish(folder: SeedsFolder, console: Console) -> None:
 
 
 def said(folder: SeedsFolder, summary: Summary) -> str:
+    """Return the summary that is printed."""
     lines = [
         f"{name}: {spread} bits per character over {summary.n} seeds"
         for name in ("validation", "test")

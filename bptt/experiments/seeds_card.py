@@ -8,12 +8,13 @@ from .seeds_folder import SeedsFolder, Summary
 
 
 def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
+    """Return the card of several seeds in Markdown."""
     more = f" --seeds {summary.n}"
     file = f"seed-{summary.seeds[0]}/config.json"
     sections = [
         card.heading(config),
         f"{summary.n} runs that differ in the seed of their weights.",
-        _came_to(config, summary),
+        _results(config, summary),
         f"![Mean and standard deviation over the seeds]({folder.plot.name})",
         _by_seed(summary),
         "## Data\n\n" + card.data(config),
@@ -25,7 +26,7 @@ def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _came_to(config: Config, summary: Summary) -> str:
+def _results(config: Config, summary: Summary) -> str:
     rows = []
     for name in ("validation", "test", "smoothed"):
         spread = getattr(summary, name)

@@ -1,4 +1,4 @@
-"""A run for each of several seeds on disk: seeds.json, seed-1, seed-2, …, and what they came to."""
+"""The folder of several seeds' runs: seeds.json, seed-1, seed-2, …, and summary.json."""
 
 import statistics
 from collections.abc import Sequence
@@ -16,11 +16,13 @@ from ..strict import Strict, explain
 
 
 class Seeds(Strict):
+    """seeds.json: the seeds of the runs in a folder."""
+
     seeds: list[int] = Field(min_length=2)
 
 
 class Spread(Strict):
-    """Over seeds; the standard deviation is the sample's, with n − 1."""
+    """The mean and spread over seeds; the standard deviation is the sample's, with n − 1."""
 
     mean: float
     standard_deviation: float
@@ -43,9 +45,9 @@ class Spread(Strict):
 
 
 class Summary(Strict):
-    """summary.json: in bits per character, the seconds apart; values in the order of the seeds.
+    """summary.json: bits per character and seconds over seeds, values in the order of the seeds.
 
-    `smoothed` is the training loss as smoothing.bits has it.
+    `smoothed` is the training loss as by smoothing.bits.
     """
 
     n: int
@@ -58,6 +60,8 @@ class Summary(Strict):
 
 @dataclass(frozen=True)
 class SeedsFolder:
+    """The files of several seeds' runs, by their paths."""
+
     path: Path
 
     @property
@@ -84,7 +88,7 @@ class SeedsFolder:
         return self.listed.exists()
 
     def read(self) -> Seeds:
-        """Raises InputError for a damaged list."""
+        """Read seeds.json. Raises InputError if it is damaged."""
         with explained("read", self.listed):
             content = self.listed.read_bytes()
         try:
@@ -99,7 +103,7 @@ class SeedsFolder:
         return [self.run(seed) for seed in self.read().seeds]
 
     def summarize(self) -> Summary:
-        """Raises InputError unless every run is finished."""
+        """Summarize the runs. Raises InputError unless every one is finished."""
         seeds, found, smoothed = self.read().seeds, [], []
         for run in self.runs():
             came_to = results.find(run.results)
@@ -136,5 +140,5 @@ def _of_part(name: str, found: Sequence[Results]) -> Spread | None:
 
 
 def is_finished(run: RunFolder) -> bool:
-    """The card is the last thing that a run writes."""
+    """Return whether a run is finished; the card is the last thing that it writes."""
     return run.results.exists() and run.card.exists()

@@ -1,4 +1,4 @@
-"""How far each of several seeds is that train in other processes, read from their logs."""
+"""The progress of several seeds that train in other processes, read from their logs."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ NARROW = 60  # columns, below which there is no room for a bar
 
 
 class Tail:
-    """Reads what a log gains from now on."""
+    """Reads the lines that a log gains from now on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = path.stat().st_size
 
     def entries(self) -> list[Entry]:
-        """Return the whole lines that are new; a run that goes on may have shortened its log."""
+        """Return the new complete lines; a resumed run may have shortened its log."""
         with self._path.open("rb") as file:
             file.seek(min(self._read, self._path.stat().st_size))
             self._read = file.tell()
@@ -32,12 +32,12 @@ class Tail:
             try:
                 found.append(Entry.model_validate_json(line))
             except ValidationError:
-                continue  # the rest of a line, where the log was shortened
+                continue  # the rest of a line, if the log was shortened
         return found
 
 
 class SeedsProgress:
-    """Shows a bar for each seed that trains, on a terminal, and a line for each validation."""
+    """A progress bar for each seed in training, on a terminal, and a line for each validation."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -59,7 +59,7 @@ class SeedsProgress:
         self._seeds[seed] = Tail(run.log), task, config
 
     def look(self) -> None:
-        """Show what has come to the logs since the last look."""
+        """Show what has come to the logs since the last call."""
         for seed, (tail, task, config) in self._seeds.items():
             for entry in tail.entries():
                 bits = f"{entry.bits_per_character:.3f} bits/char"

@@ -1,10 +1,10 @@
-"""card.md: what a run is and came to, for somebody who finds its folder."""
+"""card.md: a run's settings, data and results, for somebody who finds its folder."""
 
 from .. import files
 from ..errors import explained
 from ..markdown import cell, fenced, table
 from ..settings import Settings
-from ..text.records import CorpusRecord, Part
+from ..text.records import CorpusRecord, Split
 from ..training.evaluation import Evaluation
 from . import smoothing
 from .config import Config
@@ -16,7 +16,7 @@ TITLE = "bptt: hand-written back-propagation through time that can be trusted"
 
 
 def write(folder: RunFolder, config: Config, results: Results, ending: Ending) -> None:
-    """Raises InputError where the disk refuses."""
+    """Write card.md. Raises InputError if it can't be written."""
     content = of_run(folder, config, results, ending)
     with explained("write", folder.card):
         files.write(folder.card, content.encode("utf-8", "surrogatepass"))
@@ -25,7 +25,7 @@ def write(folder: RunFolder, config: Config, results: Results, ending: Ending) -
 def of_run(folder: RunFolder, config: Config, results: Results, ending: Ending) -> str:
     sections = [
         heading(config),
-        _came_to(config, results, ending),
+        _results(config, results, ending),
         f"![Loss against characters read]({folder.loss_plot.name})",
         "## Data\n\n" + data(config),
         "## Protocol\n\n" + protocol(config),
@@ -54,7 +54,7 @@ def _weights(config: Config) -> int:
     return 2 * H * V + H * H + H + V + H * config.learn_initial_state
 
 
-def _came_to(config: Config, results: Results, ending: Ending) -> str:
+def _results(config: Config, results: Results, ending: Ending) -> str:
     ended = f" It ended early: {results.ended}." if results.ended else ""
     rows = [
         (name, f"{one.bits_per_character:.4f}", f"{one.scored:,}", f"{one.unseen:,}")
@@ -80,7 +80,7 @@ def guess(config: Config) -> str:
 def data(config: Config) -> str:
     rows = []
     for name in ("train", "validation", "test"):
-        part: Part | None = getattr(config.parts, name)
+        part: Split | None = getattr(config.parts, name)
         if part is not None:
             corpus: CorpusRecord = part.corpus or config.corpus
             end = part.start + part.length
@@ -102,7 +102,9 @@ def protocol(config: Config, *, without: tuple[str, ...] = ()) -> str:
 
 def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
     standard_input = " - < TEXT" if config.corpus.source == "-" else ""
-    budget = "" if config.time_budget is None else ", but for the clock, which its budget hangs on"
+    budget = (
+        "" if config.time_budget is None else ", but for the clock, which its budget depends on"
+    )
     return (
         f"{fenced(f'bptt train{standard_input} --config {file}{more}')}\n\n"
         "On the versions below and the same kind of processor, to the last bit"

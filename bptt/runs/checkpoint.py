@@ -1,4 +1,4 @@
-"""Where a run stands, in one safetensors file: its arrays, its place and its losses."""
+"""Checkpoints: a training's arrays and scalars in one safetensors file."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,82 +17,83 @@ from ..errors import InputError, explained
 from ..strict import Strict, explain, shown
 from ..training.protocols import Training
 from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from .config import Config
 
-METADATA_KEY = "bptt"  # one key only: safetensors writes several in an order of chance
+METADATA_KEY = "bptt"  # one key only: safetensors writes several in random order
 
 
-class Standing(Strict):
-    """The scalars of a checkpoint. `smooth_loss` is in nats a window.
+class CheckpointHeader(Strict):
+    """The scalars of a checkpoint; `smooth_loss` is in nats a window.
 
-    `sha256` covers the tensors and every other scalar: one wrong bit is noticed.
+    `sha256` covers the tensors and all other scalars, so that a single wrong bit is detected.
     """
 
     iteration: int = Field(ge=0)
     position: int = Field(ge=0)
     smooth_loss: float
-    progress: Progress
+    progress: ValidationHistory
     corpus_sha256: str
     sha256: str = ""
 
 
-def save(path: Path, training: Training, progress: Progress, corpus_sha256: str) -> None:
-    """Replace the checkpoint in one step. The same training gives the same bytes.
+def save(path: Path, training: Training, progress: ValidationHistory, corpus_sha256: str) -> None:
+    """Write a checkpoint atomically. The same training gives the same bytes.
 
-    Raises InputError when it can't be written; the old one is then still there.
+    Raises InputError if it can't be written; the old one is kept then.
     """
     with explained("write", path):
         files.write(path, to_bytes(training, progress, corpus_sha256))
 
 
-def to_bytes(training: Training, progress: Progress, corpus_sha256: str) -> bytes:
+def to_bytes(training: Training, progress: ValidationHistory, corpus_sha256: str) -> bytes:
+    """Return a checkpoint's bytes; `corpus_sha256` is that of the run's text."""
     tensors = to_arrays(training)
-    standing = Standing(
+    header = CheckpointHeader(
         iteration=training.iteration,
         position=training.position,
         smooth_loss=training.smooth_loss,
         progress=progress,
         corpus_sha256=corpus_sha256,
     )
-    standing = standing.model_copy(update={"sha256": _digest(standing, tensors)})
-    return safetensors.numpy.save(tensors, {METADATA_KEY: standing.model_dump_json()})
+    header = header.model_copy(update={"sha256": _digest(header, tensors)})
+    return safetensors.numpy.save(tensors, {METADATA_KEY: header.model_dump_json(by_alias=True)})
 
 
-def load(path: Path, config: Config) -> tuple[Standing, dict[str, np.ndarray]]:
-    """Read a checkpoint and check it against the run it should belong to.
+def load(path: Path, config: Config) -> tuple[CheckpointHeader, dict[str, np.ndarray]]:
+    """Read a checkpoint and verify that it belongs to the run.
 
-    Raises InputError for one that is missing, damaged, of another shape or of another corpus.
+    Raises InputError if it is missing or damaged, or has another shape or another corpus.
     """
     try:
         with explained("read", path), safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        standing = Standing.model_validate_json(metadata[METADATA_KEY])
+        header = CheckpointHeader.model_validate_json(metadata[METADATA_KEY])
     except ValidationError as error:
         raise InputError(f"{path} has a damaged header: {explain(error)}") from error
     except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
         # NumPy's too, for a shape or a type in the header that it doesn't know.
         raise InputError(f"{path} is damaged or no checkpoint of this program: {error}") from error
     _check_shapes(path, tensors, config)
-    digest = _digest(standing, tensors)
-    if standing.sha256 != digest:
+    digest = _digest(header, tensors)
+    if header.sha256 != digest:
         raise InputError(
-            f"{path} is damaged: its contents should have SHA-256 {standing.sha256}, "
+            f"{path} is damaged: its contents should have SHA-256 {header.sha256}, "
             f"but have {digest}"
         )
-    if standing.corpus_sha256 != config.corpus.sha256:
+    if header.corpus_sha256 != config.corpus.sha256:
         raise InputError(
             f"{path} belongs to another corpus: expected SHA-256 {config.corpus.sha256}, "
-            f"got {standing.corpus_sha256}"
+            f"got {header.corpus_sha256}"
         )
-    _check_numbers(path, standing, tensors, config)
-    return standing, tensors
+    _check_numbers(path, header, tensors, config)
+    return header, tensors
 
 
 @dataclass(frozen=True)
 class Model:
-    """What predicts: weights and the state that a text begins with (H, 1), in the run's dtype."""
+    """A trained model: weights and initial hidden state (H, 1), in the run's dtype."""
 
     parameters: tuple[np.ndarray, ...]
     initial_state: np.ndarray
@@ -104,25 +105,25 @@ class Model:
 
 
 def load_model(path: Path, config: Config) -> Model:
-    """Read what predicts, alone. Raises as load."""
-    standing, tensors = load(path, config)
+    """Read a checkpoint's model. Raises as load."""
+    header, tensors = load(path, config)
     parameters = tuple(tensors[name] for name in PARAMETER_NAMES)
     initial_state = tensors.get(INITIAL_STATE, np.zeros_like(tensors["bh"]))
-    return Model(parameters, initial_state, standing.iteration)
+    return Model(parameters, initial_state, header.iteration)
 
 
-def restore(path: Path, config: Config, training: Training) -> Progress:
-    """Put a fresh training where the checkpoint stood. Raises as load."""
-    standing, tensors = load(path, config)
+def restore(path: Path, config: Config, training: Training) -> ValidationHistory:
+    """Set a new training to a checkpoint's state. Raises as load."""
+    header, tensors = load(path, config)
     put_arrays(training, tensors)
-    training.position = standing.position
-    training.iteration = standing.iteration
-    training.smooth_loss = standing.smooth_loss
-    return standing.progress
+    training.position = header.position
+    training.iteration = header.iteration
+    training.smooth_loss = header.smooth_loss
+    return header.progress
 
 
-def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(standing.model_dump_json(exclude={"sha256"}).encode())
+def _digest(header: CheckpointHeader, tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(header.model_dump_json(by_alias=True, exclude={"sha256"}).encode())
     for name, value in tensors.items():
         digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
         digest.update(value.tobytes())
@@ -130,17 +131,17 @@ def _digest(standing: Standing, tensors: dict[str, np.ndarray]) -> str:
 
 
 def _check_numbers(
-    path: Path, standing: Standing, tensors: dict[str, np.ndarray], config: Config
+    path: Path, header: CheckpointHeader, tensors: dict[str, np.ndarray], config: Config
 ) -> None:
-    """Raises InputError for what no run writes, even with the right checksum."""
+    """Raise InputError for values that no run writes, even with the right checksum."""
     for name, value in tensors.items():
         if not np.isfinite(value).all():
             raise InputError(f"{path} must hold finite numbers, but {name} has others")
     length = config.parts.train.length
-    if standing.position > length:
+    if header.position > length:
         raise InputError(
-            f"{path} must stand in the run's {length} {config.corpus.units}, "
-            f"got position {shown(standing.position)}"
+            f"{path} must have a position in the run's {length} {config.corpus.units}, "
+            f"got {shown(header.position)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Everything that is needed to repeat a run, as config.json holds it."""
+"""A run's config.json: everything that is needed to repeat the run."""
 
 import numpy as np
 from pydantic import model_validator
@@ -6,15 +6,15 @@ from pydantic import model_validator
 from reference import Vocabulary
 
 from ..settings import Settings
-from ..text.records import CorpusRecord, Parts
+from ..text.records import CorpusRecord, Splits
 from ..versions import Versions
 
 
 class Config(Settings):
-    """A run's settings, its texts and what computed it. Losses are natural logarithms."""
+    """A run's settings, its texts, and the versions that compute it. Losses are in nats."""
 
     corpus: CorpusRecord
-    parts: Parts
+    parts: Splits
     vocabulary: list[str]
     versions: Versions
 
@@ -36,11 +36,11 @@ class Config(Settings):
 
     @property
     def window_size(self) -> int:
-        """Characters that an iteration learns from, over all lanes."""
+        """The number of characters that an iteration learns from, over all lanes."""
         return self.seq_length * self.lanes
 
     def bits_per_character(self, loss: float) -> float:
-        """Of a loss in nats, summed over a window's steps and lanes."""
+        """Convert a loss in nats, summed over a window's steps and lanes."""
         return float(loss / (self.window_size * np.log(2)))
 
     def to_json(self) -> bytes:

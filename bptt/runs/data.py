@@ -16,13 +16,13 @@ from ..errors import InputError
 from ..text import corpora
 from ..text.encoded import Encoded, stretches, translated
 from ..text.library import Library
-from ..text.records import CorpusRecord, Part
+from ..text.records import CorpusRecord, Split
 from .config import Config
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Indices in the run's vocabulary; in validation and test, V stands for what it lacks."""
+    """A run's texts as indices in its vocabulary; V stands for an unseen symbol."""
 
     vocabulary: Vocabulary
     train: UInt[np.ndarray, " N"]
@@ -31,10 +31,12 @@ class Texts:
 
 
 def texts(config: Config, text: Encoded, library: Library | None = None) -> Texts:
-    """Return what a run reads, in its vocabulary; other texts than `text` are the library's.
+    """Return a run's texts as indices in its vocabulary.
 
-    Raises InputError where a text that the config names is another one now, has a character to
-    learn from that the vocabulary lacks, or is for validation or test and has nothing to score.
+    `text` is the run's corpus; the library loads the files for validation and test.
+
+    Raises InputError if a text isn't the one that the config records, if the vocabulary lacks a
+    symbol of the training text, or if nothing in the validation or test text can be scored.
     """
     library = library or Library()
     vocabulary = Vocabulary(config.vocabulary)
@@ -56,28 +58,28 @@ def _checked(record: CorpusRecord, library: Library) -> Encoded:
     return text
 
 
-def held_out(part: Part, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
-    """Return a part of the text for validation or test.
+def held_out(part: Split, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
+    """Return a validation or test split as indices.
 
-    Raises InputError where there is nothing to score in it.
+    Raises InputError if nothing in it can be scored.
     """
     indices = _indices(part, text, vocabulary)
     if not any((stretch < len(vocabulary)).any() for stretch in stretches(indices[1:])):
         raise InputError(
             f"there is nothing to score in the {part.length} {text.units} of {text.name} for "
             f"{name}: "
-            f"it takes one after the first that the training text has too"
+            f"at least one after the first must occur in the training text, too"
         )
     return indices
 
 
 def unseen(indices: np.ndarray, vocabulary: Vocabulary) -> int:
-    """Count what the vocabulary lacks."""
+    """Count the symbols that the vocabulary lacks."""
     V = len(vocabulary)
     return sum(int(np.count_nonzero(stretch >= V)) for stretch in stretches(indices))
 
 
-def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
+def _indices(part: Split, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
     stretch = text.indices[part.start : part.start + part.length]
     return translated(stretch, text.vocabulary, vocabulary)
 
@@ -85,12 +87,13 @@ def _indices(part: Part, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
 def relocated(
     config: Config, near: Path, library: Library, given: dict[str, str | None], advice: str
 ) -> Config:
-    """Return a run's config with each of its texts where it lies now.
+    """Return a run's config with the current place of each of its texts.
 
-    `given` names texts by "corpus", "validation_file" and "test_file"; the others are looked for,
-    as Library.search does. A text from standard input leaves the source as it was.
+    `given` maps "corpus", "validation_file" and "test_file" to places that the user named; the
+    other texts are searched for, as by Library.search. A text from standard input leaves the source
+    as it was. `advice` ends the message for one that isn't found.
 
-    Raises InputError for a text that is another one, or isn't found.
+    Raises InputError if a text isn't found, or isn't the run's.
     """
 
     def placed(record: CorpusRecord, name: str, advice: str) -> CorpusRecord:
@@ -119,7 +122,7 @@ def relocated(
 
 
 def records(config: Config) -> dict[str, CorpusRecord]:
-    """Return a run's texts: its "corpus" and, where it has them, validation_file and test_file."""
+    """Return the records of a run's texts: corpus and, if named, validation_file and test_file."""
     found = {"corpus": config.corpus}
     for name in ("validation", "test"):
         part = getattr(config.parts, name)

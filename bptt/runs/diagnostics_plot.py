@@ -1,4 +1,4 @@
-"""The picture of a run's gradient flow."""
+"""The plot of a run's gradient flow."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CURVES = 40  # more lie on top of each other
-SMALLEST = 1e-30  # drawn; below it nothing is left to see
+CURVES = 40  # at most: more would overlap
+SMALLEST = 1e-30  # norms below it are not drawn
 
 
 @as_png
 def gradient_flow(records: Sequence[Record], heading: str) -> "Figure":
-    """Draw a run's records, in the order of iterations.
+    """Draw a run's diagnostics, given in the order of iterations.
 
-    Raises ValueError when there are none.
+    Raises ValueError if there are none.
     """
     if not records:
         raise ValueError("there must be at least one record to draw, got none")
@@ -85,7 +85,7 @@ def _norms(figure: "Figure", axes: "Axes", records: Sequence[Record]) -> None:
     low, high = _frame(records)
     title = "how far back the loss reaches"
     if min(map(_smallest, records)) < low:
-        title += " (the first iterations' curves go on below)"
+        title += " (the first iterations' curves continue below)"
     axes.set_ylim(low / 3, high * 3)
     axes.set_title(title, fontsize="medium")
     axes.grid(alpha=0.25)
@@ -97,7 +97,8 @@ def _norms(figure: "Figure", axes: "Axes", records: Sequence[Record]) -> None:
 def _frame(records: Sequence[Record]) -> tuple[float, float]:
     """Return the lowest norm after the first tenth of the run, and the highest of all.
 
-    The first weights are small, and their norms fall by tens of decades: the frame isn't theirs.
+    With the first, small weights norms fall by tens of decades, which would flatten all other
+    curves.
     """
     last = records[-1].iteration
     later = [record for record in records if 10 * record.iteration >= last]

@@ -1,4 +1,4 @@
-"""What the end of a run shows besides its results: the training loss, and what it writes."""
+"""The end of a run: its training loss, and text sampled from its weights."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,18 @@ from .checkpoint import Model
 from .config import Config
 from .results import Results
 
-TEMPERATURE = 0.7  # at which what is drawn has both words and variety
+TEMPERATURE = 0.7  # of the sampled text: words are right and still vary
 LENGTH = 300  # characters
 MEAN = "mean of all windows, each weighing 0.999 of the next"  # what smoothing.bits is
 
 
 @dataclass(frozen=True)
 class Ending:
-    """`training_bits`, per character, are the mean of the windows as smoothing.bits has it."""
+    """A finished run's training loss and samples.
+
+    `training_bits` is the mean over windows as by smoothing.bits, in bits per character; `drawn` is
+    sampled at TEMPERATURE, `greedy` always takes the most probable character.
+    """
 
     training_bits: float
     drawn: str
@@ -29,7 +33,7 @@ class Ending:
 
 
 def of(config: Config, training: Training, model: Model) -> Ending:
-    """Let the model write, as the run's seed has it. Raises InputError as writing.write does."""
+    """Sample from the model with the run's seed. Raises InputError as sampling.write does."""
     return Ending(
         smoothing.bits(config, training.smooth_loss, training.iteration),
         _written(config, model, Choice(temperature=TEMPERATURE)),
@@ -46,7 +50,7 @@ def _written(config: Config, model: Model, choice: Choice) -> str:
 
 
 def worse_than_guessing(config: Config, results: Results, ending: Ending) -> str:
-    """Say what is no better than guessing and what helps; nothing where all is."""
+    """Return a message that names what is worse than guessing, and what helps; or ""."""
     figures = {"training": ending.training_bits}
     for name, one in (("validation", results.validation), ("test", results.test)):
         if one is not None:

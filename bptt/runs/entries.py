@@ -1,4 +1,4 @@
-"""What a run's log says of an iteration, and of which."""
+"""Log entries: for which iterations they are made, and what they contain."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from .log import Entry
 
 
 def is_due(step: Step | Entry, config: Config) -> bool:
-    """Whether to log it; at checkpoints for the seconds, which a resumed run counts on from."""
+    """Return whether to log an iteration.
+
+    Checkpoints are logged since a resumed run continues to count the seconds from there.
+    """
     return (
         step.sample is not None
         or step.iteration in (1, config.iterations)
@@ -22,7 +25,7 @@ def is_due(step: Step | Entry, config: Config) -> bool:
 
 
 def without_end(entry: Entry, config: Config) -> Entry:
-    """Return what a run that doesn't end there says: validated only where it is regular."""
+    """Return an entry without the validation that it had only as the run's end."""
     regular = entry.iteration % config.validate_every == 0
     return entry if regular else entry.model_copy(update=said(None))
 
@@ -30,6 +33,7 @@ def without_end(entry: Entry, config: Config) -> Entry:
 def of_step(
     step: Step, config: Config, seconds: float, rate: float, evaluation: Evaluation | None
 ) -> Entry:
+    """Return an iteration's entry, given the seconds spent so far and the learning rate."""
     sample = step.sample
     if sample is not None:
         sample = "".join(sampling.readable([sample], config.corpus.units))
@@ -47,7 +51,7 @@ def of_step(
 
 
 def said(evaluation: Evaluation | None) -> dict[str, Any]:
-    """Return what an entry of the log says of a validation."""
+    """Return the fields of an entry that record a validation."""
     if evaluation is None:
         return {"validation_bits": None, "unseen": None}
     return {"validation_bits": evaluation.bits_per_character, "unseen": evaluation.unseen}

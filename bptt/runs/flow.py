@@ -1,4 +1,4 @@
-"""A run's diagnostics on disk: how its gradient flows, one record after another."""
+"""A run's diagnostics.jsonl: a record of its gradient flow at every checkpoint."""
 
 from ..training import diagnostics
 from ..training.protocols import Training, next_window
@@ -8,7 +8,7 @@ from .folder import RunFolder
 
 
 class Flow:
-    """The diagnostics of a run: looked at before the first iteration and at every checkpoint."""
+    """Measures gradient flow before the first iteration and at every checkpoint."""
 
     def __init__(self, folder: RunFolder, config: Config, training: Training) -> None:
         self._path, self._config = folder.diagnostics, config
@@ -17,6 +17,7 @@ class Flow:
         self.look(training)
 
     def look(self, training: Training) -> None:
+        """Measure the next window and write the record, if one is due and missing."""
         iteration, known = training.iteration, {one.iteration for one in self._records}
         regular = iteration % self._config.checkpoint_every == 0
         if not self._config.diagnostics or iteration in known or not regular:

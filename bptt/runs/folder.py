@@ -1,4 +1,4 @@
-"""A run on disk: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png."""
+"""A run's folder: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png, …"""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from ..errors import InputError, explained, harmless
 from ..strict import explain
 from ..training import diagnostics
 from ..training.protocols import Training
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import checkpoint, diagnostics_plot, log, plots, smoothing
 from .checkpoint import Model, load_model
 from .config import Config
@@ -23,6 +23,8 @@ from .config import Config
 
 @dataclass(frozen=True)
 class RunFolder:
+    """The files of a run, by their paths."""
+
     path: Path
 
     @property
@@ -52,12 +54,12 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The checkpoint of the validation with the fewest bits, that of the end included."""
+        """The checkpoint with the lowest validation loss, that at the end included."""
         return self.path / "best.safetensors"
 
     @property
     def best_before_end(self) -> Path:
-        """What `best` was until the end's validation: a run that goes on takes it up again."""
+        """`best` before the validation at the end; a resumed run restores it."""
         return self.path / "best_before_end.safetensors"
 
     @property
@@ -70,7 +72,7 @@ class RunFolder:
 
     @property
     def job(self) -> Path:
-        """Names the torchrun that made the run, if one did."""
+        """The file that names the torchrun that made the run, if one did."""
         return self.path / ".job"
 
     @property
@@ -90,7 +92,7 @@ class RunFolder:
         return self.path / "loss.png"
 
     def read_config(self) -> Config:
-        """Raises InputError where there is no run, or one whose config.json is damaged."""
+        """Read config.json. Raises InputError if there is no run, or the file is damaged."""
         if not self.config.exists():
             raise InputError(self._why_no_run())
         with explained("read", self.config):
@@ -117,24 +119,26 @@ class RunFolder:
             files.write(self.config, config.to_json())
 
     def load_model(self, *, last: bool = False) -> Model:
-        """Read the best weights that validation saw, or the last; raises as checkpoint.load."""
+        """Load the weights with the lowest validation loss, or the last. Raises as load_model."""
         path = self.checkpoint if last or not self.best.exists() else self.best
         return load_model(path, self.read_config())
 
     def was_made_by(self, job: str | None) -> bool:
+        """Return whether the torchrun of this name (see processes.job) made the run."""
         return job is not None and self.job.exists() and self.job.read_text() == job
 
     @contextmanager
     def held(self, patience: float = 0.0) -> Iterator[None]:
-        """Keep other processes out while this one trains here. A dead process holds nothing.
+        """Lock the folder against other processes while this one trains.
 
-        Raises InputError where another one is still training after so many seconds.
+        A dead process holds no lock. Raises InputError if another one still does after `patience`
+        seconds.
         """
         with held(self.lock, patience):
             yield
 
     def write_tables(self, config: Config) -> None:
-        """Write afresh what the log says in other forms: log.csv and samples.txt."""
+        """Write log.csv and samples.txt anew from the log."""
         entries = log.read(self.log, log.Entry)
         samples = "".join(
             f"Iteration {entry.iteration}, {smoothing.bits_at(config, entry):.3f} bits per "
@@ -147,7 +151,7 @@ class RunFolder:
             files.write(self.samples, samples.encode("utf-8", "surrogatepass"))
 
     def draw(self, config: Config, broken_at: int | None = None) -> None:
-        """Draw loss.png, and gradient_flow.png where there are diagnostics.
+        """Draw loss.png, and gradient_flow.png if there are diagnostics.
 
         `broken_at` is the iteration in which training broke down, if it did.
         """
@@ -161,16 +165,16 @@ class RunFolder:
 
 @contextmanager
 def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold the lock of the folder that it lies in.
+    """Hold a lock file.
 
-    Raises InputError where another process still does after so many seconds.
+    Raises InputError if another process still holds it after `patience` seconds.
     """
     file = FileLock(lock, timeout=patience)
     try:
         file.acquire()
     except Timeout as error:
         raise InputError(f"another process is training in {lock.parent}") from error
-    except OSError as error:  # a folder that is read-only, a file system that knows no locks
+    except OSError as error:  # a read-only folder, a file system without locks
         raise InputError(f"can't lock {lock}: {error.strerror or error}") from error
     try:
         yield
@@ -179,14 +183,14 @@ def held(lock: Path, patience: float = 0.0) -> Iterator[None]:
 
 
 def create(path: Path, config: Config, training: Training, job: str | None = None) -> RunFolder:
-    """Make the folder of a run that is about to start, whole or not at all.
+    """Make the folder of a run before its first iteration, completely or not at all.
 
-    Raises InputError when it exists already or can't be written.
+    Raises InputError if the path exists already or can't be written.
     """
     with made_aside(path) as aside:
         folder = RunFolder(aside)
         folder.write_config(config)
-        checkpoint.save(folder.checkpoint, training, Progress(), config.corpus.sha256)
+        checkpoint.save(folder.checkpoint, training, ValidationHistory(), config.corpus.sha256)
         with explained("make the run folder", path):
             folder.log.touch()
             if job is not None:
@@ -196,9 +200,10 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
 
 @contextmanager
 def made_aside(path: Path) -> Iterator[Path]:
-    """Give a folder to fill that becomes the one at `path` at the end, whole or not at all.
+    """Yield a temporary folder to fill; on exit, it becomes the one at `path`.
 
-    Raises InputError when that exists already or can't be written.
+    After an exception nothing is left. Raises InputError if the path exists already or can't be
+    written.
     """
     refuse_existing(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -213,18 +218,18 @@ def made_aside(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         for parent in missing:
-            with suppress(OSError):  # somebody else may have put something there meanwhile
+            with suppress(OSError):  # another process may have put something there
                 parent.rmdir()
         raise
 
 
 def refuse_existing(path: Path) -> None:
-    """Raises InputError when something is there already."""
+    """Raise InputError if the path exists already."""
     if not os.path.lexists(path):
         return
     if any((path / name).exists() for name in ("config.json", "seeds.json")):
         raise InputError(
-            f"{path} exists already. Go on with it: bptt train --resume {path}. "
+            f"{path} exists already. Resume it: bptt train --resume {path}. "
             f"Start another: --out with a new name"
         )
     kind = "folder" if path.is_dir() else "file"
@@ -232,7 +237,7 @@ def refuse_existing(path: Path) -> None:
 
 
 def next_free(name: str) -> Path:
-    """Return the first of runs/NAME-1, runs/NAME-2, … that isn't there."""
+    """Return the first of runs/NAME-1, runs/NAME-2, … that doesn't exist."""
     safe = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)
     number = 1
     while os.path.lexists(path := Path("runs") / f"{safe}-{number}"):

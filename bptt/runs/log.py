@@ -1,4 +1,4 @@
-"""log.jsonl: what a run said, a line now and then, only ever added to."""
+"""A run's log.jsonl: an entry a line, in the order of iterations, only ever appended to."""
 
 import csv
 import io
@@ -13,15 +13,15 @@ from pydantic import ValidationError
 from .. import files
 from ..strict import Strict
 
-BETWEEN_SHOWS = 1.0  # seconds that a line may wait before others can read it
+BETWEEN_SHOWS = 1.0  # seconds for which a line may stay in the buffer
 
 
 class Entry(Strict):
-    """One iteration.
+    """An iteration in the log.
 
     Losses are in nats, summed over a window's steps and lanes; `bits_per_character` is of the
-    smoothed loss and `validation_bits` of the whole validation text. `seconds` are those spent on
-    the run so far, validation included.
+    smoothed loss and `validation_bits` of the whole validation text. `seconds` is the time spent on
+    the run so far, validation included. `characters` counts those learned from.
     """
 
     iteration: int
@@ -40,7 +40,7 @@ Line = TypeVar("Line", bound=Strict)
 
 
 def read(path: Path, kind: type[Line]) -> list[Line]:
-    """Read the whole lines, up to the first that is torn or damaged; none if there is no file."""
+    """Read the complete lines up to the first damaged one; none if there is no file."""
     entries: list[Line] = []
     if not path.exists():
         return entries
@@ -53,6 +53,7 @@ def read(path: Path, kind: type[Line]) -> list[Line]:
 
 
 def write(path: Path, entries: Sequence[Strict]) -> None:
+    """Replace the file by these entries, atomically."""
     files.write(path, b"".join(to_line(entry) for entry in entries))
 
 
@@ -61,7 +62,7 @@ def to_line(entry: Strict) -> bytes:
 
 
 def to_csv(entries: Sequence[Entry]) -> bytes:
-    """Return a table of all but the samples, a line for each entry."""
+    """Return a table of all fields but the samples, a line for each entry."""
     fields = [name for name in Entry.model_fields if name != "sample"]
     table = io.StringIO()
     writer = csv.DictWriter(table, fields, extrasaction="ignore", lineterminator="\n")
@@ -71,7 +72,7 @@ def to_csv(entries: Sequence[Entry]) -> bytes:
 
 
 class Log:
-    """The file, open at its end."""
+    """The log file, open to append to it."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab")
@@ -84,7 +85,7 @@ class Log:
             self._shown = time.monotonic()
 
     def flush(self) -> None:
-        """Bring every line to disk."""
+        """Flush all lines to disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 

@@ -1,4 +1,4 @@
-"""Pictures of a run."""
+"""Plots of a run."""
 
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def loss(entries: list[Entry], config: Config, broken_at: int | None = None) -> "Figure":
     """Draw the loss in bits per character against the characters read.
 
-    Training that went wrong is drawn on a logarithmic axis: all of it is in the frame. `broken_at`
-    is the iteration in which it broke down, if it did.
+    A loss far above that of guessing is drawn on a logarithmic axis, where all of it fits.
+    `broken_at` is the iteration in which training broke down, if it did.
     """
     figure = new_figure(8.0, 4.7)
     axes = figure.subplots()
@@ -69,7 +69,7 @@ def loss(entries: list[Entry], config: Config, broken_at: int | None = None) -> 
 
 
 def _draw_validation(axes: "Axes", entries: list[Entry]) -> list[float]:
-    """Draw the validations and mark the best; return them."""
+    """Draw the validations and mark the best; return their bits per character."""
     points = [
         (entry.characters, entry.validation_bits)
         for entry in entries

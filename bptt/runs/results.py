@@ -1,4 +1,4 @@
-"""results.json: what a finished run came to on the texts that it did not learn from."""
+"""results.json: a finished run's results on the texts that it did not learn from."""
 
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from .folder import RunFolder
 
 
 class Results(Strict):
-    """`iteration` is that of the weights that were evaluated: the best that validation saw.
+    """The results of a finished run.
 
-    `seconds` were spent on the run, `characters` learned from, `ended` says why it ended early.
+    `iteration` is that of the evaluated weights, the best by validation; `iterations` were taken,
+    in `seconds`; `characters` counts those learned from; `ended` says why the run ended early.
     """
 
     iteration: int
@@ -33,7 +34,7 @@ class Results(Strict):
 
 
 def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation | None:
-    """Read a text, if there is one. Raises InputError for one in which nothing can be scored."""
+    """Evaluate a model on a text, if given. Raises InputError if nothing can be scored."""
     if indices is None:
         return None
     try:
@@ -63,7 +64,7 @@ def finish(
 
 
 def find(path: Path) -> Results | None:
-    """Return None for a run that isn't finished. Raises InputError for a damaged file."""
+    """Read results.json, or return None if it doesn't exist. Raises InputError as read does."""
     return read(path) if path.exists() else None
 
 
@@ -73,7 +74,7 @@ def write(path: Path, results: Results) -> None:
 
 
 def read(path: Path) -> Results:
-    """Raises InputError for a file that is missing or damaged."""
+    """Read results.json. Raises InputError if it is missing or damaged."""
     with explained("read", path):
         content = path.read_bytes()
     try:

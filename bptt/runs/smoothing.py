@@ -1,8 +1,8 @@
-"""The smoothed training loss, without the bias of its start.
+"""The smoothed training loss without its initial bias.
 
-The notebook's smoothed loss begins at that of guessing and forgets it slowly: after n windows,
-0.999ⁿ of it is still that. Without this part, and divided by what is left, it is the mean of the
-n windows' losses, each weighing 0.999 of the next.
+The notebook's smoothed loss starts at the loss of guessing, which still has a weight of 0.999ⁿ
+after n windows. Without this part, and divided by 1 − 0.999ⁿ, it is a weighted mean of the n
+windows' losses: each weighs 0.999 of the next.
 
 Source: Kingma and Ba (2015), Adam, section 3, for the same correction.
 """
@@ -16,12 +16,12 @@ from .log import Entry
 
 
 def guess(config: Config) -> float:
-    """Return the bits per character of guessing among the symbols."""
+    """Return the bits per character of guessing uniformly among the symbols."""
     return math.log2(len(config.vocabulary))
 
 
 def bits(config: Config, smooth_loss: float, windows: int) -> float:
-    """Return bits per character after so many windows; before the first, those of guessing.
+    """Return the mean bits per character after a number of windows; before the first, of guessing.
 
     `smooth_loss` is the notebook's, in nats a window.
     """
@@ -33,5 +33,5 @@ def bits(config: Config, smooth_loss: float, windows: int) -> float:
 
 
 def bits_at(config: Config, entry: Entry) -> float:
-    """Return bits per character up to an entry of the log, its window included."""
+    """Return the mean bits per character at an entry of the log, its window included."""
     return bits(config, entry.smooth_loss * KEPT + entry.loss * ADDED, entry.iteration)

@@ -1,1 +1,1 @@
-"""A run carried out: begun, trained, stopped, resumed, finished."""
+"""Carrying out a run: beginning, training, stopping, resuming and finishing it."""

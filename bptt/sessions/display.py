@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar on a terminal, plain lines elsewhere."""
+"""The display of a run in training: a progress bar on a terminal, plain lines elsewhere."""
 
 import time
 from abc import ABC, abstractmethod
@@ -20,9 +20,10 @@ Item = TypeVar("Item")
 
 
 def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
-    """Give the items on, and say how far they are: a bar on a terminal, elsewhere a line at times.
+    """Yield the items and show progress: a bar on a terminal, elsewhere a line now and then.
 
-    The first line comes after two seconds, and has the time that is left.
+    `doing` names the work, `total` is the number of items. The first line comes after two seconds;
+    lines say how much time is left.
     """
     if console.is_terminal:
         yield from track(items, doing, total=total, console=console, transient=True)
@@ -39,7 +40,7 @@ def watched(console: Console, items: Iterable[Item], doing: str, total: int) -> 
 
 
 class Display(ABC):
-    """Shows the entries of a run's log while it is entered."""
+    """Shows the entries of a run's log as they come, inside its `with` block."""
 
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         self._console = console
@@ -53,7 +54,7 @@ class Display(ABC):
         return smoothing.bits_at(self._config, entry)
 
     def _speed(self, entry: Entry) -> float:
-        """Characters a second since the display was entered."""
+        """Return the characters per second since the display was entered."""
         return (entry.characters - self._begun_at) / (time.perf_counter() - self._begun)
 
     def __enter__(self) -> "Display":
@@ -65,7 +66,7 @@ class Display(ABC):
 
 
 class Bar(Display):
-    """A live progress bar; each validation and sample stays above it."""
+    """A live progress bar; validations and samples are printed above it."""
 
     def __init__(self, console: Console, config: Config, iteration: int) -> None:
         super().__init__(console, config, iteration)
@@ -114,7 +115,7 @@ class Bar(Display):
 
 
 class Lines(Display):
-    """A line for each sample or validation and its loss: for files and pipes."""
+    """A line for each sample or validation, for files and pipes."""
 
     def show(self, entry: Entry) -> None:
         said = (entry.sample, entry.validation_bits)
@@ -136,5 +137,6 @@ class Lines(Display):
 
 
 def choose(console: Console, config: Config, iteration: int) -> Display:
+    """Return the display that suits the console; training continues from `iteration`."""
     kind = Bar if console.is_terminal else Lines
     return kind(console, config, iteration)

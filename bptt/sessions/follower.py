@@ -1,4 +1,4 @@
-"""What a process does that another one leads: the same iterations, and nothing else."""
+"""A worker in a process group: it takes the same iterations as the leader, nothing else."""
 
 import signal
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from ..runs import data
 from ..runs.config import Config
 from ..text.library import Library
 from ..training.shared import SharedTraining
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import lifecycle
 
 
 def follow(group: Group) -> None:
-    """Do as the leader says until it says that all is over.
+    """Execute the leader's commands until it sends END.
 
-    What goes wrong in an iteration goes wrong in the leader's too, which says so. Raises LostError
-    where the leader is gone.
+    An iteration that fails here fails in the leader, too, which reports it. Raises LostError if the
+    connection to the leader is lost.
     """
     training: SharedTraining | None = None
     with _signals_left_to_the_leader():
@@ -33,12 +33,12 @@ def follow(group: Group) -> None:
             if command == Command.STATE:
                 training.share_state()
             else:
-                training.progress = Progress(reductions=number)
+                training.progress = ValidationHistory(reductions=number)
                 _take_step(training)
 
 
 def _begin(group: Group, config_as_json: str) -> SharedTraining | None:
-    """Make this process's part; None where some process couldn't, which the leader reports."""
+    """Return this worker's training, None if some process has an error; the leader reports it."""
     complaint = None
     try:
         training = _make(group, Config.model_validate_json(config_as_json))
@@ -68,12 +68,12 @@ def _take_step(training: SharedTraining) -> None:
     except LostError:
         raise
     except (FloatingPointError, InputError):
-        return  # the leader has the same, and ends the run
+        return  # the leader gets the same error and ends the run
 
 
 @contextmanager
 def _signals_left_to_the_leader() -> Iterator[None]:
-    """Let the leader decide on the last iteration: torchrun sends signals to all processes."""
+    """Ignore signals: torchrun sends them to all processes, and the leader acts on them."""
     asking = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, signal.SIG_IGN) for number in asking]
     try:

@@ -1,4 +1,4 @@
-"""Runs from beginning to end: the text, the folder, the training, the results."""
+"""The life of a run: its texts, its folder, its training, its results."""
 
 import sys
 from dataclasses import dataclass
@@ -25,25 +25,25 @@ from ..text.records import CorpusRecord
 from ..training import protocols
 from ..training.protocols import Training
 from ..training.start import start as start_training
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from ..versions import Versions
 from . import display, tensorboard
 from .session import Session
 
-CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run goes on
-FILES = ("validation_file", "test_file")  # which may lie elsewhere by then
-DYING = 30.0  # seconds that a killed process may still hold its run folder
+CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run is resumed
+FILES = ("validation_file", "test_file")  # which may have moved by then
+DYING = 30.0  # seconds for which a killed process may still lock its run folder
 
 
 @dataclass(frozen=True)
 class Run:
-    """What training needs, where the run stands."""
+    """A run in memory: new, or as its checkpoint left it."""
 
     folder: RunFolder
     config: Config
     texts: Texts
     training: Training
-    progress: Progress
+    progress: ValidationHistory
 
     def __repr__(self) -> str:
         done = f"{self.training.iteration:,} of {self.config.iterations:,} iterations"
@@ -57,13 +57,14 @@ def begin(
     together: Group = ALONE,
     library: Library | None = None,
 ) -> RunFolder:
-    """Make a new run and carry it out; where torchrun starts this anew, go on with it instead.
+    """Make a new run and train it; after a restart by torchrun, resume it instead.
 
-    Raises InputError before anything is on disk, or leaves nothing there; leaves with 130 or 143
-    when a signal stopped the run.
+    `source` is a corpus's name, a path or "-" (None: the default corpus), `given` has settings by
+    name, `out` is the run folder (None: the next free one). Raises InputError; a run that can't
+    begin leaves nothing on disk. Exits with status 130 or 143 after a signal.
     """
     if out is None and processes.job() is not None:
-        raise InputError("under torchrun, name the run folder: --out RUN; a restart goes on there")
+        raise InputError("under torchrun, name the run folder: --out RUN; a restart resumes it")
     if out is not None and processes.is_restart() and RunFolder(out).was_made_by(processes.job()):
         return go_on(out, source, {}, together, library)
     run = make(source, given, out, together, library)
@@ -79,14 +80,14 @@ def make(
     together: Group = ALONE,
     library: Library | None = None,
 ) -> Run:
-    """Make the folder of a run that stands at its beginning. Raises InputError as begin does."""
+    """Make the folder of a run before its first iteration. Raises InputError as begin does."""
     library = library or Library()
     if out is not None:
         run_folder.refuse_existing(out)
     settings = checked(given)
     processes.refuse(settings, together)
     text = library.open(source or corpora.DEFAULT, settings.encoding, settings.units)
-    divided = splits.divide(text, settings, library)
+    divided = splits.split_text(text, settings, library)
     chosen: dict[str, Any] = settings.model_dump() | splits.sources(divided)
     config = Config(
         **chosen,
@@ -99,11 +100,11 @@ def make(
     training = start(config, texts, together)
     path = out or run_folder.next_free(text.name)
     folder = run_folder.create(path, config, training, processes.job())
-    return Run(folder, config, texts, training, Progress())
+    return Run(folder, config, texts, training, ValidationHistory())
 
 
 def checked(given: dict[str, Any]) -> Settings:
-    """Raises InputError that says which settings are wrong or don't go together."""
+    """Return settings. Raises InputError that says which are wrong or incompatible."""
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -117,7 +118,7 @@ def go_on(
     together: Group = ALONE,
     library: Library | None = None,
 ) -> RunFolder:
-    """Take up a run where its checkpoint stands. Raises InputError where it can't be."""
+    """Resume a run from its checkpoint. Raises InputError if that isn't possible."""
     folder = RunFolder(path)
     folder.read_config()  # before anything is written into what may be no run folder
     with folder.held(DYING if processes.is_restart() else 0.0):
@@ -132,9 +133,9 @@ def take_up(
     together: Group = ALONE,
     library: Library | None = None,
 ) -> Run:
-    """Read a run as it stands; where its texts lie elsewhere by now, it keeps their new places.
+    """Load a run from its checkpoint; its config then has the current places of its texts.
 
-    Raises InputError for a change that can't be made to it, and for a text that isn't the run's.
+    Raises InputError for a setting that can't change, and for a text that isn't the run's.
     """
     library = library or Library()
     before = folder.read_config()
@@ -152,14 +153,14 @@ def take_up(
             f"--iterations must be at least that, got {config.iterations}"
         )
     if changed != before:
-        folder.results.unlink(missing_ok=True)  # those of another length, engine or budget
+        folder.results.unlink(missing_ok=True)  # which had another length, engine or budget
     if config != before:
         folder.write_config(config)
     differences = config.versions.differences(Versions.current())
     if differences:
         print(
             f"note: {'; '.join(differences)}. The result may differ in its last bits from that of "
-            f"a run never interrupted",
+            f"an uninterrupted run",
             file=sys.stderr,
         )
     return Run(folder, config, texts, training, progress)
@@ -188,7 +189,7 @@ def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config
     longer = given.get("iterations", config.iterations) != config.iterations
     if longer and config.schedule == "cosine":
         raise InputError(
-            f"a cosine's rates hang on the run's length, so it keeps its {config.iterations} "
+            f"a cosine schedule depends on the run's length, so it keeps its {config.iterations} "
             f"iterations, got {given['iterations']}"
         )
     try:
@@ -198,9 +199,9 @@ def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config
 
 
 def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
-    """Begin a training, in every process of a group.
+    """Make a training, in every process of a group.
 
-    Raises InputError where the text is too short for it, or another process can't.
+    Raises InputError if the text is too short for it, or another process has an error.
     """
     training = make_training(config, texts, together)
     together.tell_text(Command.BEGIN, config.model_dump_json())
@@ -209,7 +210,7 @@ def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
 
 
 def make_training(config: Config, texts: Texts, together: Group) -> Training:
-    """Make this process's part. Raises InputError where the text is too short for it."""
+    """Make this process's training. Raises InputError if the text is too short for it."""
     refuse_too_large(config, len(texts.vocabulary))
     if config.tensorboard:
         tensorboard.require()
@@ -220,9 +221,9 @@ def make_training(config: Config, texts: Texts, together: Group) -> Training:
 
 
 def refuse_too_large(settings: Settings, V: int) -> None:
-    """Raises InputError for a network that this machine's memory can't hold.
+    """Raise InputError for a network that this machine's memory can't hold.
 
-    Asked first, since an operating system promises more memory than it has.
+    Checked in advance, since an operating system promises more memory than it has.
     """
     H, T, B = settings.hidden_size, settings.seq_length, settings.lanes
     weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
@@ -237,13 +238,13 @@ def refuse_too_large(settings: Settings, V: int) -> None:
 
 
 def carry_out(run: Run) -> None:
-    """Train, evaluate, and say where everything is. Leaves with 130 or 143 after a signal."""
+    """Train, evaluate and print the results. Exits with status 130 or 143 after a signal."""
     folder, config, training = run.folder, run.config, run.training
     console = terminal.console()
     console.print(
         f"{config.corpus.name}: {config.corpus.length:,} {config.corpus.units}, "
         f"{len(config.vocabulary)} symbols."
-        + (f" Going on from iteration {training.iteration}." if training.iteration else ""),
+        + (f" Resuming from iteration {training.iteration}." if training.iteration else ""),
         markup=False,
     )
     if isinstance(training, protocols.InProcesses):
@@ -253,10 +254,10 @@ def carry_out(run: Run) -> None:
     if stopped is not None:
         folder.draw(config)
         console.print(
-            f"Stopped by {stopped.name} after iteration {training.iteration}; all is saved.",
+            f"Stopped by {stopped.name} after iteration {training.iteration}; everything is saved.",
             markup=False,
         )
-        terminal.advise(console, "Go on with", f"bptt train --resume {folder.path}")
+        terminal.advise(console, "Resume with", f"bptt train --resume {folder.path}")
         sys.exit(128 + stopped)
     came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
     end = ending.of(config, training, folder.load_model())
@@ -264,7 +265,7 @@ def carry_out(run: Run) -> None:
     folder.draw(config)
     console.print(_summary(run, came_to, end), markup=False)
     terminal.advise(
-        console, "Let it write", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
+        console, "Sample text", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
     )
     worse = ending.worse_than_guessing(config, came_to, end)
     if worse:
@@ -275,7 +276,7 @@ def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
     folder, training = run.folder, run.training
     ended = f" ({came_to.ended})" if came_to.ended else ""
     lines = [
-        f"Drawn at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
+        f"Sampled at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
         f"Greedy, always the most probable character:\n{_indented(end.greedy)}\n",
         f"Finished {training.iteration} iterations{ended}.",
         f"Training: {end.training_bits:.3f} bits per character ({ending.MEAN}).",
@@ -291,7 +292,7 @@ def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
     lines += [
         f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.csv.name}, "
         f"{folder.results.name}, {folder.samples.name}, {folder.loss_plot.name}, "
-        f"{folder.config.name} and {folder.card.name}, which says it all.",
+        f"{folder.config.name} and {folder.card.name}, which describes the run.",
     ]
     return "\n".join(lines)
 

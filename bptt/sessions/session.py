@@ -1,4 +1,4 @@
-"""Training as a program: it logs, checkpoints, and stops when asked to without losing anything."""
+"""Training in a session: it logs, validates, saves, and stops on a signal without any loss."""
 
 import signal
 import time
@@ -21,19 +21,19 @@ from ..training import schedule
 from ..training.evaluation import Evaluation, evaluate
 from ..training.protocols import Composed, ManyAtOnce, Training
 from ..training.state import INITIAL_STATE, to_arrays
-from ..training.validation import Progress
+from ..training.validation import ValidationHistory
 from . import tensorboard
 from .display import Display
 
-LONGEST_TURN = 500  # iterations between two looks for a signal and at the clock
-LONG = 0.5  # seconds, after which a turn was too long
-# Bits per character of one window, beyond which nothing is learned any more. The notebook's softmax
-# breaks down where one character takes a thousand, a shifted one never: so all engines end alike.
+LONGEST_TURN = 500  # iterations between two checks for a signal and of the clock
+LONG = 0.5  # seconds; a turn that takes longer makes the next one shorter
+# Bits per character of one window, beyond which training has diverged. The notebook's softmax
+# overflows at a thousand for a character, a shifted one never: with this limit all engines agree.
 RUNAWAY = 150.0
 
 
 class RunawayError(FloatingPointError):
-    """The loss of an iteration is beyond all hope, if finite."""
+    """The loss of an iteration is finite, but training has diverged."""
 
     def __init__(self, iteration: int, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class RunawayError(FloatingPointError):
 
 
 class StopRequest:
-    """Takes Ctrl-C and SIGTERM as a wish to stop after this iteration; a second one kills."""
+    """Turns Ctrl-C and SIGTERM into a request to stop after this iteration; a second one kills."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -65,14 +65,14 @@ class StopRequest:
 
 
 class Session:
-    """One run, from where its training stands to its end or to a signal.
+    """Trains a run from its current iteration to its end or to a signal.
 
-    After an iteration that is due for it come, in this order: validation, the log, the checkpoint,
-    the best checkpoint. The best is of the same bytes; a process that dies between the two writes
-    it when it goes on. `ended` says why the run was over before the last iteration.
+    After each iteration come, if due and in this order: validation, the log, the checkpoint, the
+    best checkpoint. The best one has the same bytes; if the process dies between the two writes,
+    the resumed run makes up for it. `ended` says why the run ended before its last iteration.
 
-    The end is validated, too. A longer run wouldn't be, at that iteration: so its checkpoint has
-    nothing of it, and what else does is taken back when the run goes on.
+    The end is validated, too. A longer run would not validate there, so the checkpoint doesn't
+    record this validation, and its other traces are removed when the run is resumed.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Session:
         folder: RunFolder,
         config: Config,
         training: Training,
-        progress: Progress,
+        progress: ValidationHistory,
         validation: UInt[np.ndarray, " N"] | None,
     ) -> None:
         self.folder = folder
@@ -94,8 +94,8 @@ class Session:
     def run(self, display: Display) -> signal.Signals | None:
         """Train; return the signal that stopped it, if one did.
 
-        Raises InputError when training leaves the numbers or the disk refuses; the last good
-        checkpoint is then still there.
+        Raises InputError if training diverges or a file can't be written; the last good checkpoint
+        is kept.
         """
         folder, training = self.folder, self.training
         self._saved = training.iteration
@@ -111,7 +111,7 @@ class Session:
                 explained("write", folder.log),
                 StopRequest() as stop,
                 threadpool_limits(1),  # the same bits whatever the number of cores
-                np.errstate(over="ignore", invalid="ignore"),  # looked for below, and reported
+                np.errstate(over="ignore", invalid="ignore"),  # checked below, and reported
             ):
                 if over:
                     self._validate_end_again()
@@ -150,17 +150,17 @@ class Session:
         if self.training.iteration >= config.iterations:
             return True
         if self.progress.is_over(config):
-            self.ended = f"no better in {self.progress.worse} validations"
+            self.ended = f"no better in {self.progress.bad_validations} validations"
         elif config.time_budget is not None and self._seconds >= config.time_budget:
             self.ended = f"the time budget of {config.time_budget:g} s is used up"
         return self.ended is not None
 
     def _take_turn(self, lines: log.Log, display: Display, stop: StopRequest) -> bool:
-        """Take iterations up to the next thing to do, and do it; say whether that was the last."""
+        """Take iterations up to the next one where something is due; return whether all is over."""
         config, training, progress = self.config, self.training, self.progress
         steps = self._take()
         evaluation = self._validate() if self._is_validation_due() else None
-        # Asked once: a signal or a second that comes later must find the next turn, or no
+        # Checked once: a signal or timeout after this line must wait for the next turn, or no
         # checkpoint would be written before the end.
         ended = self._is_over()
         over = ended or stop.signal is not None
@@ -191,7 +191,7 @@ class Session:
         return over
 
     def _take(self) -> list[Step]:
-        """Take an iteration, or as many as the engine can up to the next thing to do."""
+        """Take one iteration, or as many as the engine can until something is due."""
         training, config = self.training, self.config
         if not isinstance(training, ManyAtOnce):
             return [training.step()]
@@ -207,7 +207,7 @@ class Session:
         return self.validation is not None and regular
 
     def _validate(self) -> Evaluation:
-        """Read the validation text; what training has in hand is not touched."""
+        """Evaluate the validation text and record the result; the training is unchanged."""
         evaluation = self._evaluate()
         iteration, bits = self.training.iteration, evaluation.bits_per_character
         self.progress = self.progress.after(bits, iteration, self.config)
@@ -222,9 +222,9 @@ class Session:
         return evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
 
     def _rewind_log(self) -> bool:
-        """Drop what was said after the checkpoint, and of an end that no longer is one.
+        """Drop log entries after the checkpoint, and the validation of what is the end no longer.
 
-        Return whether the run is over where it stands.
+        Return whether the run is over at this iteration.
         """
         folder, config = self.folder, self.config
         known = log.read(folder.log, log.Entry)
@@ -239,7 +239,7 @@ class Session:
         return over
 
     def _validate_end_again(self) -> None:
-        """Validate the end of a run that is over: its process may have died before it did."""
+        """Validate the end of a finished run: its process may have died before it did so."""
         if self.validation is None or self._is_validation_due() or not self.training.iteration:
             return
         evaluation = self._evaluate()
@@ -250,7 +250,7 @@ class Session:
             log.write(self.folder.log, known)
 
     def _save_end(self, evaluation: Evaluation) -> None:
-        """Make the last weights the best where they are, and keep those that were."""
+        """Save the last weights as the best if they are, and keep the previous best ones."""
         folder, best_bits = self.folder, self.progress.best_bits
         if best_bits is not None:
             if evaluation.bits_per_character >= best_bits:
@@ -292,4 +292,4 @@ def _refuse_runaway(step: Step, config: Config) -> None:
 def _refuse_broken(training: Training) -> None:
     for value in to_arrays(training).values():
         if not np.isfinite(value).all():
-            raise FloatingPointError("the update made weights that are no finite numbers")
+            raise FloatingPointError("the update made weights that aren't finite numbers")

@@ -1,4 +1,4 @@
-"""The log as TensorBoard reads it: event files in RUN/tensorboard, beside log.jsonl."""
+"""TensorBoard logs: event files in RUN/tensorboard, beside log.jsonl."""
 
 import importlib.util
 
@@ -10,21 +10,21 @@ from ..runs.log import Entry, Log, read
 
 
 def require() -> None:
-    """Raises InputError where the library is missing."""
+    """Raise InputError if the library is missing."""
     if importlib.util.find_spec("tensorboard") is None:
         raise InputError("--tensorboard needs tensorboard: pip install tensorboard")
 
 
 def open_log(folder: RunFolder, config: Config, iteration: int) -> Log:
-    """Open the run's log at its end, which is that iteration."""
+    """Open a run's log to append to it, at this iteration."""
     return WithEvents(folder, config, iteration) if config.tensorboard else Log(folder.log)
 
 
 class WithEvents(Log):
-    """Writes each entry twice.
+    """Writes each entry to log.jsonl and to TensorBoard's event files.
 
-    What an earlier process said of the present iteration and those after it, TensorBoard is told to
-    drop; of the present one, all that the log has is said again.
+    TensorBoard drops what an earlier process wrote about the current iteration and later ones; the
+    log's entries of the current one are then written again.
     """
 
     def __init__(self, folder: RunFolder, config: Config, iteration: int) -> None:
@@ -34,7 +34,7 @@ class WithEvents(Log):
         self._config, self._folder = config, folder.tensorboard
         with explained("write in", self._folder):
             self._events = SummaryWriter(str(self._folder), purge_step=iteration or None)
-        for entry in read(folder.log, Entry):  # an end that no longer is one was validated
+        for entry in read(folder.log, Entry):  # one that was the end had a validation
             if entry.iteration == iteration:
                 self._add_events(entry)
 

@@ -1,1 +1,1 @@
-"""A text becomes windows of indices: found, decoded, encoded, cached and split."""
+"""From a text to windows of indices: finding, decoding, encoding, caching and splitting it."""

@@ -1,6 +1,6 @@
-"""Encoded corpora on disk: an entry is a file of indices and a JSON file that says what they are.
+"""A cache of encoded corpora: an entry is a file of indices and a JSON file that describes it.
 
-Nothing in it is trusted: an entry counts only if its hashes, lengths and indices are right.
+Entries are verified: one is used only if its hashes, lengths and indices are right.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ from .. import files
 from . import corpora
 from .decoding import BLOCK, CODE_POINTS
 
-FORMAT = 2  # to be raised when the same text would be encoded in another way
-LONGEST_ENTRY = 2**24  # bytes of JSON; every code point there is takes 9 MB
-ABANDONED = 3600  # seconds without a write, after which a file aside is taken for a dead writer's
+FORMAT = 2  # to be raised when the encoding of the same text changes
+LONGEST_ENTRY = 2**24  # bytes of JSON; a text with every code point takes 9 MB
+ABANDONED = 3600  # seconds without a write, after which a temporary file counts as a dead process's
 
 
 @dataclass(frozen=True)
 class Key:
-    """What an encoding of a text depends on. `raw` is the SHA-256 of the file."""
+    """Everything that a text's encoding depends on; `raw` is the SHA-256 of the file."""
 
     raw: str
     member: str | None
@@ -45,7 +45,7 @@ class Key:
 
 
 class Summary(BaseModel, extra="forbid", frozen=True, strict=True):
-    """All of an encoded text but the indices themselves; `sha256` is the text's."""
+    """An encoded text without its indices: its symbols, length and SHA-256."""
 
     symbols: list[int] = Field(min_length=1)  # code points or bytes, ascending
     length: int = Field(gt=0)
@@ -64,7 +64,7 @@ class Summary(BaseModel, extra="forbid", frozen=True, strict=True):
 
 
 class Entry(BaseModel, extra="forbid", frozen=True, strict=True):
-    """The JSON file; `check` is the hash of all the rest of it."""
+    """The content of an entry's JSON file; `check` is the SHA-256 of all other fields."""
 
     key: dict[str, str | int | None]
     summary: Summary
@@ -87,7 +87,7 @@ def folder() -> Path:
 
 
 def used() -> int:
-    """Return how many bytes the entries take, without those that vanish meanwhile."""
+    """Return the size of all entries in bytes; entries deleted meanwhile don't count."""
     sizes = 0
     for path in folder().glob("*"):
         with suppress(FileNotFoundError):
@@ -96,14 +96,17 @@ def used() -> int:
 
 
 def find(key: Key) -> tuple[Summary, UInt[np.ndarray, " N"]] | None:
-    """Return what is kept, or None where nothing is, or nothing that can be trusted."""
+    """Return an entry's summary and its indices, memory-mapped; None if there is no valid one.
+
+    A damaged entry gives a note on standard error.
+    """
     place = folder() / f"{key.name}.json"
     try:
         with place.open("rb") as file:
             content = file.read(LONGEST_ENTRY)
         entry = Entry.model_validate_json(content)
         _require(entry == entry.sealed(), "its JSON file's checksum is wrong")
-        _require(entry.key == asdict(key), "it is another text's")
+        _require(entry.key == asdict(key), "it belongs to another text")
         summary = entry.summary
         _require(entry.dtype == summary.dtype.str, f"its type is {entry.dtype}")
         with place.with_suffix(".indices").open("rb") as file:
@@ -119,7 +122,7 @@ def find(key: Key) -> tuple[Summary, UInt[np.ndarray, " N"]] | None:
 
 
 def _check(file: BinaryIO, entry: Entry) -> None:
-    """Raises ValueError unless the file holds the very indices."""
+    """Raise ValueError unless the file holds the entry's indices."""
     summary, found = entry.summary, hashlib.sha256()
     size, expected = os.fstat(file.fileno()).st_size, summary.length * summary.dtype.itemsize
     _require(size == expected, f"expected {expected} bytes of indices, got {size}")
@@ -138,7 +141,10 @@ def _require(right: bool, otherwise: str) -> None:
 def keep(
     key: Key, summary: Summary, pieces: Callable[[], Iterable[UInt[np.ndarray, " _"]]]
 ) -> UInt[np.ndarray, " N"]:
-    """Write an entry and return its indices, mapped; in memory where the cache can't take it."""
+    """Write an entry and return its indices, memory-mapped, or in memory if it can't be written.
+
+    `pieces` returns a new iterator over the indices at each call.
+    """
     place = folder() / f"{key.name}.indices"
     found = hashlib.sha256()
 
@@ -177,7 +183,10 @@ def keep(
 def temporary(
     dtype: np.dtype, length: int, pieces: Callable[[], Iterable[UInt[np.ndarray, " _"]]]
 ) -> UInt[np.ndarray, " N"]:
-    """Map a file that nobody else sees and that is gone with the array; or as `keep`."""
+    """Return indices mapped from a temporary file, which is deleted together with the array.
+
+    Like `keep`, it returns them in memory if the file can't be written.
+    """
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder()) as file:
@@ -190,6 +199,7 @@ def temporary(
 def in_memory(
     dtype: np.dtype, length: int, pieces: Iterable[UInt[np.ndarray, " _"]]
 ) -> UInt[np.ndarray, " N"]:
+    """Join pieces of `length` indices in total into one read-only array."""
     indices, end = np.empty(length, dtype), 0
     for piece in pieces:
         indices[end : end + len(piece)] = piece
@@ -223,10 +233,10 @@ def _mapped(file: BinaryIO, dtype: np.dtype, length: int) -> UInt[np.ndarray, " 
 
 
 def release(indices: UInt[np.ndarray, " N"]) -> None:
-    """Stop counting what was read of a mapped text as this process' memory.
+    """Release the pages read from a mapped text: they no longer count as the process's memory.
 
-    Whoever walks through a large text calls it every few megabytes. The indices stay as they are;
-    the system still has the pages, and gives them back at once. For an array in memory: nothing.
+    Call it every few megabytes when reading a large text. The indices stay valid: the operating
+    system keeps the pages and maps them again at once. Does nothing for an array in memory.
     """
     owner: object = indices
     while isinstance(owner, np.ndarray):
@@ -239,7 +249,7 @@ def release(indices: UInt[np.ndarray, " N"]) -> None:
 
 def _remove_abandoned(place: Path) -> None:
     for aside in place.glob("*.tmp"):
-        with suppress(FileNotFoundError):  # another process tidies too
+        with suppress(FileNotFoundError):  # another process may remove it first
             if time.time() - aside.stat().st_mtime > ABANDONED:
                 aside.unlink()
 

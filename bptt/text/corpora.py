@@ -1,4 +1,4 @@
-"""Texts to train on: a file, standard input, one that is built in, or one that is fetched."""
+"""Corpora to train on: a file, standard input, a built-in text, or one that is downloaded."""
 
 import hashlib
 import os
@@ -17,14 +17,14 @@ from ..whole_files import drain, refuse_device
 from .decoding import RawText, Units, characters
 
 STANDARD_INPUT = "-"
-# Bytes. A smaller file is encoded afresh at each start, which takes a fifth of a second at most:
-# no more than to check what a cache would hold, and the cache isn't filled with every small text.
+# Bytes. A file up to this size is encoded at every start, in a fifth of a second at most: as fast
+# as verifying a cache entry, and the cache doesn't fill up with small texts.
 IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text and where it came from: an absolute path, "-" or the name of a built-in one."""
+    """A text and its source: an absolute path, "-" or a corpus's name."""
 
     name: str
     source: str
@@ -32,7 +32,7 @@ class Corpus:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the text in UTF-8, whatever its encoding was on disk."""
+        """SHA-256 of the text in UTF-8, whatever its encoding on disk."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -43,7 +43,7 @@ class BuiltIn:
 
 
 def python_docs() -> str:
-    """The language reference that every CPython carries for `help()`; it differs by version."""
+    """Return the language reference that CPython ships for `help()`; it varies by version."""
     return "\n\n".join(topics[key] for key in sorted(topics))
 
 
@@ -58,7 +58,7 @@ DEFAULT = "python-docs"
 
 @dataclass(frozen=True)
 class Remote:
-    """A corpus that is fetched once and kept. `sha256` is of the file as fetched."""
+    """A corpus that is downloaded once and cached; `sha256` is the downloaded file's."""
 
     description: str
     url: str
@@ -90,12 +90,12 @@ REMOTE = {
 
 
 def load(source: str, encoding: str = "utf-8") -> Corpus:
-    """Read a corpus whole by its name, its path, or "-" for standard input.
+    """Read a whole corpus, given its name, its path, or "-" for standard input.
 
-    A remote one is fetched the first time. Line ends are read as Python reads them in text mode:
-    all become a line feed. A corpus of bytes has the character chr(b) for the byte b.
+    A remote corpus is downloaded the first time. Line ends are read as in Python's text mode: each
+    becomes a line feed. In a corpus of bytes, byte b becomes the character chr(b).
 
-    Raises InputError for what can't be found, read or decoded, and for an empty text.
+    Raises InputError if the corpus can't be found, read or decoded, or is empty.
     """
     raw = find(source, encoding)
     if raw.units == "bytes":
@@ -108,9 +108,9 @@ def load(source: str, encoding: str = "utf-8") -> Corpus:
 
 
 def find(source: str, encoding: str) -> RawText:
-    """Find what `load` reads; `encoding` is a file's or standard input's.
+    """Return a corpus's bytes before decoding; `encoding` is that of a file or standard input.
 
-    Raises InputError for what can't be found or fetched, or can't be opened.
+    Raises InputError if the corpus can't be found, downloaded or opened.
     """
     if source in BUILT_IN:
         content = BUILT_IN[source].text().encode()
@@ -140,7 +140,7 @@ def find(source: str, encoding: str) -> RawText:
 
 
 def _content(path: Path) -> bytes | None:
-    """Read a small file, and what can be read once only, such as a pipe; None: a large file."""
+    """Read a small file or a pipe; return None for a large file, which can be read repeatedly."""
     refuse_device(path)
     with path.open("rb") as file:
         head = file.read(IN_MEMORY + 1)
@@ -152,18 +152,18 @@ def _content(path: Path) -> bytes | None:
 
 
 def cache_folder() -> Path:
-    """Where fetched and encoded corpora are kept: $BPTT_CACHE, or the platform's cache folder."""
+    """Return the folder of cached corpora: $BPTT_CACHE, or the platform's cache folder."""
     return Path(os.environ.get("BPTT_CACHE") or pooch.os_cache("bptt"))
 
 
 def cached_file(name: str) -> Path:
-    """Where a remote corpus is kept, whether it is there or not."""
+    """Return the path where a remote corpus is cached, whether it exists or not."""
     suffix = ".zip" if REMOTE[name].member else ".txt"
     return cache_folder() / f"{name}{suffix}"
 
 
 def _fetched(name: str, remote: Remote) -> RawText:
-    """Raises InputError where it can't be fetched or isn't the file that it should be."""
+    """Download a corpus unless it is cached. Raises InputError if it fails or the hash differs."""
     place = cached_file(name)
     try:
         pooch.retrieve(remote.url, f"sha256:{remote.sha256}", fname=place.name, path=place.parent)
@@ -187,5 +187,5 @@ def _fetched(name: str, remote: Remote) -> RawText:
 
 
 def decode(content: bytes, encoding: str, name: str) -> str:
-    """Raises InputError that says which byte is wrong."""
+    """Decode a text. Raises InputError that names the first byte that can't be decoded."""
     return "".join(characters([content], encoding, name))

@@ -1,4 +1,4 @@
-"""A text's bytes, read and decoded a block at a time."""
+"""Reading and decoding a text's bytes, one block at a time."""
 
 import codecs
 import io
@@ -28,14 +28,14 @@ MARK = "\ufeff"  # of the byte order, decoded
 
 @dataclass(frozen=True)
 class RawText:
-    """Bytes that can be read again and again, and what they mean unless somebody says otherwise.
+    """A text's bytes, which can be read repeatedly, with their encoding and units by default.
 
-    They are the content, or in the file at `path`, or in its `member`, where it is a zip archive.
-    `sha256` is of that file, where it is known.
+    The bytes are `content`, or the file at `path`, or `member` of that file if it is a zip archive.
+    `sha256` is the file's, if it is known.
     """
 
     name: str
-    source: str  # an absolute path, "-" or a corpus' name
+    source: str  # an absolute path, "-" or a corpus's name
     encoding: str
     units: Units = "characters"
     content: bytes | None = None
@@ -44,7 +44,7 @@ class RawText:
     sha256: str | None = None
 
     def blocks(self) -> Iterator[bytes]:
-        """Raises InputError for what can't be read."""
+        """Yield blocks of at most BLOCK bytes. Raises InputError if they can't be read."""
         with self._open() as file:
             while True:
                 with self._explained():
@@ -80,16 +80,16 @@ class RawText:
                 yield
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
             # RuntimeError: encrypted, or a compression that this Python lacks.
-            raise InputError(f"{path} is no whole zip archive: {error}") from error
+            raise InputError(f"{path} is not an intact zip archive: {error}") from error
         except KeyError as error:
-            raise InputError(f"{path} must have {self.member} in it, but hasn't") from error
+            raise InputError(f"{path} must have {self.member} in it, but doesn't") from error
 
 
 def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
-    """Decode without a byte order mark, and with all line ends as line feeds.
+    """Decode blocks of bytes, without a byte order mark and with every line end as a line feed.
 
-    Raises InputError that says which byte is wrong, that it is no text but, say, a zip archive, or
-    that there is no such encoding.
+    `name` stands for the text in messages. Raises InputError for a byte that can't be decoded, with
+    its offset, for a file that isn't text but, say, a zip archive, and for an unknown encoding.
     """
     pieces = _decoded(blocks, encoding, name)
     for piece in pieces:
@@ -113,7 +113,7 @@ def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]
             yield decoder.decode(block)  # pyright: ignore[reportArgumentType] - bytes it is
         yield decoder.decode(b"", final=True)  # pyright: ignore[reportArgumentType]
     except UnicodeDecodeError as error:
-        # Its object is what was left of the blocks before, and the last one.
+        # error.object is the undecoded end of earlier blocks, followed by the last block.
         offset = read - len(error.object) + error.start
         advice = (
             "It seems to be no text; --units bytes reads any file"
@@ -129,7 +129,7 @@ def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]
 
 
 def _codec(encoding: str) -> str:
-    """Return Python's own name for it. Raises InputError where there is no such encoding."""
+    """Return Python's name of an encoding. Raises InputError if there is no such encoding."""
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=encoding).detach()  # refuses what isn't for text
         return codecs.lookup(encoding).name
@@ -138,7 +138,7 @@ def _codec(encoding: str) -> str:
 
 
 def _decoder(codec: str, head: bytes) -> codecs.IncrementalDecoder:
-    # With no mark of the byte order, bytes.decode takes the machine's; these decoders refuse.
+    # Without a byte order mark, bytes.decode assumes the machine's order; these decoders raise.
     if codec in ORDER_MARKS and not head.startswith(ORDER_MARKS[codec]):
         codec += "-le" if sys.byteorder == "little" else "-be"
     return codecs.getincrementaldecoder(codec)()

@@ -1,6 +1,6 @@
-"""Texts as indices into the symbols that occur in them, however large.
+"""Texts of any size, encoded as indices into the symbols that occur in them.
 
-N characters or bytes of text.
+N characters or bytes of text, V symbols.
 """
 
 import codecs
@@ -24,11 +24,12 @@ STEP = 2**20  # indices that are translated at once
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A text as indices; a byte b is the character chr(b).
+    """A text encoded as indices into its vocabulary; byte b is the character chr(b).
 
-    `source` is what loads it again: an absolute path, "-" or a corpus' name. `encoding` is the
-    file's, and means nothing for bytes. `sha256` is of the bytes, or of the text in UTF-8.
-    The indices are read-only, and of the smallest type that holds V too, for what is unseen.
+    `source` loads the text again: an absolute path, "-" or a corpus's name. `encoding` is the
+    file's, and unused for bytes. `sha256` is that of the bytes, or of the text in UTF-8. The
+    indices are read-only; their type is the smallest that also holds V, which stands for an unseen
+    symbol.
     """
 
     name: str
@@ -41,13 +42,17 @@ class Encoded:
 
 
 def open_corpus(source: str, encoding: str = "utf-8", units: Units | None = None) -> Encoded:
-    """Read a corpus by its name, its path, or "-" for standard input.
+    """Load a corpus, given its name, its path, or "-" for standard input, and encode it.
 
-    `units` None: the corpus' own, bytes for enwik8, characters for all others. Line ends of
-    characters are read as in text mode. A file beyond corpora.IN_MEMORY is encoded once, kept in
-    the cache and mapped into memory, not loaded.
+    `units` defaults to the corpus's own: bytes for enwik8, characters for all others. Line ends of
+    characters are read as in text mode. A file larger than corpora.IN_MEMORY is encoded once, kept
+    in the cache and memory-mapped.
 
-    Raises InputError for what can't be found, read or decoded, and for an empty text.
+    Raises InputError if the corpus can't be found, read or decoded, or is empty.
+
+    >>> text = open_corpus("novel.txt")
+    >>> len(text.indices), len(text.vocabulary)
+    (524288, 81)
     """
     raw = corpora.find(source, encoding)
     units = units or raw.units
@@ -72,7 +77,7 @@ def _cached(raw: RawText, units: Units) -> tuple[Summary, UInt[np.ndarray, " N"]
     decoding = ""
     if units == "characters":
         for _ in characters([], raw.encoding, raw.name):
-            pass  # refuses an encoding that there isn't
+            pass  # raises InputError for an unknown encoding
         decoding = codecs.lookup(raw.encoding).name
     sha256 = raw.sha256 or _sha256(raw)
     key = Key(sha256, raw.member, decoding, units)
@@ -92,7 +97,10 @@ def _sha256(raw: RawText) -> str:
 
 
 def _summary(raw: RawText, units: Units) -> Summary:
-    """Raises InputError for a text that can't be read or decoded, or is empty."""
+    """Read a text once for its symbols, length and SHA-256.
+
+    Raises InputError if it can't be read or decoded, or is empty.
+    """
     used, length, found = np.zeros(CODE_POINTS, bool), 0, hashlib.sha256()
     for piece in _pieces(raw.blocks(), raw, units):
         codes = _codes(piece)
@@ -109,7 +117,7 @@ def _summary(raw: RawText, units: Units) -> Summary:
 def _indices(
     raw: RawText, units: Units, summary: Summary, sha256: str | None = None
 ) -> Iterator[UInt[np.ndarray, " _"]]:
-    """Raises InputError where the file isn't any more what it was when it was summed up."""
+    """Yield a text's indices. Raises InputError if the file changed since its summary was made."""
     table = np.full(CODE_POINTS, len(summary.symbols), summary.dtype)
     table[summary.symbols] = np.arange(len(summary.symbols))
     length, found = 0, hashlib.sha256()
@@ -146,10 +154,10 @@ def _codes(piece: str | bytes) -> UInt[np.ndarray, " _"]:
 def translated(
     indices: UInt[np.ndarray, " N"], symbols: Vocabulary, vocabulary: Vocabulary
 ) -> UInt[np.ndarray, " N"]:
-    """Give a text's indices into `symbols` as indices into another vocabulary, read-only.
+    """Re-encode indices into `symbols` as indices into `vocabulary`; the result is read-only.
 
-    A symbol that it lacks becomes len(vocabulary). Where nothing changes they are the same array.
-    A large result is in a file that is gone with it, not in memory.
+    A symbol that `vocabulary` lacks becomes len(vocabulary). If no index changes, the same array is
+    returned. A large result is mapped from a temporary file instead of held in memory.
     """
     places = {symbol: index for index, symbol in enumerate(vocabulary.symbols)}
     table = np.array([places.get(symbol, len(vocabulary)) for symbol in symbols.symbols])
@@ -169,6 +177,7 @@ def translated(
 
 
 def stretches(indices: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield consecutive slices of STEP indices, and release the pages of each after its use."""
     for start in range(0, len(indices), STEP):
         yield indices[start : start + STEP]
         release(indices)

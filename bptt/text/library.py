@@ -1,4 +1,4 @@
-"""The texts of one command: each is opened once, and a run's is found where it lies by now."""
+"""The texts of one command: each is loaded once, and a moved one is found again."""
 
 import sys
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from .decoding import Units
 from .encoded import Encoded, open_corpus
 from .records import CorpusRecord
 
-MANY_UNSEEN = 0.1  # share of a text, beyond which there is something wrong with it
+MANY_UNSEEN = 0.1  # fraction of unseen symbols that makes a wrong text or encoding likely
 
 
 class Library:
-    """Opens texts, and keeps them for who asks again.
+    """Loads texts, and keeps them for later requests.
 
     >>> library = Library()
     >>> library.open("novel.txt") is library.open("novel.txt")
@@ -26,7 +26,7 @@ class Library:
         self._said: set[str] = set()
 
     def open(self, source: str, encoding: str = "utf-8", units: Units | None = None) -> Encoded:
-        """Open a text, or return it. Raises InputError as open_corpus."""
+        """Load a text, or return the one loaded before. Raises InputError as open_corpus does."""
         if units is None:
             units = corpora.REMOTE[source].units if source in corpora.REMOTE else "characters"
         key = (source, encoding, units)
@@ -36,14 +36,14 @@ class Library:
         return self._texts[key]
 
     def keep(self, text: Encoded, record: CorpusRecord) -> None:
-        """Return this text from now on where the record's source is asked for."""
+        """Store a text as the one that `open` returns for the record's source."""
         self._texts[record.source, record.encoding, record.units] = text
 
     def search(self, record: CorpusRecord, near: Path) -> Encoded | None:
-        """Return the very text that a run began with, or None where it isn't found.
+        """Return the text with the record's SHA-256, or None if it isn't found.
 
-        It is looked for where it lay, and then, by its name and the folders that it lay in, from
-        the folder `near` upwards and from the working folder.
+        It is searched for at its recorded path, and then by its name and the last folders of that
+        path below `near`, below every folder above it, and below the working folder.
         """
         for source in (record.source, *_elsewhere(record.source, near)):
             try:
@@ -57,9 +57,10 @@ class Library:
         return None
 
     def find(self, record: CorpusRecord, near: Path, advice: str) -> Encoded:
-        """Return the very text that a run began with; `advice` says how to name it.
+        """Return the text with the record's SHA-256, found as by `search`.
 
-        Raises InputError where it isn't found.
+        Raises InputError if it isn't found; `advice` ends the message and says how to name the
+        text.
         """
         text = self.search(record, near)
         if text is not None:
@@ -73,18 +74,18 @@ class Library:
         raise InputError(missing(record, near, advice))
 
     def note(self, text: str) -> None:
-        """Say something on standard error, once a command."""
+        """Print a note on standard error, each one once a command."""
         if text not in self._said:
             self._said.add(text)
             print(f"note: {text}", file=sys.stderr)
 
     def note_unseen(self, name: str, unseen: int, length: int, record: CorpusRecord) -> None:
-        """Warn of a text that is for the most part of symbols that the run never learned."""
+        """Print a note if more than MANY_UNSEEN of a text's symbols were unseen in training."""
         if unseen > MANY_UNSEEN * length:
             units = record.units
             self.note(
-                f"{unseen / length:.0%} of the {length:,} {units} of {name} never occur in what "
-                f"the run learns from; they are not scored, and the figure is of the others alone. "
+                f"{unseen / length:.0%} of the {length:,} {units} of {name} never occur in the "
+                f"text that the run learns from; they are skipped and counted, not scored. "
                 + (
                     f"Is it the right text, in the right encoding ({record.encoding})?"
                     if units == "characters"
@@ -94,12 +95,13 @@ class Library:
 
 
 def is_missing(source: str) -> bool:
-    """Tell whether a source is a file that isn't there."""
+    """Return whether a source is the path of a file that doesn't exist."""
     named = source == corpora.STANDARD_INPUT or source in corpora.BUILT_IN | corpora.REMOTE
     return not named and not Path(source).exists()
 
 
 def missing(record: CorpusRecord, near: Path, advice: str) -> str:
+    """Return the error message for a run's text that isn't found."""
     return (
         f"the run's text isn't at {record.source} any more, and no {Path(record.source).name} with "
         f"SHA-256 {record.sha256} lies in {near.absolute()} or a folder above it. {advice}"
@@ -107,9 +109,9 @@ def missing(record: CorpusRecord, near: Path, advice: str) -> str:
 
 
 def _elsewhere(source: str, near: Path) -> Iterator[str]:
-    """Yield the files that may be this one, moved together with the folder `near`."""
+    """Yield the files that may be this one, if it moved together with the folder `near`."""
     if not Path(source).is_absolute():
-        return  # a corpus' name, or standard input
+        return  # a corpus's name, or standard input
     folders, seen = Path(source).parts[1:], {source}
     here = near.absolute()
     for above in (here, *here.parents, Path.cwd()):

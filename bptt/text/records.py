@@ -1,4 +1,4 @@
-"""What a run records of its texts and their parts."""
+"""Records of a run's texts and their splits, as config.json holds them."""
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from .encoded import Encoded
 
 
 class CorpusRecord(Strict):
-    """A text: `source` is what loads it again, `length` counts characters or bytes."""
+    """A text: `source` loads it again, `length` is in characters or bytes (`units`)."""
 
     name: str
     source: str
@@ -30,7 +30,7 @@ class CorpusRecord(Strict):
         )
 
     def check(self, text: Encoded) -> None:
-        """Raises InputError unless it is the very text that the run began with."""
+        """Raise InputError unless the text has this record's SHA-256."""
         if text.sha256 != self.sha256:
             raise InputError(
                 f"the run was trained on another text: expected {self.length} {self.units} "
@@ -39,17 +39,17 @@ class CorpusRecord(Strict):
             )
 
 
-class Part(Strict):
-    """A stretch of a text: of the run's own unless another is named."""
+class Split(Strict):
+    """A split: a contiguous part of the run's own corpus, or of another one if named."""
 
     start: int = Field(ge=0)
     length: int = Field(gt=0)
     corpus: CorpusRecord | None = None
 
 
-class Parts(Strict):
-    """What a run learns from, what it is watched by, and what is kept for the end."""
+class Splits(Strict):
+    """The training, validation and test splits of a run."""
 
-    train: Part
-    validation: Part | None
-    test: Part | None
+    train: Split
+    validation: Split | None
+    test: Split | None

@@ -1,10 +1,10 @@
-"""What a file's first bytes say of it: packed, a document, a picture, or text in UTF-16."""
+"""Formats that a file's first bytes reveal: archives, documents, pictures, UTF-16 text."""
 
 import codecs
 
 from ..errors import InputError
 
-HEAD = 512  # bytes to look at
+HEAD = 512  # bytes that are checked
 
 _PACKED = "unpack it first"
 _DOCUMENT = "save its text first"
@@ -34,14 +34,15 @@ MARKS = (  # the longer ones first: UTF-16's begins UTF-32's
     ("utf-16-be", codecs.BOM_UTF16_BE),
     ("utf-8", codecs.BOM_UTF8),
 )
-SHORTEST = 32  # bytes, below which the places of zeros say nothing
-MANY, FEW = 0.7, 0.3  # shares of zeros
+SHORTEST = 32  # bytes; the positions of zeros in fewer say nothing
+MANY, FEW = 0.7, 0.3  # fractions of zeros
 
 
 def refuse_what_is_no_text(head: bytes, codec: str, encoding: str, name: str) -> None:
-    """Raises InputError for a file that can't be text in this encoding, and says what it is.
+    """Raise InputError for a file that can't be text in this encoding, and say what it is.
 
-    `codec` is Python's own name for the encoding.
+    `head` is the file's beginning, `codec` Python's own name of the encoding, `encoding` the
+    user's.
     """
     for offset, signature, kind, advice in SIGNATURES:
         if head.startswith(signature, offset) and (
@@ -66,7 +67,7 @@ def refuse_what_is_no_text(head: bytes, codec: str, encoding: str, name: str) ->
 
 
 def _by_zeros(head: bytes) -> str | None:
-    """Tell the wide encoding of a mostly Western text by the places where its zeros are."""
+    """Return the wide encoding that the positions of zeros suggest in a mostly Western text."""
     if len(head) < SHORTEST:
         return None
     zeros = [head[place::4].count(0) / len(head[place::4]) for place in range(4)]
@@ -84,5 +85,5 @@ def _by_zeros(head: bytes) -> str | None:
 
 
 def looks_binary(head: bytes) -> bool:
-    """Tell whether there are bytes in it that no text in an encoding of single bytes has."""
+    """Return whether there are bytes that no text in a single-byte encoding has."""
     return any(byte < 32 and byte not in b"\t\n\v\f\r\x1b" for byte in head)

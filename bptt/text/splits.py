@@ -1,4 +1,4 @@
-"""A run's texts: one stretch to learn from, one to be watched by, one kept for the end.
+"""Splitting a run's texts into training, validation and test.
 
 N characters of text, V symbols.
 """
@@ -11,13 +11,15 @@ from ..errors import InputError
 from ..settings import Settings, shares
 from .encoded import Encoded, stretches
 from .library import Library
-from .records import CorpusRecord, Part, Parts
+from .records import CorpusRecord, Split, Splits
 
 
-def divide(text: Encoded, settings: Settings, library: Library | None = None) -> Parts:
-    """Cut the text from its beginning, or take the files that are named, opened by the library.
+def split_text(text: Encoded, settings: Settings, library: Library | None = None) -> Splits:
+    """Split a text by the fractions of `settings.split`, or use the files that the settings name.
 
-    Raises InputError where a part that was asked for gets nothing.
+    The splits follow each other in the text: training, validation, test. `library` loads the files.
+
+    Raises InputError if a requested split would be empty.
     """
     if settings.validation_file is not None:
         library = library or Library()
@@ -25,35 +27,35 @@ def divide(text: Encoded, settings: Settings, library: Library | None = None) ->
             None if file is None else _whole(library.open(file, settings.encoding, text.units))
             for file in (settings.validation_file, settings.test_file)
         )
-        train = Part(start=0, length=len(text.indices))
-        return Parts(train=train, validation=validation, test=test)
+        train = Split(start=0, length=len(text.indices))
+        return Splits(train=train, validation=validation, test=test)
     N, start, parts = len(text.indices), 0, []
     wanted = shares(settings.split)
-    for name, share, until in zip(Parts.model_fields, wanted, np.cumsum(wanted), strict=True):
+    for name, share, until in zip(Splits.model_fields, wanted, np.cumsum(wanted), strict=True):
         end = round(N * float(until))
         if share > 0 and end == start:
             raise InputError(
                 f"--split {settings.split} leaves nothing of {text.name}'s {N} {text.units} "
                 f"for {name}; --split all trains on the whole text"
             )
-        parts.append(Part(start=start, length=end - start) if share > 0 else None)
+        parts.append(Split(start=start, length=end - start) if share > 0 else None)
         start = end
     train, validation, test = parts
-    return Parts(train=train, validation=validation, test=test)
+    return Splits(train=train, validation=validation, test=test)
 
 
-def _whole(text: Encoded) -> Part:
-    return Part(start=0, length=len(text.indices), corpus=CorpusRecord.of(text))
+def _whole(text: Encoded) -> Split:
+    return Split(start=0, length=len(text.indices), corpus=CorpusRecord.of(text))
 
 
-def sources(parts: Parts) -> dict[str, str]:
-    """Return the settings that name other texts, so that they load from any working folder."""
+def sources(parts: Splits) -> dict[str, str]:
+    """Return the settings that name validation and test files, with absolute paths."""
     named = {"validation_file": parts.validation, "test_file": parts.test}
     return {key: part.corpus.source for key, part in named.items() if part and part.corpus}
 
 
-def vocabulary_of(text: Encoded, part: Part) -> Vocabulary:
-    """Every symbol that occurs in the part, in the text's order.
+def vocabulary_of(text: Encoded, part: Split) -> Vocabulary:
+    """Return the vocabulary of a split: every symbol that occurs in it, in the text's order.
 
     Raises InputError for half of a surrogate pair, which no file of a run could hold.
     """

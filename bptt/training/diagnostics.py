@@ -1,13 +1,13 @@
-"""How the gradient flows back in time, and what stands in its way: for teaching, and for plots.
+"""Gradient-flow diagnostics: how gradients vanish or explode over time steps, and why.
 
-The further back a state lies, the less (or the more) the loss feels it: every step multiplies the
-signal by Whaᵀ and by the slopes of tanh. Saturated units have slopes near 0 and stop it; Wha's
-spectral radius says whether it would otherwise shrink or grow.
+Each step back in time multiplies the gradient by Whaᵀ and by the derivatives of tanh. Saturated
+units have derivatives near 0 and block it; Wha's spectral radius tells whether it would otherwise
+shrink or grow.
 
-H hidden units, T characters in a window; K lags, which are the T of them from 0 to T − 1.
+H hidden units, T characters in a window, K = T lags from 0 to T − 1.
 
-Source: Bengio, Simard and Frasconi (1994), Learning Long-Term Dependencies with Gradient Descent
-is Difficult; Pascanu, Mikolov and Bengio (2013), On the Difficulty of Training Recurrent Neural
+Source: Bengio, Simard and Frasconi (1994), Learning Long-Term Dependencies with Gradient Descent is
+Difficult; Pascanu, Mikolov and Bengio (2013), On the Difficulty of Training Recurrent Neural
 Networks.
 """
 
@@ -22,16 +22,16 @@ from reference import Parameters, Trace, backward, forward
 
 from ..strict import Strict
 
-SATURATED = 0.97  # |a| beyond this: less than 6% of tanh's slope is left
+SATURATED = 0.97  # |a| beyond this: tanh's derivative is below 0.06
 
 
 class Record(Strict):
-    """What one window shows, at one iteration.
+    """The diagnostics of one window at one iteration.
 
-    `norms[k]` is the length of ∂loss_t / ∂state_{t−k} in nats, averaged over the window's steps t
-    that have a state so far back in it; state_t is what step t makes. Shares are from 0 to 1:
-    of the window's activations beyond ±SATURATED, and of all entries of the gradient that the
-    running clip made another number of.
+    `norms[k]` is the norm of ∂loss_t / ∂state_{t−k} in nats, averaged over the window's steps t
+    that have a state k steps back; state_t is the state after step t. `saturated_share` is the
+    fraction of activations beyond ±SATURATED, `clipped_share` that of gradient entries that the
+    running clip changed.
     """
 
     iteration: int
@@ -49,10 +49,10 @@ def measure(
     initial_state: Any,
     clip: float | None,
 ) -> Record:
-    """Look at one window with these weights; nothing is changed.
+    """Measure one window with these weights, in float64; nothing is changed.
 
-    `parameters`, in their order, and the window are any engine's, as anything that NumPy can read;
-    everything is computed in float64.
+    `parameters` (in the order Whx, Wha, Wya, bh, by) and the window may be any engine's arrays.
+    `clip` is the bound of the running clip, None without one.
 
     Raises ValueError and FloatingPointError as reference.forward does.
     """
@@ -73,26 +73,26 @@ def measure(
 
 
 def gradient_norms(parameters: Parameters, trace: Trace) -> Float[np.ndarray, " K"]:
-    """Return the average length of ∂loss_t / ∂state_{t−k} for each lag k.
+    """Return the mean norm of ∂loss_t / ∂state_{t−k} over the steps t, for each lag k.
 
-    The slopes of all steps t are carried back at once, a column each: at lag k the column of step t
-    passes through step t − k + 1, and the steps that have no state left drop out.
+    The gradients of all steps t are propagated back together, one column each: at lag k, the column
+    of step t passes through step t − k + 1, and the columns with no state left are dropped.
     """
     T = len(trace.inputs)
-    slopes_of_tanh = 1.0 - trace.states[1:, :, 0].T ** 2
-    slopes = parameters.Wya.T @ _logit_slopes(trace)  # reverse of: z = Wya @ a + by
-    norms = [np.linalg.norm(slopes, axis=0).mean()]
+    tanh_derivatives = 1.0 - trace.states[1:, :, 0].T ** 2
+    gradients = parameters.Wya.T @ _logit_gradients(trace)  # reverse of: z = Wya @ a + by
+    norms = [np.linalg.norm(gradients, axis=0).mean()]
     for k in range(1, T):
         # reverse of: a = tanh(Wha @ state + ...)
-        slopes = parameters.Wha.T @ (slopes_of_tanh[:, 1 : T - k + 1] * slopes[:, 1:])
-        norms.append(np.linalg.norm(slopes, axis=0).mean())
+        gradients = parameters.Wha.T @ (tanh_derivatives[:, 1 : T - k + 1] * gradients[:, 1:])
+        norms.append(np.linalg.norm(gradients, axis=0).mean())
     return np.array(norms)
 
 
-def _logit_slopes(trace: Trace) -> Float[np.ndarray, "V T"]:
-    slopes = trace.probabilities[:, :, 0].T.copy()
-    slopes[trace.targets, np.arange(len(trace.targets))] -= 1.0
-    return slopes
+def _logit_gradients(trace: Trace) -> Float[np.ndarray, "V T"]:
+    gradients = trace.probabilities[:, :, 0].T.copy()
+    gradients[trace.targets, np.arange(len(trace.targets))] -= 1.0
+    return gradients
 
 
 def _clipped_share(parameters: Parameters, trace: Trace, clip: float | None) -> float:

@@ -1,4 +1,4 @@
-"""How many bits a network needs for each character of a text that it reads as one stream.
+"""Evaluation: the bits per character of a text that a network reads as one stream.
 
 N characters of text, V symbols, H hidden units.
 """
@@ -13,14 +13,15 @@ from pydantic import Field
 
 from ..strict import Strict
 
-STRETCH = 512  # characters between two products for the logits; the result doesn't hang on it
+STRETCH = 512  # characters whose logits are computed at once; the result doesn't depend on it
 
 
 class Evaluation(Strict):
-    """`unseen` counts the text's characters that the network has no symbol for.
+    """The cross-entropy of a text in bits per character.
 
-    They are read as no input at all, and not scored: `bits_per_character` is the mean over the
-    `scored` others, each predicted from all before it. The first has nothing before it.
+    `bits_per_character` is the mean over the `scored` characters, each predicted from all before
+    it; the first has nothing before it. The `unseen` ones, which the network has no symbol for, are
+    skipped and counted: they are read as a zero input.
     """
 
     bits_per_character: float
@@ -33,12 +34,15 @@ def evaluate(
     indices: Integer[np.ndarray, " N"],
     initial_state: Float[np.ndarray, "H 1"] | None = None,
 ) -> Evaluation:
-    """Read the whole text from the initial state, zero by default, in the weights' own dtype.
+    """Evaluate a whole text from the initial state (zero by default), in the weights' own dtype.
 
-    `parameters`, in their order, are any engine's; an index of V stands for an unseen character.
+    `parameters`, in the order Whx, Wha, Wya, bh, by, may be any engine's; an index of V stands for
+    an unseen character.
 
-    Raises ValueError where no character can be scored, FloatingPointError where the numbers break
-    down.
+    Raises ValueError if no character can be scored, FloatingPointError if the loss isn't finite.
+
+    >>> evaluate(training.parameters, vocabulary.encode(text)).bits_per_character
+    2.31
     """
     Whx, Wha, Wya, bh, by = (np.ascontiguousarray(value) for value in parameters)
     V, H = Wya.shape
@@ -52,7 +56,7 @@ def evaluate(
         states = np.empty_like(from_input)
         seen = np.flatnonzero(stretch[1:] < V)
         scored += len(seen)
-        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked for below
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked below
             for t, step in enumerate(from_input):
                 np.matmul(Wha, state, out=states[t])
                 states[t] += step
@@ -70,7 +74,7 @@ def evaluate(
 
 
 def _loss(logits: Float[np.ndarray, "n V"], targets: Integer[np.ndarray, " n"]) -> float:
-    """Return the sum in nats, the largest logit of each row subtracted first."""
+    """Return the sum over rows in nats, each row's largest logit subtracted first."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]
     return float(losses.sum(dtype=np.float64))

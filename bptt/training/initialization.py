@@ -1,6 +1,6 @@
-"""Where a run's weights begin: the notebook's small normals, or what later work recommends.
+"""Initial weights: the notebook's small normals, or what later work recommends.
 
-H hidden units. Biases are zero in all of them.
+H hidden units. Biases are always zero.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,15 @@ from reference import Parameters, initialize_parameters
 
 
 def initialize(kind: str, *, vocab_size: int, hidden_size: int, seed: int) -> Parameters:
-    """Draw in float64.
+    """Draw initial weights in float64.
 
-    "notebook": standard normals × 0.01. The others draw Whx and Wya uniformly as Glorot and Bengio
-    (2010), and differ in Wha: "glorot" does the same there, "orthogonal" is a random rotation or
-    reflection (Saxe, McClelland and Ganguli, 2014), "identity" is 1 (Le, Jaitly and Hinton, 2015).
+    "notebook": standard normals × 0.01. The other kinds draw Whx and Wya from Glorot and Bengio's
+    uniform distribution (2010), and differ in Wha: "glorot" draws it likewise, "orthogonal" is a
+    random rotation or reflection (Saxe, McClelland and Ganguli, 2014), "identity" is the identity
+    matrix (Le, Jaitly and Hinton, 2015).
+
+    >>> initialize("orthogonal", vocab_size=80, hidden_size=100, seed=1).Wha.shape
+    (100, 100)
     """
     notebooks = initialize_parameters(vocab_size=vocab_size, hidden_size=hidden_size, seed=seed)
     if kind == "notebook":

@@ -1,7 +1,7 @@
-"""Training put together from parts: an engine's gradient, a clip, an optimizer, a schedule.
+"""The general training loop: a gradient engine, a clip, an optimizer, a learning-rate schedule.
 
-The engines' own Training is the notebook's loop: Adagrad at a constant rate, the running clip.
-This one takes everything else that can be set.
+The engines' own Training is the notebook's loop: Adagrad, a constant learning rate, the running
+clip. This loop supports all other settings.
 
 N characters of text, V symbols, H hidden units, T characters a window, B lanes.
 """
@@ -17,21 +17,24 @@ from torch import Tensor
 from reference import Hyperparameters, Parameters, Step, Vocabulary
 from reference.training import ADDED, KEPT
 
-from ..engines.gradients import Differentiator, Window
+from ..engines.gradients import GradientEngine, Window
 from ..engines.names import PARAMETER_NAMES
 from ..settings import Settings
 from . import optimizers, sampling, schedule
 from .state import INITIAL_STATE
-from .validation import Progress
+from .validation import ValidationHistory
 
 SAMPLE_LENGTH = 100
 
 
-class ComposedTraining:
-    """A run, taken one iteration at a time, with the attributes of reference.Training.
+class TrainingLoop:
+    """Trains one iteration at a time, with the attributes of reference.Training.
 
-    `progress` is what validation has said; the schedule reads it. Where the initial state is
-    learned, it begins every lane's section of the text.
+    The text is divided into a section for each lane. `progress` is the history of validations,
+    which the schedule reads. If the initial state is learned, every section begins with it.
+
+    >>> for step in training:
+    ...     print(step.iteration, step.loss)
     """
 
     def __init__(
@@ -41,9 +44,9 @@ class ComposedTraining:
         *,
         vocabulary: Vocabulary,
         hyperparameters: Hyperparameters,
-        differentiator: Differentiator,
+        engine: GradientEngine,
     ) -> None:
-        """Raises ValueError where a lane gets less than one window and its last target."""
+        """Raises ValueError if a lane gets less than one window and its last target."""
         T, B = settings.seq_length, settings.lanes
         if len(text) // B < T + 1:
             raise ValueError(
@@ -56,10 +59,10 @@ class ComposedTraining:
         self.settings = settings
         self.clip = settings.running_clip
         self.lanes = B
-        self.progress = Progress()
-        self._differentiator = differentiator
-        bh = differentiator.parameters["bh"]
-        self._learned = dict(differentiator.parameters)
+        self.progress = ValidationHistory()
+        self._engine = engine
+        bh = engine.parameters["bh"]
+        self._learned = dict(engine.parameters)
         if settings.learn_initial_state:
             self._learned[INITIAL_STATE] = torch.zeros_like(bh)
         self._optimizer = optimizers.make(settings, self._learned)
@@ -72,11 +75,11 @@ class ComposedTraining:
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
-        return tuple(self._differentiator.parameters[name] for name in PARAMETER_NAMES)
+        return tuple(self._engine.parameters[name] for name in PARAMETER_NAMES)
 
     @property
     def learned(self) -> dict[str, Tensor]:
-        """All that the optimizer moves, by name."""
+        """Every tensor that the optimizer updates, by name."""
         return self._learned
 
     @property
@@ -86,19 +89,19 @@ class ComposedTraining:
     def step(self) -> Step:
         """Take one iteration.
 
-        Raises FloatingPointError, before anything is learned, when the loss is no finite number.
+        Raises FloatingPointError if the loss isn't finite; nothing is updated then.
         """
         begins = self._begin_section_where_due()
         window = self._window()
-        loss = self._differentiator.differentiate(window, self.clip)
+        loss = self._engine.differentiate(window, self.clip)
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
-        gradients = dict(self._differentiator.gradients)
+        gradients = dict(self._engine.gradients)
         if begins and INITIAL_STATE in self._learned:
-            signal = self._differentiator.initial_signal
+            signal = self._engine.initial_state_gradient
             gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
         self._clip_finished(gradients)
-        final_state = self._differentiator.final_state
+        final_state = self._engine.final_state
         sample = self._write(window) if self._is_due() else None
         rate = schedule.rate(self.settings, self.iteration + 1, self.progress)
         self._optimizer.step(gradients, rate)
@@ -111,7 +114,7 @@ class ComposedTraining:
         return step
 
     def __iter__(self) -> Iterator[Step]:
-        """Take what is left of the run."""
+        """Take the remaining iterations."""
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
 
@@ -156,12 +159,12 @@ class ComposedTraining:
         return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
 
     def _write(self, window: Window) -> str:
-        """Go on from lane 0's last character, as the notebook does: that one and 100 more."""
+        """Continue the text from lane 0's last character, as the notebook does: it and 100 more."""
         last = int(window[0][-1, 0])
         temperature = self.settings.sample_temperature
         rng = np.random.default_rng([self.settings.seed, self.iteration + 1])
         weights = Parameters(*(value.numpy().astype(np.float64) for value in self.parameters))
-        state = self._differentiator.final_state[:, :1].numpy().astype(np.float64)
+        state = self._engine.final_state[:, :1].numpy().astype(np.float64)
         choice = sampling.Choice(temperature=temperature)
         written = sampling.go_on(weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng)
         return self.vocabulary.symbols[last] + "".join(written)

@@ -1,6 +1,6 @@
-"""Update rules over named tensors: the notebook's Adagrad by hand, others from torch.optim.
+"""Optimizers over named tensors: the notebook's Adagrad by hand, the others from torch.optim.
 
-Their state is there from the start, so that a checkpoint has the same shape at every iteration.
+Their state exists from the start, so that a checkpoint has the same arrays at every iteration.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -17,19 +17,19 @@ from .state import COUNT, kept
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """Updates the tensors that it was made for, in place."""
+    """Updates the parameters that it was made for, in place; `state` holds its tensors by name."""
 
     state: dict[str, Tensor]
 
     def step(self, gradients: dict[str, Tensor], rate: float) -> None:
-        """Take a step on the parameters that `gradients` names."""
+        """Update the parameters that `gradients` names; `rate` is the learning rate."""
         ...
 
 
 class Adagrad:
-    """The notebook's: its epsilon stands inside the square root, which torch.optim's doesn't.
+    """The notebook's Adagrad: epsilon is inside the square root, unlike torch.optim's.
 
-    It rounds as the reference and the fast engine's own loop do, to the last bit.
+    It gives the same bits as the reference and the fast engine's own loop.
     """
 
     def __init__(self, parameters: dict[str, Tensor]) -> None:
@@ -40,13 +40,13 @@ class Adagrad:
         for name, gradient in gradients.items():
             sums = self.state[f"sums.{name}"]
             sums += gradient * gradient
-            # NumPy's root is the nearest float; torch's, from MKL, may be the one beside it.
+            # NumPy's square root is rounded correctly; torch's, from MKL, may be off by one ulp.
             root = torch.from_numpy(np.sqrt((sums + EPSILON).numpy()))
             self._parameters[name] -= rate * gradient / root
 
 
 class FromTorch:
-    """One of torch.optim's, with its defaults for all that the settings don't name."""
+    """An optimizer of torch.optim, with its defaults for all that the settings don't name."""
 
     def __init__(self, settings: Settings, parameters: dict[str, Tensor]) -> None:
         self._parameters = parameters
@@ -77,6 +77,7 @@ class FromTorch:
 
 
 def make(settings: Settings, parameters: dict[str, Tensor]) -> Optimizer:
+    """Return the optimizer that the settings name, for these parameters."""
     if settings.optimizer == "adagrad":
         return Adagrad(parameters)
     return FromTorch(settings, parameters)

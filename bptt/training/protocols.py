@@ -7,12 +7,12 @@ import numpy as np
 
 from reference import Hyperparameters, Step
 
-from .validation import Progress
+from .validation import ValidationHistory
 
 
 @runtime_checkable
 class Training(Protocol):
-    """What every engine's Training has; its arrays are the engine's own."""
+    """What every engine's Training offers; its arrays are of the engine's own type."""
 
     parameters: Any
     hidden_state: Any
@@ -30,27 +30,27 @@ class Training(Protocol):
 
 @runtime_checkable
 class ManyAtOnce(Training, Protocol):
-    """A Training that takes many iterations in one call, and may take fewer than asked for."""
+    """A Training that takes many iterations a call, and may take fewer than asked for."""
 
     def advance(self, iterations: int) -> list[Step]: ...
 
 
 @runtime_checkable
 class Composed(Training, Protocol):
-    """A Training put together from parts; its schedule reads what validation has said."""
+    """A Training whose learning-rate schedule reads the history of validations."""
 
-    progress: Progress
+    progress: ValidationHistory
 
 
 @runtime_checkable
 class InProcesses(Training, Protocol):
-    """A Training that several processes take together."""
+    """A Training that a process group shares."""
 
     def share_state(self) -> None: ...
 
 
 def next_window(training: Training) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the first lane's next step will read: inputs and targets (T,), state (H, 1)."""
+    """Return the first lane's next window: inputs and targets (T,), hidden state (H, 1)."""
     T, position = training.hyperparameters.seq_length, training.position
     state = np.asarray(training.hidden_state)[:, :1]
     if position + T + 1 > len(training.text) // training.lanes:

@@ -1,4 +1,4 @@
-"""Text from a trained run: the most probable next character, or one drawn."""
+"""Sampling text from a trained network: greedy, or drawn from its probabilities."""
 
 import codecs
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,13 @@ from ..text.decoding import Units
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """How the next character is chosen from its probabilities.
+    """How the next character is chosen from the predicted probabilities.
 
-    `temperature` 0 takes the most probable (the first, where several are); above it, the logits
-    are divided by it and one is drawn, from the `top_k` most probable or from the fewest whose
-    probabilities reach `top_p` (nucleus), where given.
+    Temperature 0 is greedy: the most probable character, the first one of equals. Above 0, the
+    logits are divided by the temperature and a character is drawn, from the `top_k` most probable
+    or from the fewest whose probabilities reach `top_p` (nucleus), if given.
+
+    >>> Choice(temperature=0.7, top_k=40)
 
     Source: Holtzman et al. (2020), The Curious Case of Neural Text Degeneration, for the nucleus.
     """
@@ -33,6 +35,7 @@ class Choice:
             raise InputError("--top-k and --top-p draw, so they need a --temperature above 0")
 
     def choose(self, probabilities: Float[np.ndarray, " V"], rng: np.random.Generator) -> int:
+        """Return the index of the next character."""
         if self.temperature == 0.0:
             return int(np.argmax(probabilities))
         with np.errstate(divide="ignore"):
@@ -57,12 +60,12 @@ def write(
     choice: Choice,
     rng: np.random.Generator,
 ) -> Iterator[str]:
-    """Yield the prime and then `length` characters one by one, from this state.
+    """Yield the prime and then `length` characters one by one, starting from `initial_state`.
 
-    Without a prime, the first character is drawn.
+    Without a prime, the first character is drawn uniformly.
 
     Raises InputError for a prime that is empty or has characters outside the vocabulary, and for
-    weights that lead out of the numbers.
+    weights that give probabilities which aren't finite.
     """
     if prime is None:
         prime = vocabulary.symbols[rng.integers(len(vocabulary))]
@@ -89,9 +92,9 @@ def go_on(
     choice: Choice,
     rng: np.random.Generator,
 ) -> Iterator[str]:
-    """Yield `length` characters that follow the symbol `last`, read in this state.
+    """Yield `length` characters that follow the symbol `last`, read in hidden state `state`.
 
-    Raises InputError for weights that lead out of the numbers.
+    Raises InputError for weights that give probabilities which aren't finite.
     """
     for _ in range(length):
         state, probabilities = _step(parameters, last, state)
@@ -100,7 +103,7 @@ def go_on(
 
 
 def as_bytes(prime: bytes, vocabulary: Vocabulary) -> str:
-    """Give a prime as symbols of a run on bytes: a byte b is the character chr(b).
+    """Return a prime as the symbols of a run on bytes: byte b is the character chr(b).
 
     Raises InputError that names the bytes which the run has never seen.
     """
@@ -113,9 +116,9 @@ def as_bytes(prime: bytes, vocabulary: Vocabulary) -> str:
 
 
 def readable(pieces: Iterable[str], units: Units) -> Iterator[str]:
-    r"""Give a run's symbols as text for people.
+    r"""Return a run's symbols as readable text.
 
-    Bytes are read as UTF-8; what isn't becomes U+FFFD.
+    Bytes are decoded as UTF-8; invalid ones become U+FFFD.
 
     >>> "".join(readable(["fa", "\xc3", "\xa7", "ade"], "bytes"))
     'façade'

@@ -1,17 +1,18 @@
-"""The learning rate over a run: constant, a cosine after a warm-up, or less on a plateau."""
+"""Learning-rate schedules: constant, cosine after a warm-up, reduced on a plateau."""
 
 import math
 
 from ..settings import Settings
-from .validation import Progress
+from .validation import ValidationHistory
 
 
-def rate(settings: Settings, iteration: int, progress: Progress) -> float:
+def rate(settings: Settings, iteration: int, progress: ValidationHistory) -> float:
     """Return the learning rate of an iteration, counted from 1.
 
-    "cosine" rises along a line over the warm-up, then falls to `final_share` of the learning rate
-    in the last iteration (Loshchilov and Hutter, 2017, without restarts). "plateau" multiplies it
-    by `plateau_factor` whenever more than `plateau_patience` validations in a row were no better.
+    "cosine" rises linearly during the warm-up, then falls to `final_share` of the learning rate in
+    the last iteration (Loshchilov and Hutter, 2017, without restarts). "plateau" multiplies the
+    learning rate by `plateau_factor` after more than `plateau_patience` validations in a row
+    without improvement.
     """
     if settings.schedule == "plateau":
         return settings.learning_rate * settings.plateau_factor**progress.reductions

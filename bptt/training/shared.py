@@ -1,4 +1,4 @@
-"""A training that several processes take together, each with its share of the lanes."""
+"""Training by a process group: each process computes some of the lanes."""
 
 import hashlib
 from typing import Any
@@ -10,42 +10,41 @@ from reference import Step
 from ..engines.processes import Command, Group
 from ..errors import InputError
 from ..settings import Settings
-from .loop import ComposedTraining
+from .loop import TrainingLoop
 from .state import to_arrays
 
 
-class SharedTraining(ComposedTraining):
-    """ComposedTraining whose differentiator is one of shared_gradients.
+class SharedTraining(TrainingLoop):
+    """TrainingLoop with an engine made by engines.shared.share.
 
-    All processes make the same step, on gradients that are the same to the last bit, so their
-    weights stay the same; that is looked at wherever a checkpoint is due. Only the leader writes
-    samples.
+    All processes take the same step with gradients of the same bits, so their weights stay the
+    same; this is verified at every checkpoint. Only the leader samples text.
     """
 
     def __init__(self, *given: Any, group: Group, **named: Any) -> None:
-        """Raises as ComposedTraining does."""
+        """Raises as TrainingLoop does."""
         self._group = group
         super().__init__(*given, **named)
 
     def share_state(self) -> None:
-        """Take over where the leader's training stands; the leader tells the others to."""
+        """Copy the leader's state to all processes; the leader broadcasts the command first."""
         group = self._group
         if group.leads:
             group.tell(Command.STATE)
         for value in (*self.learned.values(), *self.optimizer_state.values(), self.hidden_state):
             group.broadcast(value)
-        standing = torch.tensor(
+        scalars = torch.tensor(
             [self.position, self.iteration, self.smooth_loss], dtype=torch.float64
         )
-        group.broadcast(standing)
-        self.position, self.iteration = int(standing[0]), int(standing[1])
-        self.smooth_loss = float(standing[2])
+        group.broadcast(scalars)
+        self.position, self.iteration = int(scalars[0]), int(scalars[1])
+        self.smooth_loss = float(scalars[2])
 
     def step(self) -> Step:
-        """Take an iteration; the leader tells the others to.
+        """Take one iteration; the leader broadcasts the command first.
 
-        Raises as ComposedTraining does, LostError where another process is gone and InputError
-        where another one has other weights.
+        Raises as TrainingLoop does, LostError if the connection to another process is lost, and
+        InputError if another one has other weights.
         """
         if self._group.leads:
             self._group.tell(Command.STEP, self.progress.reductions)
@@ -69,6 +68,6 @@ class SharedTraining(ComposedTraining):
         if others:
             raise InputError(
                 f"after iteration {self.iteration} all {self._group.size} processes must have the "
-                f"same weights; process {', '.join(map(str, others))} has others than the first. "
-                f"Do all machines compute alike?"
+                f"same weights; process {', '.join(map(str, others))} has weights other than the "
+                f"first's. Do all machines compute the same bits?"
             )

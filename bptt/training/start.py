@@ -1,4 +1,4 @@
-"""Who computes: the same training, in NumPy, in PyTorch or in compiled code."""
+"""Starting a training by the engine and the loop that its settings need."""
 
 from typing import Any
 
@@ -17,11 +17,12 @@ from .protocols import Training
 def start(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, group: Group = ALONE
 ) -> Training:
-    """Begin a run at its first iteration: the engine's own loop where it is the notebook's.
+    """Return a training before its first iteration.
 
-    Several processes share one that is put together from parts; only the fast engine can.
+    Its loop is the engine's own if the settings are the notebook's, and the general one otherwise,
+    or in a process group, for which only the fast engine works.
 
-    Raises InputError where a library is missing, ValueError as the engine's Training does.
+    Raises InputError if a library is missing, ValueError as the engine's Training does.
     """
     parameters = initialize(
         settings.initialization,
@@ -34,7 +35,7 @@ def start(
             return _shared(settings, text, vocabulary, parameters, group)
         if is_notebooks(settings):
             return _own_loop(settings, text, vocabulary, parameters)
-        return _composed(settings, text, vocabulary, parameters)
+        return _general_loop(settings, text, vocabulary, parameters)
     except ModuleNotFoundError as error:
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
@@ -42,7 +43,7 @@ def start(
 
 
 def is_notebooks(settings: Settings) -> bool:
-    """Whether the engine's own Training, which is the notebook's loop, does all that is set."""
+    """Return whether the engine's own Training, the notebook's loop, supports the settings."""
     return (
         settings.optimizer == "adagrad"
         and settings.schedule == "constant"
@@ -78,7 +79,7 @@ def _own_loop(
     return fast.Training(text, parameters=parameters, dtype=dtype, **options)
 
 
-def _composed(
+def _general_loop(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
 ) -> Training:
     import torch
@@ -86,25 +87,25 @@ def _composed(
     from torch_impl import convert
 
     from ..engines import gradients
-    from .loop import ComposedTraining
+    from .loop import TrainingLoop
 
     torch.set_num_threads(1)
     dtype = getattr(torch, settings.dtype)
     match settings.engine:
         case "numpy":
-            differentiator = gradients.InNumPy(parameters)
+            engine = gradients.NumpyEngine(parameters)
         case "torch":
-            differentiator = gradients.InTorch(convert.from_reference(parameters, dtype=dtype))
+            engine = gradients.TorchEngine(convert.from_reference(parameters, dtype=dtype))
         case "fast":
-            differentiator = gradients.Compiled(
+            engine = gradients.CompiledEngine(
                 parameters, seq_length=settings.seq_length, lanes=settings.lanes, dtype=dtype
             )
-    return ComposedTraining(
+    return TrainingLoop(
         text,
         settings,
         vocabulary=vocabulary,
         hyperparameters=settings.hyperparameters,
-        differentiator=differentiator,
+        engine=engine,
     )
 
 
@@ -120,7 +121,7 @@ def _shared(
     from ..engines import shared
     from .shared import SharedTraining
 
-    differentiator = shared.share(
+    engine = shared.share(
         parameters,
         group,
         seq_length=settings.seq_length,
@@ -133,6 +134,6 @@ def _shared(
         settings,
         vocabulary=vocabulary,
         hyperparameters=settings.hyperparameters,
-        differentiator=differentiator,
+        engine=engine,
         group=group,
     )

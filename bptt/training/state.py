@@ -1,4 +1,4 @@
-"""A run's numbers as named arrays: weights, what the optimizer keeps, the lanes' states.
+"""A training's state as named arrays: weights, optimizer state, the lanes' hidden states.
 
 V symbols, H hidden units, B lanes.
 """
@@ -15,10 +15,10 @@ from .protocols import Training
 
 Shape = tuple[int, ...]
 
-INITIAL_STATE = "a0"  # learned, where the settings say so
+INITIAL_STATE = "a0"  # exists if the settings make it learned
 HIDDEN_STATE = "hidden_state"
 
-# What torch.optim keeps of each parameter. The step of Adam is its count of updates.
+# The optimizer's state for each parameter, by torch.optim's names; `step` counts updates.
 KEPT: dict[str, tuple[str, ...]] = {
     "adagrad": ("sums",),
     "adam": ("exp_avg", "exp_avg_sq", "step"),
@@ -30,13 +30,13 @@ COUNT = "step"
 
 
 def kept(settings: Settings) -> tuple[str, ...]:
-    """What the optimizer keeps of each parameter."""
+    """Return the names of the optimizer's state for each parameter."""
     with_momentum = settings.optimizer == "sgd" and settings.momentum > 0
     return ("momentum_buffer",) if with_momentum else KEPT[settings.optimizer]
 
 
 def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
-    """Return the shape and dtype of every array that a run of these settings has."""
+    """Return the shape and dtype of every array of a run with these settings and V symbols."""
     H, dtype = settings.hidden_size, settings.dtype
     sizes: tuple[Shape, ...] = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
     shapes: dict[str, Shape] = dict(zip(PARAMETER_NAMES, sizes, strict=True))
@@ -53,14 +53,14 @@ def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
 
 @runtime_checkable
 class _OfTensors(Protocol):
-    """A training that names its tensors itself."""
+    """A training that has its tensors by name."""
 
     learned: dict[str, Any]
     optimizer_state: dict[str, Any]
 
 
 def to_arrays(training: Training) -> dict[str, np.ndarray]:
-    """Return everything by name, in the order of the names."""
+    """Return a training's state by name, sorted by name."""
     if isinstance(training, _OfTensors):
         arrays = training.learned | training.optimizer_state
     else:
@@ -74,7 +74,7 @@ def to_arrays(training: Training) -> dict[str, np.ndarray]:
 
 
 def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
-    """Give a training the numbers of `to_arrays`, from whichever engine of the same dtype."""
+    """Set a training's state to the arrays of `to_arrays`, from any engine of the same dtype."""
     if isinstance(training, _OfTensors):
         for name, value in (training.learned | training.optimizer_state).items():
             value.copy_(_tensor(arrays[name]))

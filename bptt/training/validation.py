@@ -1,4 +1,4 @@
-"""What validation has said of a run so far, and what follows from it."""
+"""A run's history of validations, which decides on early stopping and the learning rate."""
 
 from pydantic import Field
 
@@ -6,35 +6,42 @@ from ..settings import Settings
 from ..strict import Strict
 
 
-class Progress(Strict):
-    """Part of a checkpoint: a resumed run goes on from these numbers.
+class ValidationHistory(Strict):
+    """A run's history of validations, part of its checkpoints.
 
-    `best_bits` is in bits per character, and None before the first validation. `worse` counts the
-    validations since the best, `waited` those since the best or the last reduction of the rate.
+    `best_bits` is the lowest result in bits per character, None before the first validation.
+    `bad_validations` counts validations since the best, `bad_since_reduction` those since the best
+    or the last reduction of the learning rate, `reductions` these reductions. The checkpoint calls
+    the counts `worse` and `waited`, as it always has.
     """
 
     best_bits: float | None = None
     best_iteration: int = Field(default=0, ge=0)
-    worse: int = Field(default=0, ge=0)
-    waited: int = Field(default=0, ge=0)
+    bad_validations: int = Field(default=0, ge=0, alias="worse")
+    bad_since_reduction: int = Field(default=0, ge=0, alias="waited")
     reductions: int = Field(default=0, ge=0)
 
-    def after(self, bits: float, iteration: int, settings: Settings) -> "Progress":
-        """Return what it is after one more validation."""
+    def after(self, bits: float, iteration: int, settings: Settings) -> "ValidationHistory":
+        """Return the history after one more validation, of `bits` per character."""
         if self.best_bits is None or bits < self.best_bits:
-            return Progress(best_bits=bits, best_iteration=iteration, reductions=self.reductions)
-        reduced = settings.schedule == "plateau" and self.waited >= settings.plateau_patience
+            return ValidationHistory(
+                best_bits=bits, best_iteration=iteration, reductions=self.reductions
+            )
+        reduced = (
+            settings.schedule == "plateau" and self.bad_since_reduction >= settings.plateau_patience
+        )
         return self.model_copy(
             update={
-                "worse": self.worse + 1,
-                "waited": 0 if reduced else self.waited + 1,
+                "bad_validations": self.bad_validations + 1,
+                "bad_since_reduction": 0 if reduced else self.bad_since_reduction + 1,
                 "reductions": self.reductions + reduced,
             }
         )
 
     def is_best_of(self, iteration: int) -> bool:
+        """Return whether the best validation was at this iteration."""
         return self.best_bits is not None and self.best_iteration == iteration
 
     def is_over(self, settings: Settings) -> bool:
-        """Whether to stop early: too many validations in a row without a new best."""
-        return 0 < settings.patience <= self.worse
+        """Return whether to stop early: `patience` validations in a row without a new best."""
+        return 0 < settings.patience <= self.bad_validations

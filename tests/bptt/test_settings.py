@@ -76,7 +76,7 @@ def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:
             "no setting is called 'learning-rat'; did you mean learning_rate?",
         ),
         ("zzz = 3", "no setting is called 'zzz'; there are: engine, dtype"),
-        ("hidden_size = 3\nhidden-size = 4", "hidden_size stands there twice"),
+        ("hidden_size = 3\nhidden-size = 4", "hidden_size occurs twice"),
         ("hidden_size = 3\nhidden_size = 4", "can't be read as settings"),
         ("hidden_size", "can't be read as settings"),
         ("corpus = 3", "corpus must be a file or a name, got 3"),

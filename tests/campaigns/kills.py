@@ -98,11 +98,11 @@ def run_through_kills(folder: Path, number: int) -> tuple[int, int, int]:
             break
         killed += 1
         config = run.read_config()
-        standing, _ = checkpoint.load(run.checkpoint, config)
+        header, _ = checkpoint.load(run.checkpoint, config)
         if run.best.exists():
             checkpoint.load(run.best, config)
         log.read(run.log, log.Entry)
-        inside += standing.iteration < config.iterations
+        inside += header.iteration < config.iterations
         torn += any(path.suffix == ".tmp" for path in run.path.iterdir())
     assert in_a_process(lambda: lifecycle.go_on(run.path, None, {}), None)
     compare(run, whole)

@@ -170,7 +170,7 @@ def _of_checkpoint(content: bytes) -> Mutation:
         name = rng.choice(sorted(tensors))
         tensors[name] = mutations.change_an_array(tensors[name], rng)
         with contextlib.suppress(ValueError, TypeError):  # only what can be sealed is
-            sealed = checkpoint.Standing.model_validate(standing | {"sha256": ""})
+            sealed = checkpoint.CheckpointHeader.model_validate(standing | {"sha256": ""})
             standing["sha256"] = checkpoint._digest(sealed, dict(sorted(tensors.items())))
         metadata[checkpoint.METADATA_KEY] = mutations.dumped(standing)
         return safetensors.numpy.save(tensors, metadata)

@@ -204,7 +204,7 @@ def test_only_a_run_is_said_to_go_on(folder: Path) -> None:
     bptt("train", "text.txt", *SMALL, "--out", "run", folder=folder)
     (folder / "notes").mkdir()
     for name, said in (
-        ("run", "Go on with it: bptt train --resume run"),
+        ("run", "Resume it: bptt train --resume run"),
         ("text.txt", "text.txt exists already, a file"),
         ("notes", "notes exists already, a folder"),
     ):

@@ -21,7 +21,7 @@ from bptt.sessions import lifecycle
 from bptt.sessions.follower import follow
 from bptt.sessions.lifecycle import Run
 from bptt.training.initialization import initialize
-from bptt.training.loop import ComposedTraining
+from bptt.training.loop import TrainingLoop
 from bptt.training.shared import SharedTraining
 from bptt.training.state import INITIAL_STATE, put_arrays, to_arrays
 
@@ -45,27 +45,27 @@ NOTEBOOKS = {"engine": "fast", "hidden_size": 21, "seq_length": 7, "lanes": 8, "
              "clip": 0.1, "split": "all"}  # fmt: skip
 
 
-def alone(run: Run) -> tuple[ComposedTraining, gradients.Compiled]:
+def alone(run: Run) -> tuple[TrainingLoop, gradients.CompiledEngine]:
     """Make the same training for this process alone."""
     config = run.config
     V = len(config.vocabulary)
     parameters = initialize(
         config.initialization, vocab_size=V, hidden_size=config.hidden_size, seed=config.seed
     )
-    differentiator = gradients.Compiled(
+    engine = gradients.CompiledEngine(
         parameters,
         seq_length=config.seq_length,
         lanes=config.lanes,
         dtype=getattr(torch, config.dtype),
     )
-    training = ComposedTraining(
+    training = TrainingLoop(
         run.texts.train,
         config,
         vocabulary=run.texts.vocabulary,
         hyperparameters=config.hyperparameters,
-        differentiator=differentiator,
+        engine=engine,
     )
-    return training, differentiator
+    return training, engine
 
 
 def compare(run: Run) -> dict[str, float]:
@@ -73,14 +73,14 @@ def compare(run: Run) -> dict[str, float]:
     ours = run.training
     assert isinstance(ours, SharedTraining)
     ours.share_state()
-    theirs, differentiator = alone(run)
+    theirs, engine = alone(run)
     worst, acted = {"gradients": 0.0, "weights": 0.0, "states": 0.0, "loss": 0.0}, 0
     clip = run.config.running_clip
     for _ in range(ITERATIONS):
         put_arrays(theirs, to_arrays(ours))  # in lockstep: training is chaotic
         theirs.position, theirs.iteration = ours.position, ours.iteration
         mine, its = ours.step(), theirs.step()
-        pairs = ours._differentiator.gradients, differentiator.gradients
+        pairs = ours._engine.gradients, engine.gradients
         worst["gradients"] = max(worst["gradients"], difference(*pairs))
         worst["weights"] = max(worst["weights"], difference(ours.learned, theirs.learned))
         states = {"": ours.hidden_state}, {"": theirs.hidden_state}

@@ -162,7 +162,7 @@ def test_end_shows_a_drawn_sample_beside_the_greedy_one_and_a_command_that_draws
     run = make(tmp_path, "run", iterations=300)
     lifecycle.carry_out(run)
     output = capsys.readouterr().out
-    drawn, greedy = re.findall(r"(?m)^(?:Drawn at temperature 0.7|Greedy, .*):\n  (.*)", output)
+    drawn, greedy = re.findall(r"(?m)^(?:Sampled at temperature 0.7|Greedy, .*):\n  (.*)", output)
     weights, state = run.folder.load_model().in_float64()
     vocabulary = run.texts.vocabulary
     for shown, choice in ((drawn, Choice(temperature=0.7)), (greedy, Choice())):

@@ -12,7 +12,7 @@ from bptt.markdown import cell, fenced
 from bptt.runs import log
 from bptt.sessions import lifecycle, tensorboard
 from bptt.training import schedule
-from bptt.training.validation import Progress
+from bptt.training.validation import ValidationHistory
 
 from ...program import TEXT
 from .test_resume import Silent, StopAt, begin, train
@@ -66,7 +66,7 @@ def test_logged_learning_rate_is_the_one_the_step_was_taken_with(
     taken: dict[int, float] = {}
     true_rate = schedule.rate
 
-    def noted(settings, iteration: int, progress: Progress) -> float:
+    def noted(settings, iteration: int, progress: ValidationHistory) -> float:
         rate = true_rate(settings, iteration, progress)
         taken.setdefault(iteration, rate)  # the training asks before the log does
         return rate

@@ -164,7 +164,7 @@ def test_killed_workers_are_started_anew_and_the_run_ends_in_the_same_bytes(
         os.kill(pid, signal.SIGKILL)
     status, output = ended(agent)
     assert status == 0, output
-    assert output.count("Going on from iteration") >= 2, output
+    assert output.count("Resuming from iteration") >= 2, output
     assert checkpoint.read_bytes() == (folder / "whole/checkpoint.safetensors").read_bytes()
     log, whole = (RunFolder(path).log for path in (tmp_path / "run", folder / "whole"))
     assert len(log.read_text().splitlines()) == len(whole.read_text().splitlines())
@@ -185,7 +185,7 @@ def test_all_processes_end_when_the_first_one_ends_early(how: str, tmp_path: Pat
     assert status != 0
     said = "Stopped by SIGTERM after iteration" if how == "signal" else "training broke down"
     assert output.count(said) == 1, output
-    assert "lost touch" not in output
+    assert "lost the connection" not in output
 
 
 REFUSED = [

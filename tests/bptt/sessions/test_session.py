@@ -74,9 +74,9 @@ def test_death_between_the_checkpoint_and_the_best_is_made_good(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         train(dying)
     monkeypatch.undo()
-    standing, _ = checkpoint.load(dying.folder.checkpoint, dying.config)
+    header, _ = checkpoint.load(dying.folder.checkpoint, dying.config)
     behind, _ = checkpoint.load(dying.folder.best, dying.config)
-    assert (standing.iteration, behind.iteration) == (20, 10)
+    assert (header.iteration, behind.iteration) == (20, 10)
     resumed = lifecycle.take_up(dying.folder, None, {"iterations": 21})
     train(resumed)
     best, _ = checkpoint.load(dying.folder.best_before_end, dying.config)
@@ -93,17 +93,17 @@ def test_time_budget_ends_the_run_with_everything_saved(engine: str, tmp_path: P
     lifecycle.carry_out(run)
     assert time.monotonic() - begun < 20
     came_to = results.read(run.folder.results)
-    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    header, _ = checkpoint.load(run.folder.checkpoint, run.config)
     assert came_to.ended == "the time budget of 0.3 s is used up"
-    assert came_to.iterations == standing.iteration == run.training.iteration
+    assert came_to.iterations == header.iteration == run.training.iteration
     assert came_to.characters == 4 * came_to.iterations
     assert came_to.seconds >= 0.3
     again = lifecycle.take_up(run.folder, None, {})
     assert train(again).ended == came_to.ended
-    assert again.training.iteration == standing.iteration
+    assert again.training.iteration == header.iteration
     more = lifecycle.take_up(run.folder, None, {"time_budget": came_to.seconds + 0.1})
     train(more)
-    assert more.training.iteration > standing.iteration
+    assert more.training.iteration > header.iteration
 
 
 def test_patience_ends_the_run_and_its_results_say_so(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_patience_ends_the_run_and_its_results_say_so(tmp_path: Path) -> None:
     assert came_to.iterations == came_to.iteration + 3 < 5000
     assert came_to.validation is not None
     assert came_to.test is not None
-    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
-    assert standing.iteration == came_to.iterations
+    header, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    assert header.iteration == came_to.iterations
 
 
 def test_signal_at_any_moment_of_a_turn_ends_with_a_checkpoint_of_the_last_iteration(
@@ -135,8 +135,8 @@ def test_signal_at_any_moment_of_a_turn_ends_with_a_checkpoint_of_the_last_itera
 
     monkeypatch.setattr(Session, "_is_over", interrupted_afterwards)
     train(run)
-    standing, _ = checkpoint.load(run.folder.checkpoint, run.config)
-    assert standing.iteration == run.training.iteration < 40
+    header, _ = checkpoint.load(run.folder.checkpoint, run.config)
+    assert header.iteration == run.training.iteration < 40
 
 
 def test_compiled_engine_looks_at_the_clock_in_time(tmp_path: Path, monkeypatch) -> None:

@@ -130,7 +130,7 @@ def test_archive_that_is_damaged_or_lacks_its_text_is_refused(
     file: str, server: str, cache: Path, monkeypatch
 ) -> None:
     offer(monkeypatch, server + file, FILES[file], member="bytes", units="bytes")
-    said = "must have bytes in it" if file == "/other.zip" else "is no whole zip archive"
+    said = "must have bytes in it" if file == "/other.zip" else "is not an intact zip archive"
     for read in (corpora.load, open_corpus):
         with pytest.raises(InputError, match=f"{cache}/offered.zip {said}"):
             read("offered")

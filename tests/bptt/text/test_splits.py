@@ -29,9 +29,9 @@ def test_parts_cover_the_text_in_order(tmp_path_factory, text: str, split: tuple
     sizes = np.diff([0, *ends])
     if any(share > 0 and size == 0 for share, size in zip(wanted, sizes, strict=True)):
         with pytest.raises(InputError, match="leaves nothing of"):
-            splits.divide(corpus, given)
+            splits.split_text(corpus, given)
         return
-    found = splits.divide(corpus, given)
+    found = splits.split_text(corpus, given)
     end = 0
     for (_, part), share in zip(found, wanted, strict=True):
         assert (part is None) == (share == 0)

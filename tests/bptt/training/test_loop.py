@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import reference
 import torch_impl
 from bptt.engines import gradients
-from bptt.engines.gradients import Differentiator
+from bptt.engines.gradients import GradientEngine
 from bptt.engines.names import PARAMETER_NAMES
 from bptt.settings import Settings
 from bptt.training import optimizers
 from bptt.training.initialization import initialize
-from bptt.training.loop import ComposedTraining
+from bptt.training.loop import TrainingLoop
 from bptt.training.state import kept, put_arrays, to_arrays
 from reference import Hyperparameters, Parameters, Vocabulary
 from torch_impl import convert, fast
@@ -32,21 +32,21 @@ ENGINES = ["numpy", "torch", "fast"]
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-def differentiator(
+def gradient_engine(
     parameters: Parameters, engine: str, dtype: str, seq_length: int, lanes: int
-) -> Differentiator:
+) -> GradientEngine:
     match engine:
         case "numpy":
-            return gradients.InNumPy(parameters)
+            return gradients.NumpyEngine(parameters)
         case "torch":
-            return gradients.InTorch(convert.from_reference(parameters, dtype=DTYPES[dtype]))
+            return gradients.TorchEngine(convert.from_reference(parameters, dtype=DTYPES[dtype]))
         case _:
-            return gradients.Compiled(
+            return gradients.CompiledEngine(
                 parameters, seq_length=seq_length, lanes=lanes, dtype=DTYPES[dtype]
             )
 
 
-def composed(**given: Any) -> ComposedTraining:
+def training_loop(**given: Any) -> TrainingLoop:
     """The given parameters are those that training begins with."""
     weights = given.pop("parameters", None)
     chosen = Settings.model_validate({"hidden_size": 5, "seq_length": 7, "iterations": 20} | given)
@@ -54,12 +54,12 @@ def composed(**given: Any) -> ComposedTraining:
         weights = initialize(
             chosen.initialization, vocab_size=len(VOCABULARY), hidden_size=5, seed=chosen.seed
         )
-    return ComposedTraining(
+    return TrainingLoop(
         INDICES,
         chosen,
         vocabulary=VOCABULARY,
         hyperparameters=hyperparameters(chosen),
-        differentiator=differentiator(
+        engine=gradient_engine(
             weights, chosen.engine, chosen.dtype, chosen.seq_length, chosen.lanes
         ),
     )
@@ -75,7 +75,7 @@ def hyperparameters(chosen: Settings) -> Hyperparameters:
     )
 
 
-def own(training: ComposedTraining) -> Any:
+def own(training: TrainingLoop) -> Any:
     """The engine's own loop, of the same settings."""
     chosen = training.settings
     kinds = {"numpy": reference.Training, "torch": torch_impl.Training, "fast": fast.Training}
@@ -98,7 +98,7 @@ def own(training: ComposedTraining) -> Any:
 )
 def test_composed_adagrad_is_an_engines_own_loop_bit_for_bit(engine, dtype, clip, lanes) -> None:
     """Also where the engine's own fuses the update with the gradients."""
-    ours = composed(engine=engine, dtype=dtype, clip=clip, lanes=lanes, sample_every=8)
+    ours = training_loop(engine=engine, dtype=dtype, clip=clip, lanes=lanes, sample_every=8)
     theirs = own(ours)
     for step, its in zip(ours, theirs, strict=True):
         assert step.loss == pytest.approx(its.loss, rel=1e-13)  # a sum in another order
@@ -117,7 +117,7 @@ def test_composed_adagrad_is_an_engines_own_loop_bit_for_bit(engine, dtype, clip
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_composed_adagrad_is_the_twins_own_loop_to_rounding(dtype, clip, lanes) -> None:
     """Not to the bit: torch's square root, from MKL, is not the nearest float."""
-    ours = composed(engine="torch", dtype=dtype, clip=clip, lanes=lanes)
+    ours = training_loop(engine="torch", dtype=dtype, clip=clip, lanes=lanes)
     theirs = own(ours)
     unit = torch.finfo(DTYPES[dtype]).eps
     for _ in range(20):
@@ -160,7 +160,7 @@ def test_engines_differentiate_a_window_alike(V, H, T, lanes, seed, clip, scale)
     for engine, dtype in itertools.product(ENGINES, DTYPES):
         if (engine, dtype) == ("numpy", "float32"):
             continue
-        asked = differentiator(parameters, engine, dtype, T, lanes)
+        asked = gradient_engine(parameters, engine, dtype, T, lanes)
         window = (characters[:-1], characters[1:], torch.tensor(state, dtype=DTYPES[dtype]))
         for _ in range(2):  # a window leaves nothing behind for the next
             loss = asked.differentiate(window, clip)
@@ -177,13 +177,13 @@ def test_engines_differentiate_a_window_alike(V, H, T, lanes, seed, clip, scale)
             )
         for got, expected in (
             (asked.final_state, right.final_state),
-            (asked.initial_signal, right.initial_signal),
+            (asked.initial_state_gradient, right.initial_state_gradient),
         ):
             assert got.shape == (H, lanes)
             np.testing.assert_allclose(got.numpy(), expected.numpy(), 100 * unit, slack)
 
 
-def plain_gradient(training: ComposedTraining) -> list[torch.Tensor]:
+def plain_gradient(training: TrainingLoop) -> list[torch.Tensor]:
     """autograd's, of the loss that the first window sums, in the weights and then in a0."""
     T, B = training.settings.seq_length, training.lanes
     section = len(INDICES) // B
@@ -205,7 +205,7 @@ def plain_gradient(training: ComposedTraining) -> list[torch.Tensor]:
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_clips_are_what_they_say_of_autograds_gradient(engine, learn, kind, lanes) -> None:
     clip = {"none": None, "value": 0.3, "norm": 0.7, "running": 1e6}[kind]
-    training = composed(
+    training = training_loop(
         engine=engine, clip_kind=kind, clip=clip, lanes=lanes, learn_initial_state=learn,
         optimizer="sgd", learning_rate=1.0, initialization="glorot",
     )  # fmt: skip
@@ -225,14 +225,14 @@ def test_clips_are_what_they_say_of_autograds_gradient(engine, learn, kind, lane
 
 
 def test_norm_below_the_clip_leaves_the_gradient_alone() -> None:
-    clipped = composed(clip_kind="norm", clip=1e6)
-    free = composed(clip_kind="none")
+    clipped = training_loop(clip_kind="norm", clip=1e6)
+    free = training_loop(clip_kind="none")
     assert list(clipped) == list(free)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_initial_state_is_learned_where_a_section_begins_and_begins_it(engine: str) -> None:
-    training = composed(
+    training = training_loop(
         engine=engine, learn_initial_state=True, lanes=2, seq_length=20, optimizer="sgd",
         iterations=12, clip=None, initialization="glorot",
     )  # fmt: skip
@@ -284,7 +284,7 @@ def test_optimizers_are_torchs_from_their_first_step(optimizer, momentum, decay)
 
 
 def test_loss_out_of_the_numbers_leaves_what_is_learned_alone() -> None:
-    training = composed(optimizer="sgd", learning_rate=1e308, clip=None, engine="fast")
+    training = training_loop(optimizer="sgd", learning_rate=1e308, clip=None, engine="fast")
     kept = training.learned["Wya"].clone()
 
     def go_on() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bptt.settings import Settings
 from bptt.training import schedule
-from bptt.training.validation import Progress
+from bptt.training.validation import ValidationHistory
 
 
 @given(
@@ -22,7 +22,7 @@ def test_cosine_rises_to_the_rate_and_falls_to_its_share(rate, warmup, share, mo
         schedule="cosine", learning_rate=rate, warmup=warmup, final_share=share,
         iterations=warmup + more,
     )  # fmt: skip
-    rates = [schedule.rate(chosen, i + 1, Progress()) for i in range(chosen.iterations)]
+    rates = [schedule.rate(chosen, i + 1, ValidationHistory()) for i in range(chosen.iterations)]
     if warmup:
         assert rates[warmup - 1] == rate
         np.testing.assert_allclose(np.diff([0, *rates[:warmup]]), rate / warmup, rtol=1e-6)
@@ -42,7 +42,7 @@ def test_plateau_lowers_the_rate_and_patience_ends_the_run(bits, wait, patience)
     chosen = Settings(
         schedule="plateau", plateau_patience=wait, plateau_factor=0.1, patience=patience
     )
-    progress, best, waited, since, rate = Progress(), math.inf, 0, 0, 0.05
+    progress, best, waited, since, rate = ValidationHistory(), math.inf, 0, 0, 0.05
     for number, one in enumerate(bits, 1):
         progress = progress.after(one, 10 * number, chosen)
         waited, since = waited + 1, since + 1
