@@ -1,6 +1,6 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A window's forward pass: the hidden states one after another, then all logits at once."""
+"""A window's forward pass: the hidden states step by step, then the logits of all steps at once."""
 
 import math
 
@@ -12,9 +12,9 @@ from ..kernels.vectors import greater, lanes_of, load, select, splat, store
 
 @part
 def run_forward(weights, work, T, lanes, H, V):
-    """Fill states and dz from the first states and the inputs; return the loss in nats.
+    """Compute the states and dz from the initial states and the inputs; return the loss.
 
-    The loss is the sum over steps and lanes. The indices must have been checked.
+    The loss is in nats, summed over steps and streams. The indices must have been checked.
     """
     advance_states(weights, work, T)
     B = work.carried.shape[0]
@@ -31,7 +31,7 @@ def run_forward(weights, work, T, lanes, H, V):
 
 @part
 def advance_states(weights, work, T):
-    """Compute every step's state: tanh(Wha a + Whx[:, x] + bh)."""
+    """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh)."""
     B = work.carried.shape[0]
     unit = lanes_of(work.states)
     if B > 1:
@@ -44,7 +44,7 @@ def advance_states(weights, work, T):
         for b in range(B):
             x = work.inputs[t * B + b]
             for column in range(0, after.shape[1], unit):
-                # Every other step goes upwards, from the rows of Wha that are still in L1.
+                # Every other step goes through the rows in reverse: the last ones are still in L1.
                 i = column if t % 2 == 0 else after.shape[1] - unit - column
                 if B == 1:
                     multiply_block(after, weights.Wha, before, i)
@@ -54,10 +54,11 @@ def advance_states(weights, work, T):
 
 @part
 def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
-    """Turn products Wya a into the loss's gradient by the logits; return the loss in nats.
+    """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
 
-    Works on vectors of time steps. The largest logit is subtracted first, so nothing overflows;
-    a logit that is NaN or infinite makes the loss NaN or infinite.
+    Returns the loss in nats. Each SIMD vector holds several time steps. The largest logit is
+    subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
+    NaN or infinite.
     """
     unit = lanes_of(dz)
     N = targets.shape[0]

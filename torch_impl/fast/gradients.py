@@ -1,6 +1,6 @@
-"""The kernels of one window's gradients: first each lane's signals, then the sums over all lanes.
+"""The kernels for one window's gradients: first dz and dh per stream, then the sums over streams.
 
-Lanes meet only in the sums, so the signals may be computed in several processes.
+The streams meet only in the sums, so several processes may compute dz and dh for some each.
 """
 
 from ..kernels.compiled import kernel
@@ -11,7 +11,7 @@ from .forward import run_forward
 
 @kernel
 def find_signals(weights, work, T, lanes, H, V):
-    """Fill states, dz and dh from the window in `work`; return its loss in nats."""
+    """Compute the states, dz and dh of the window in `work`; return its loss in nats."""
     loss = run_forward(weights, work, T, lanes, H, V)
     run_signals(weights, work, T, H, V)
     return loss
@@ -19,9 +19,9 @@ def find_signals(weights, work, T, lanes, H, V):
 
 @kernel
 def sum_up(gradients, work, T, of_Wha, of_Wya, clip, safe):
-    """Write the gradients of the biases and of Whx, and those rows of dWha and dWya.
+    """Write the gradients of the biases and of Whx, and the given rows of dWha and dWya.
 
-    `of_Wha` and `of_Wya` are their first row, a multiple of ROWS, and their end.
+    `of_Wha` and `of_Wya` are a first row, which must be a multiple of ROWS, and an end.
     """
     used = begin_sums(work, T, clip, safe)
     copy_rows(gradients.Wxh, 0, work.gradients.Wxh)

@@ -1,8 +1,9 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The running clip: which rows it can't reach, and the exact fold of those it might.
+"""The running clip: which rows of a gradient it cannot act on, and the exact sum of the others.
 
-The proof that the rest may be summed in any order is in docs/running-clip.md.
+Rows that it cannot act on may be summed in any order, by a matrix product; the proof is in
+docs/running-clip.md. The others are folded: summed step by step from the last, clipped each time.
 """
 
 import numpy as np
@@ -23,26 +24,27 @@ from ..kernels.vectors import (
 
 
 def limit(clip: float, terms: int, dtype: np.dtype) -> float:
-    """Return what a row's reach must stay below for the clip not to act on it.
+    """Return the bound below which a row's reach guarantees that the clip does not act on the row.
 
-    `terms` is how many products are summed, over steps and lanes. The margin covers the rounding
-    of the reach, of the sums that it bounds, and of the states' sizes.
+    `terms` is the number of summands of an entry (steps times streams). The margin below `clip`
+    covers the rounding of the reach, of the sums it bounds, and of the states' magnitudes.
     """
     return clip * max(0.0, 1.0 - 8.0 * (terms + 8) * float(np.finfo(dtype).eps))
 
 
 @inlined
 def bounded(sums, clip):
-    """Clip each lane to ±clip; NaN stays."""
+    """Clip each element of a vector to ±clip; NaN stays NaN."""
     high, low = splat(sums, clip), splat(sums, -clip)
     return select(greater(sums, high), high, select(greater(low, sums), low, sums))
 
 
 @part
 def measure_reach(work, T, B):
-    """Set how far each block of steps can move the running sums of the rows of dWha and dWya.
+    """Compute how far each block of steps can move the running sums in rows of dWha and dWya.
 
-    A state that came out of tanh is at most 1 in size; those given from outside may be larger.
+    That is the sum of |dh| or |dz| times the largest state. States computed by tanh are at most 1
+    in magnitude; initial states may be larger.
     """
     unit = lanes_of(work.dh)
     N = T * B
@@ -59,14 +61,14 @@ def measure_reach(work, T, B):
             store(work.reach, block, i, reach)
         for v in range(work.reach_y.shape[1]):
             reach = splat(work.dz, 0.0)
-            for n in range(begin, end, unit):  # behind the window's end dz is zero
+            for n in range(begin, end, unit):  # dz is zero beyond the end of the window
                 reach = reach + absolute(load(work.dz, v, n))
             work.reach_y[block, v] = total(reach)
 
 
 @part
 def _largest_given(work, B):
-    """Return the largest size among the states that the window began with, at least 1, or NaN."""
+    """Return the largest magnitude among the initial states, at least 1; NaN if one is NaN."""
     unit = lanes_of(work.states)
     first = splat(work.states, 0.0)
     for b in range(B):
@@ -77,15 +79,15 @@ def _largest_given(work, B):
     largest = work.scratch.dtype.type(1.0)
     for lane in range(unit):
         size = work.scratch[0, lane]
-        largest = largest if largest >= size else size  # NaN is taken over
+        largest = largest if largest >= size else size  # takes NaN over
     return largest
 
 
 @part
 def fold_row(out, row, signal, column, factors, T, B, clip):
-    """Sum a gradient's row the notebook's way: from the last step, clipped after each step.
+    """Sum a row of a gradient with the running clip: from the last step on, clipped after each.
 
-    Entry j gets Σ over t and lanes of signal[n, column] * factors[n, j].
+    Entry j is the sum of signal[n, column] * factors[n, j] over all steps and streams n.
     """
     for j in range(0, out.shape[1], lanes_of(out)):
         sums = splat(out, 0.0)
@@ -95,10 +97,10 @@ def fold_row(out, row, signal, column, factors, T, B, clip):
 
 @part
 def add_block(out, row, product, product_row, room, signal, column, factors, begin, end, B, clip):
-    """Add the steps begin : end to a gradient's row: as a product where the clip can't act.
+    """Add the steps begin : end to a row of a gradient; as a product where the clip cannot act.
 
-    `room` is how large a running sum may be for that; where it is no positive number, no sum is.
-    A lone step is a product in any case: the clip comes after it.
+    It cannot act on a running sum of a magnitude up to `room`; if that is not positive, it might
+    act on every sum. A block of one step is always added as a product and clipped afterwards.
     """
     for j in range(0, out.shape[1], lanes_of(out)):
         sums = load(out, row, j)
@@ -123,7 +125,7 @@ def _folded(sums, signal, column, factors, j, begin, end, B, clip):
 
 @part
 def fold_hidden_bias(out, dh, T, B, clip):
-    """Sum dbh with the running clip; it is cheap enough to need no bound."""
+    """Sum dbh with the running clip, always step by step: it is cheap."""
     for i in range(0, out.shape[1], lanes_of(out)):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
@@ -135,7 +137,7 @@ def fold_hidden_bias(out, dh, T, B, clip):
 
 @part
 def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
-    """Sum dby with the running clip, step by step only in blocks where the clip could act."""
+    """Sum dby with the running clip; step by step only in blocks where the clip could act."""
     for v in range(out.shape[1]):
         lone = out.dtype.type(0.0)
         for block in range(reach.shape[0] - 1, -1, -1):
@@ -155,9 +157,10 @@ def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
 
 @part
 def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
-    """Sum dWhx, transposed, into rows that are zero; return how many symbols were used.
+    """Sum dWhx (transposed) with the running clip, into rows that must be zero.
 
-    Their indices come in `used`. Only a step's own symbols are touched, so this needs no bound.
+    Returns the number of different symbols and lists them in `used`. A step touches only the rows
+    of its own symbols, so that clipping step by step is cheap.
     """
     count = 0
     for t in range(T - 1, -1, -1):

@@ -1,6 +1,6 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Matrix products whose operands live in cache: nothing is packed, every number read as it lies.
+"""Matrix products of operands that fit in cache, read in place without packing.
 
 The right factor and the result have contiguous rows of whole vectors (`padding.padded`); the left
 factor is read one number at a time.
@@ -13,7 +13,8 @@ from .tiles import multiply_rows, multiply_tile
 from .vectors import lanes_of, load, splat, store
 
 ROWS = 4
-# A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
+# A tile's sums (ROWS * width vectors, or `width` for one row) must fit into the registers together
+# with the factors that are being multiplied.
 _REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
 WIDEST = 5 if _REGISTERS == 32 else 3
 WIDEST_ROW = 10
@@ -21,26 +22,30 @@ WIDEST_ROW = 10
 
 @inlined
 def loose(matrix):
-    """Forget that a matrix is contiguous, so that one compiled product takes all layouts."""
+    """Return a view typed as strided, so that one compiled product takes every layout."""
     return matrix[::1, ::1]
 
 
 @part
 def multiply(C, A, B, depth):
-    """Compute C = A[:, :depth] @ B[:depth]; C has a multiple of ROWS rows, and A is `loose`."""
+    """Compute C = A[:, :depth] @ B[:depth].
+
+    The number of C's rows is a multiple of ROWS; A is a `loose` view.
+    """
     lanes = lanes_of(C)
     vectors = C.shape[1] // lanes
     width = tile_width(vectors)
     for tile in range(-(-vectors // width)):
-        n = min(tile * width, vectors - width) * lanes  # the last one may overlap
+        n = min(tile * width, vectors - width) * lanes  # the last tile may overlap the one before
         _multiply_columns(C, A, B, n, n, depth, width)
 
 
 @part
 def multiply_panels(C, A, panels, depth):
-    """Compute C = A[:, :depth] @ B, where `packing.panels_of` B holds `depth` rows of B.
+    """Compute C = A[:, :depth] @ B, where `panels` is `packing.panels_of(B)`, B of `depth` rows.
 
-    C has a multiple of ROWS rows of whole vectors, as many as B's rows need, and A is `loose`.
+    The number of C's rows is a multiple of ROWS, each row as long as B's in whole vectors; A is a
+    `loose` view.
     """
     span = panels.shape[1]
     for n in range(0, C.shape[1], span):
@@ -51,7 +56,7 @@ def multiply_panels(C, A, panels, depth):
 
 @part
 def _multiply_columns(C, A, B, n, column, depth, width):
-    """Compute so many vectors of C's columns from n on, from those of B from `column` on."""
+    """Compute `width` vectors of columns: C[:, n : …] from B[:, column : …]."""
     for m in range(0, C.shape[0], ROWS):
         if width == 5:
             multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 5)
@@ -67,9 +72,9 @@ def _multiply_columns(C, A, B, n, column, depth, width):
 
 @inlined
 def tile_width(vectors):
-    """Return how many vectors wide tiles are, at most `vectors`: what a row of them costs least.
+    """Return the cheapest tile width for rows of `vectors` vectors, in vectors.
 
-    A tile of the width w costs w + 1: what its sums take, and what reading the left factor does.
+    A tile of width w is assumed to cost w + 1: w for its sums and 1 for reading the left factor.
     """
     best, least = 1, 2 * vectors
     for width in range(2, min(WIDEST, vectors) + 1):
@@ -81,12 +86,12 @@ def tile_width(vectors):
 
 @part
 def multiply_row(y, x, B, depth):
-    """Compute y = x[:, :depth] @ B[:depth] for one row, B read once from end to end."""
+    """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once, sequentially."""
     lanes = lanes_of(y)
     vectors = y.shape[1] // lanes
     tiles = -(-vectors // WIDEST_ROW)
     width = -(-vectors // tiles)
-    if width in (7, 9):  # not worth a compiled loop of their own
+    if width in (7, 9):  # not worth compiling a loop for
         tiles, width = 2 * tiles, width // 2 + 1
     for tile in range(tiles):
         n = min(tile * width, vectors - width) * lanes
@@ -110,13 +115,16 @@ def multiply_row(y, x, B, depth):
 
 @inlined
 def multiply_block(y, W, x, i):
-    """Compute y[0, i : i + lanes] = W[i : i + lanes] @ x[0], whole rows of a padded W."""
+    """Compute one vector of a matrix-vector product: y[0, i : i + lanes] = W[i : i + lanes] @ x[0].
+
+    W's rows are padded to whole vectors.
+    """
     multiply_rows(y, W, x, i, 0)
 
 
 @part
 def transpose(out, matrix):
-    """Write the transposed matrix; both are padded to whole vectors in both directions."""
+    """Write the transpose; both matrices are padded to whole vectors in both dimensions."""
     lanes = lanes_of(matrix)
     for i in range(0, matrix.shape[0], lanes):
         for j in range(0, matrix.shape[1], lanes):
@@ -127,7 +135,7 @@ def transpose(out, matrix):
 
 @part
 def copy_rows(out, first, rows):
-    """Copy rows of whole vectors to out, from its row `first` on."""
+    """Copy all of `rows`, padded to whole vectors, to `out` from row `first` on."""
     for row in range(rows.shape[0]):
         for j in range(0, rows.shape[1], lanes_of(rows)):
             store(out, first + row, j, load(rows, row, j))

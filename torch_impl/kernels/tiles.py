@@ -1,7 +1,7 @@
-"""The two inner loops that every matrix product of the engine is made of, sums kept in registers.
+"""The two inner loops of every matrix product, with their sums kept in registers.
 
-They are written in LLVM's language because no loop in Python keeps a block of sums in registers
-with certainty. Nothing checks sizes here; `products` is the door.
+They are written in LLVM IR because a loop in Python does not reliably keep a block of sums in
+registers. Sizes are not checked here; call the functions of `products` instead.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from .vectors import Vector, broadcast, element_pointer, load_at, store_at
 
 @intrinsic
 def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
-    """Compute a tile of C, from C[m, n] on: A[m : m + rows, :depth] @ B[:depth, column : …].
+    """Compute the tile of C at C[m, n] as A[m : m + rows, :depth] @ B[:depth, column : …].
 
-    It is `width` vectors wide. With `add` the product is added to C. The literals `rows` and
-    `width` fix how many sums are kept in registers.
+    It is `width` vectors wide. With `add` the product is added to C. `rows` and `width` must be
+    literals: they fix how many sums are kept in registers.
     """
     if not isinstance(rows, types.IntegerLiteral) or not isinstance(width, types.IntegerLiteral):
         return None
@@ -103,9 +103,9 @@ def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
 
 @intrinsic
 def multiply_rows(typingctx, y, W, x, i, row):
-    """Compute y[row, i : i + lanes] = W[i : i + lanes, :] @ x[row, :] over all of W's columns.
+    """Compute y[row, i : i + lanes] = W[i : i + lanes, :] @ x[row, :] over all columns of W.
 
-    As many rows at once as a vector has lanes, so that the sums over the lanes are shared.
+    One vector's worth of rows at once, so that they share the sums across the vectors' elements.
     """
     vector = Vector(W.dtype)
     lanes = vector.lanes
@@ -140,7 +140,7 @@ def multiply_rows(typingctx, y, W, x, i, row):
         k.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", after, columns), loop, done)
         builder.position_at_end(done)
-        # Fold pairs of vectors into one until lane l holds the sum of row l's lanes.
+        # Fold pairs of vectors into one until element r is the sum over row r's vector.
         distance = lanes // 2
         while distance:
             half = len(grown) // 2
@@ -156,7 +156,7 @@ def multiply_rows(typingctx, y, W, x, i, row):
 
 
 def _fold(builder, a, b, lanes: int, distance: int) -> Any:
-    """Emit the vector that sums lanes `distance` apart: of a where that bit is 0, else of b."""
+    """Emit the sums of elements `distance` apart: of `a` where that index bit is 0, else of `b`."""
     i32 = ir.IntType(32)
     low, high = [], []
     for lane in range(lanes):
@@ -178,7 +178,7 @@ def _fold(builder, a, b, lanes: int, distance: int) -> Any:
 def transpose_block(typingctx, out, matrix, i, j):
     """Write matrix[i : i + lanes, j : j + lanes], transposed, to out[j : j + lanes, i : i + lanes].
 
-    Both have dense rows.
+    Both have contiguous rows.
     """
     vector = Vector(matrix.dtype)
     lanes = vector.lanes
@@ -193,7 +193,7 @@ def transpose_block(typingctx, out, matrix, i, j):
                 load_at(builder, element_pointer(context, builder, matrix, matrix_, place), vector)
             )
         distance = lanes // 2
-        while distance:  # swap the upper right with the lower left, in ever smaller squares
+        while distance:  # swap upper right and lower left squares, halving their size each time
             for r in range(lanes):
                 if not r & distance:
                     a, b = rows[r], rows[r + distance]
@@ -209,7 +209,7 @@ def transpose_block(typingctx, out, matrix, i, j):
 
 
 def _interleaved(builder, a, b, lanes: int, distance: int, offset: int) -> Any:
-    """Emit a's squares of the width `distance` from `offset` on, with b's in between."""
+    """Emit runs of `distance` elements, alternately of `a` and `b`, each starting at `offset`."""
     order = [
         lane + offset if not lane & distance else lanes + lane - distance + offset
         for lane in range(lanes)

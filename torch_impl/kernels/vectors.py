@@ -1,8 +1,8 @@
-"""Hardware vectors as values inside numba functions.
+"""SIMD vectors as values inside numba functions.
 
-numba vectorises loops when LLVM manages to, and never tanh or exp. Here a register's worth of
-numbers is a value of its own: loaded, multiplied and added by name, so what runs is what is
-written. LLVM splits a vector that the machine's registers don't hold, so this is portable.
+numba leaves vectorisation to LLVM, which does not always succeed and never vectorises tanh or exp.
+Here a vector as wide as a register is a value that is loaded, multiplied and added explicitly.
+LLVM splits vectors that are wider than the machine's registers, so the code is portable.
 """
 
 import operator
@@ -25,7 +25,7 @@ REGISTER_BYTES = _register_bytes()
 
 
 class Vector(types.Type):
-    """As many numbers of one float type as a register holds."""
+    """A SIMD vector: as many numbers of one float type as a register holds."""
 
     def __init__(self, scalar: types.Float) -> None:
         self.scalar = scalar
@@ -53,7 +53,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 class Mask(types.Type):
-    """What comparing two vectors gives: a truth value for each lane."""
+    """The result of comparing two vectors: a truth value for each element."""
 
     def __init__(self, vector: Vector) -> None:
         self.vector = vector
@@ -67,14 +67,14 @@ class _MaskModel(models.PrimitiveModel):
 
 
 def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.Value:
-    """Emit a vector whose lanes all hold the scalar."""
+    """Emit a vector whose elements all equal the scalar."""
     lone = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
     first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(lone, ir.Constant(vector, ir.Undefined), first)
 
 
 def element_pointer(context, builder, array_type, array, indices) -> ir.Value:
-    """Emit the address of an array's element; nothing checks the indices."""
+    """Emit the address of an array's element; the indices are not checked."""
     view = context.make_array(array_type)(context, builder, array)
     return cgutils.get_item_pointer(
         context, builder, array_type, view, indices, wraparound=False, boundscheck=False
@@ -88,13 +88,13 @@ def _vector_of(array: types.Array) -> Vector:
 
 
 def load_at(builder: ir.IRBuilder, pointer: ir.Value, vector: Vector) -> ir.Value:
-    """Emit a load that asks for no more alignment than one number's."""
+    """Emit a load that needs only the alignment of a single element."""
     cast = builder.bitcast(pointer, vector.llvm.as_pointer())
     return builder.load(cast, align=vector.scalar.bitwidth // 8, typ=vector.llvm)
 
 
 def store_at(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, vector: Vector) -> None:
-    """Emit the store that mirrors load_at."""
+    """Emit a store that needs only the alignment of a single element."""
     cast = builder.bitcast(pointer, vector.llvm.as_pointer())
     builder.store(value, cast, align=vector.scalar.bitwidth // 8)
 
@@ -126,7 +126,10 @@ def store(typingctx, array, row, column, value):
 
 @intrinsic
 def splat(typingctx, like, scalar):
-    """Return a vector for `like` (a vector or an array) whose lanes all hold the scalar."""
+    """Return a vector whose elements all equal the scalar, in the dtype of `like`.
+
+    `like` is a vector or an array.
+    """
     vector = like if isinstance(like, Vector) else _vector_of(like)
 
     def emit(context, builder, signature, args):
@@ -137,7 +140,7 @@ def splat(typingctx, like, scalar):
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """Return a * b + c, rounded once where the machine can."""
+    """Return a * b + c, rounded once where the processor has fused multiply-add."""
 
     def emit(context, builder, signature, args):
         name = f"llvm.fmuladd.v{a.lanes}f{a.scalar.bitwidth}"
@@ -201,7 +204,7 @@ for _operator, _function in (
 
 @intrinsic
 def greater(typingctx, a, b):
-    """Compare lane by lane; false where either is NaN."""
+    """Return a > b, element by element; false where either is NaN."""
 
     def emit(context, builder, signature, args):
         return builder.fcmp_ordered(">", *args)
@@ -211,7 +214,7 @@ def greater(typingctx, a, b):
 
 @intrinsic
 def anywhere(typingctx, mask):
-    """Return whether a lane is true."""
+    """Return whether any element of the mask is true."""
 
     def emit(context, builder, signature, args):
         bits = ir.IntType(mask.vector.lanes)
@@ -222,7 +225,7 @@ def anywhere(typingctx, mask):
 
 @intrinsic
 def select(typingctx, mask, where_true, where_false):
-    """Pick lane by lane."""
+    """Return where_true where the mask is true, else where_false, element by element."""
 
     def emit(context, builder, signature, args):
         return builder.select(*args)
@@ -232,7 +235,7 @@ def select(typingctx, mask, where_true, where_false):
 
 @intrinsic
 def copy_sign(typingctx, magnitude, sign):
-    """Return the magnitudes with the signs of the second vector, those of zeros included."""
+    """Return `magnitude` with the signs of `sign`, element by element; a zero's sign counts too."""
 
     def emit(context, builder, signature, args):
         name = f"llvm.copysign.v{sign.lanes}f{sign.scalar.bitwidth}"
@@ -246,9 +249,9 @@ def copy_sign(typingctx, magnitude, sign):
 
 @intrinsic
 def power_of_two(typingctx, shifted):
-    """Return 2**k for the whole number k in the last bits of `shifted` = k + 1.5 * 2**mantissa.
+    """Return 2**k, where `shifted` is the integer k plus 1.5 * 2**(mantissa bits).
 
-    k must be the exponent of a normal number.
+    2**k must be a normal number.
     """
     bits, bias = (52, 1023) if shifted.scalar.bitwidth == 64 else (23, 127)
 
@@ -264,7 +267,7 @@ def power_of_two(typingctx, shifted):
 
 @intrinsic
 def total(typingctx, a):
-    """Return the sum over the lanes, halves added to halves."""
+    """Return the sum of the elements, added pairwise: the upper half to the lower, repeatedly."""
 
     def emit(context, builder, signature, args):
         value, width = args[0], a.lanes
@@ -282,7 +285,7 @@ def total(typingctx, a):
 
 
 def lanes_of(array) -> int:
-    """Return how many of the array's numbers make a vector; compiled code only."""
+    """Return how many of the array's elements make a vector; usable in compiled code only."""
     raise NotImplementedError("compiled code only")
 
 
