@@ -1,4 +1,4 @@
-"""Which way is faster here for this size: measured once a process, not known in advance."""
+"""The choice of the fastest implementation for a size: measured, once per process and size."""
 
 import math
 import time
@@ -14,28 +14,28 @@ from .recurrence import StepByStep
 
 HAS_NUMBA = find_spec("numba") is not None
 COMPILED_DTYPES = (torch.float32, torch.float64)
-# Steps of a trial: what is done once a sequence should weigh as little as it does in use, but where
-# a step is much work, it does with few.
-MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29  # multiplications of lanes, units and inputs
-# A round of trials of each way, after a first one to warm up; in seconds. Another program that has
-# a core for a moment must not decide: the next round comes a while later.
+# Time steps of a trial: many, so that the work done once per sequence weighs as little as in use,
+# but fewer where a step is expensive. MUCH is the number of multiplications of a whole trial.
+MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29
+# Several rounds, so that another program that has a core for a moment does not decide. In a round
+# each implementation runs a warm-up and then 2 to 10 trials, for about SECONDS seconds.
 ROUNDS, MOST_TRIALS, FEWEST_TRIALS, SECONDS = 3, 10, 2, 0.015
 
 
 def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
-    """Return the fastest way for B lanes, H hidden units and I inputs with torch's threads.
+    """Return the fastest implementation for batch size B, H hidden units and I inputs.
 
-    Where there is a choice, the first call for a size runs short trials of all ways. `like` has
-    the dtype and the device.
+    It uses up to torch.get_num_threads() threads. Where there is a choice, the first call for a
+    size times all implementations in short trials. `like` gives the dtype and the device.
     """
     if not HAS_NUMBA or like.device.type != "cpu" or like.dtype not in COMPILED_DTYPES:
         return Separate(StepByStep(), TorchProducts())
-    # Batches are measured by powers of two: many sizes in one program share a trial.
+    # Batch sizes are rounded to powers of two, so that many sizes in one program share a trial.
     return measured(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
 
 
 def ways(threads: int) -> list[Computation]:
-    """Return all that may be the fastest; needs numba."""
+    """Return all implementations that may be the fastest; requires numba."""
     from .compiled_sweep import Sweep  # numba takes a while to import, and may be absent
     from .fused import Fused
 
@@ -55,10 +55,10 @@ def measured(
     dtype: torch.dtype,
     threads: int,
 ) -> Computation:
-    """Time all ways and return the one whose best time is lowest.
+    """Time all implementations and return the one whose best time is lowest.
 
-    In a round each does all its trials before the next begins: after an operation of torch's, its
-    threads keep cores busy for a while.
+    In a round each runs all its trials before the next one begins, because torch's threads keep
+    cores busy for a while after each of its operations.
     """
     problem = Problem(B, H, I, dtype)
     best = dict.fromkeys(ways(threads), float("inf"))
@@ -69,7 +69,7 @@ def measured(
 
 
 def _best(problem: "Problem", way: Computation) -> float:
-    problem.seconds(way)  # compiles, or loads
+    problem.seconds(way)  # compiles, or loads compiled code
     best, begun = float("inf"), time.perf_counter()
     for trial in range(MOST_TRIALS):
         if trial >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
@@ -79,7 +79,7 @@ def _best(problem: "Problem", way: Computation) -> float:
 
 
 class Problem:
-    """A few steps of a layer, forward and backward."""
+    """The layer that is timed: a few time steps, forward and backward, on random numbers."""
 
     def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
         steps = min(max(MUCH // (B * H * max(H, I)), FEWEST_STEPS), MOST_STEPS)

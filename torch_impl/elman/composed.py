@@ -1,6 +1,6 @@
-"""The layer as a composition of torch's operations, whose derivatives of any order torch knows.
+"""The layer composed of torch's operations, which torch can differentiate any number of times.
 
-T steps, B lanes (the batch), I inputs, H hidden units.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def composed(
     bias_ih: Tensor | None,
     bias_hh: Tensor | None,
 ) -> Tensor:
-    """Return the states (T, B, H); works inside torch.func's transforms and forward mode."""
+    """Return the states (T, B, H); works inside torch.func transforms and forward-mode AD."""
     if input.is_floating_point():
         rows = linear(input, weight_ih, bias_ih)
     else:
@@ -40,14 +40,15 @@ def gradients(
     by_output: Tensor | None,
     by_last: Tensor | None,
 ) -> list[Tensor | None]:
-    """Return the gradients with respect to the wanted tensors, None for others.
+    """Return the gradients with respect to the wanted tensors, None for the others.
 
-    `by_output` (T, B, H) and `by_last` (1, B, H) are those with respect to the states and the last
-    ones. Where gradients are recorded, the result can be differentiated again.
+    `wanted` has a flag for each field of `given`. `by_output` (T, B, H) and `by_last` (1, B, H)
+    are the loss gradients with respect to the states and to the last state. If gradients are being
+    recorded, the result can be differentiated again.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
-        # Views, so that no path leads from one argument to another that it was computed from.
+        # Views, so that no gradient flows from one argument to another it was computed from.
         input, initial, weight_ih, weight_hh, bias_ih, bias_hh = given  # noqa: A001
         views = Given(
             input.view_as(input),

@@ -1,6 +1,7 @@
-"""A layer's forward and backward pass, written by hand, into tensors that are given.
+"""A layer's forward and backward pass, written by hand, with results in preallocated tensors.
 
-T steps, B lanes (the batch), I inputs, H hidden units. Nothing here records a graph.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units. No autograd graph is
+recorded.
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -14,29 +15,29 @@ from .recurrence import Recurrence
 
 
 class Given(NamedTuple):
-    """What a layer computes from."""
+    """The tensors that a layer's forward pass reads."""
 
-    input: Tensor  # (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih
+    input: Tensor  # (T, B, I), or (T, B) of indices, which select columns of weight_ih
     initial: Tensor | None  # (B, H); None for zeros
     weight_ih: Tensor  # (H, I)
     weight_hh: Tensor  # (H, H)
-    bias_ih: Tensor | None = None  # (H,), as the other; both None without. Forward only
+    bias_ih: Tensor | None = None  # (H,); both biases or neither. The backward pass reads neither
     bias_hh: Tensor | None = None
 
 
 class Slopes(NamedTuple):
-    """Where the gradients go; None where one is not wanted. Both biases have the same."""
+    """The buffers that receive the gradients; None for one that is not wanted."""
 
     input: Tensor | None  # (T, B, I)
     initial: Tensor | None  # (B, H)
     weight_ih: Tensor  # (H, I)
     weight_hh: Tensor  # (H, H)
-    bias: Tensor  # (H,)
+    bias: Tensor  # (H,), the same for both biases
 
 
 @runtime_checkable
 class Computation(Protocol):
-    """A way to compute both passes."""
+    """An implementation of both passes."""
 
     def forward(self, states: Tensor, given: Given) -> None:
         """Write the states (T, B, H) after each step; `states` is contiguous."""
@@ -45,15 +46,17 @@ class Computation(Protocol):
     def backward(
         self, slopes: Slopes, signals: Tensor, from_above: Tensor, states: Tensor, given: Given
     ) -> None:
-        """Write the gradients, from those by the states; `signals` (T, B, H) is room for dh.
+        """Fill the gradient buffers.
 
-        The gradient by the initial state is wanted if and only if there is one.
+        `from_above` is the loss gradient with respect to the states; `signals` (T, B, H) receives
+        the gradient with respect to the pre-activations. The gradient with respect to the initial
+        state is wanted if and only if there is an initial state.
         """
         ...
 
 
 class Separate(NamedTuple):
-    """The recurrence one way, the products for all steps another."""
+    """An implementation put together from a recurrence and the matrix products for all steps."""
 
     recurrence: Recurrence
     products: Products
@@ -77,7 +80,7 @@ class Separate(NamedTuple):
     ) -> None:
         T, B, H = states.shape
         check_storages(given)
-        check_storage("the gradients by the states", from_above)
+        check_storage("the gradient of the states", from_above)
         input, initial, weight_ih, weight_hh = given[:4]  # noqa: A001
         products = self.products
         self.recurrence.backward(signals, slopes.initial, from_above, states, weight_hh)
@@ -99,7 +102,7 @@ class Separate(NamedTuple):
 
 
 def check_storages(given: Given) -> None:
-    """Raise RuntimeError where a storage was freed or made smaller than its tensor needs."""
+    """Raise RuntimeError if a tensor's storage was freed or shrunk below what it needs."""
     for name, tensor in given._asdict().items():
         if tensor is not None:
             check_storage(name, tensor)

@@ -1,7 +1,4 @@
-"""Both passes compiled from end to end, for dense input.
-
-Importing this needs numba.
-"""
+"""Both passes compiled from end to end, for dense input. Importing this requires numba."""
 
 from functools import partial
 
@@ -19,7 +16,10 @@ from .threads import share, share_steps
 
 
 class Fused:
-    """A Computation for the CPU, float32 and float64."""
+    """The Computation in compiled code: CPU, float32 and float64, `threads` threads.
+
+    An input of indices is passed on to a Separate computation.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -59,10 +59,10 @@ class Fused:
         I = given.input.shape[-1]  # noqa: E741 - inputs
         shape = T, B, I, H
         kept = _readable(given, states, *shape)
-        above = readable("the gradients by the states", from_above, states, T, B, H)
+        above = readable("the gradient of the states", from_above, states, T, B, H)
         readable_states = readable("the states", states, states, T, B, H)
         _check_writable(slopes, states, *shape)
-        writable("the signals", signals, states, T, B, H)
+        writable("the gradient of the pre-activations", signals, states, T, B, H)
         addresses = (
             *map(address, slopes),
             signals.data_ptr(),
@@ -102,9 +102,9 @@ def _readable(given: Given, like: Tensor, T: int, B: int, I: int, H: int) -> Giv
 
 def _check_writable(slopes: Slopes, like: Tensor, T: int, B: int, I: int, H: int) -> None:  # noqa: E741 - inputs
     if slopes.input is not None:
-        writable("the gradient by the input", slopes.input, like, T, B, I)
+        writable("the gradient of the input", slopes.input, like, T, B, I)
     if slopes.initial is not None:
-        writable("the gradient by the initial state", slopes.initial, like, B, H)
-    writable("the gradient by weight_ih", slopes.weight_ih, like, H, I)
-    writable("the gradient by weight_hh", slopes.weight_hh, like, H, H)
-    writable("the gradient by the bias", slopes.bias, like, H)
+        writable("the gradient of the initial state", slopes.initial, like, B, H)
+    writable("the gradient of weight_ih", slopes.weight_ih, like, H, I)
+    writable("the gradient of weight_hh", slopes.weight_hh, like, H, H)
+    writable("the gradient of the bias", slopes.bias, like, H)

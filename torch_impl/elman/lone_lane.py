@@ -1,11 +1,11 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The recurrence of one lane, its hidden units shared among threads that meet at every step.
+"""The recurrence for a batch of one: threads share the hidden units and synchronise at every step.
 
-T steps, H hidden units; sequences are (T, H). Tensors come as their addresses, as in `layer`. What
-all threads see of a step lies in `rows`, which has two rows of `size` (H in whole vectors, or
-more), all zero: a step reads one and writes the other. Every thread runs the same kernel, number
-`this` of `parts`.
+T steps, H hidden units; sequences are (T, H). Tensors are passed as addresses, as in `layer`. The
+threads exchange a step's vector through `rows`, two rows of H padded to whole vectors or more, all
+zero at first: each step reads one row and writes the other. Every thread runs the same kernel, as
+number `this` of `parts`.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from .sweep import load_end, store_end
 
 @inlined
 def _units(H, unit, this, parts):
-    """Return the first and the end of this thread's units, whole vectors."""
+    """Return the begin and end of this thread's hidden units, in whole vectors."""
     size = -(-H // (unit * parts)) * unit
     width = -(-H // unit) * unit
     return min(this * size, width), min((this + 1) * size, width)
@@ -29,9 +29,10 @@ def _units(H, unit, this, parts):
 
 @kernel
 def share_lane_forward(addresses, T, H, rows, steps, this, parts):
-    """Turn pre-activations without their recurrent part into states, in place.
+    """Run the recurrence forward, in place.
 
-    The addresses are those of (sequence, initial, weight).
+    `addresses` are those of (sequence, initial, weight). `sequence` holds the pre-activations
+    without their recurrent term and receives the states.
     """
     zero = rows[0, 0]
     sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
@@ -67,9 +68,10 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
 
 @kernel
 def share_lane_backward(addresses, T, H, rows, steps, this, parts):
-    """Write the gradients by the pre-activations, and by the initial state if that is wanted.
+    """Compute the gradients of the pre-activations and, unless absent, of the initial state.
 
-    The addresses are those of (signals, by_initial, from_above, states, weight).
+    `addresses` are those of (signals, by_initial, from_above, states, weight), as in
+    sweep_backward.
     """
     zero = rows[0, 0]
     signals, by_initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)

@@ -1,6 +1,6 @@
-"""The layer as a registered operator with a hand-written backward.
+"""The layer as a registered torch operator with a hand-written backward pass.
 
-T steps, B lanes (the batch), I inputs, H hidden units.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from . import composed
 from .choice import choose
 from .computation import Given, Slopes
 
-# Defined at the dispatcher, with an autograd kernel of its own: torch.library.custom_op and
-# register_autograd do the same, but cost 0.1 ms a pass, half of a small layer's time.
+# Registered directly with the dispatcher, with its own autograd kernel: torch.library.custom_op
+# and register_autograd do the same but cost 0.1 ms per pass, half the time of a small layer.
 _library = torch.library.Library("bptt", "DEF")
 _library.define(
     "elman(Tensor input, Tensor? initial, Tensor weight_ih, Tensor weight_hh, "
@@ -33,10 +33,10 @@ elman_backward = torch.ops.bptt.elman_backward.default
 
 
 def states_of(given: Given) -> tuple[Tensor, Tensor]:
-    """Return the states (T, B, H) and the last ones (1, B, H), each in memory of its own.
+    """Return the states (T, B, H) and the last state (1, B, H), in separate memory.
 
-    Where no tracer must see the operator `elman`, the dispatcher is passed by: it takes longer than
-    a small layer.
+    Unless a tracer needs to see the operator `elman`, this bypasses the dispatcher, which takes
+    longer than a small layer.
     """
     if torch.compiler.is_compiling():
         states = elman(*given)
@@ -59,8 +59,8 @@ def _elman(
 ) -> Tensor:
     """Return the states (T, B, H) after each step.
 
-    `input` is (T, B, I), or (T, B) of whole numbers that pick columns of weight_ih (H, I);
-    `initial` is (B, H), or None for zeros; weight_hh is (H, H), the biases are (H,), or both None.
+    `input` is (T, B, I), or (T, B) of indices, which select columns of weight_ih (H, I); `initial`
+    is (B, H), or None for zeros; weight_hh is (H, H); the biases are (H,), or both None.
     """
     T, B = input.shape[:2]
     H, I = weight_ih.shape  # noqa: E741
@@ -84,7 +84,10 @@ def _elman_backward(
     weight_hh: Tensor,
     wants_input: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients by input, initial (both may be empty), both weights and either bias."""
+    """Return the gradients of input, initial, weight_ih, weight_hh and of each bias.
+
+    Those of input and initial are empty if absent or not wanted.
+    """
     slopes = _slopes(from_above, states, input, initial, weight_ih, weight_hh, wants_input)
     return (
         weight_ih.new_empty(0) if slopes.input is None else slopes.input,
@@ -132,7 +135,7 @@ def _fake_elman_backward(from_above, states, input, initial, weight_ih, weight_h
 
 
 class _Elman(torch.autograd.Function):
-    """The operator's autograd kernel: the hand-written backward, itself an operator."""
+    """The operator's autograd kernel; its backward is itself the operator `elman_backward`."""
 
     @staticmethod
     def forward(ctx, input, initial, weight_ih, weight_hh, bias_ih, bias_hh):  # noqa: A002
@@ -142,8 +145,8 @@ class _Elman(torch.autograd.Function):
         else:
             with torch._C._AutoDispatchBelowAutograd():
                 states = elman(*arguments)
-        # As nn.RNN: a weight whose .data is replaced before backward still counts as it was, and
-        # nothing that is done to the output or the last state reaches what backward reads.
+        # As in nn.RNN, backward reads the weights as they were, even if their .data is replaced,
+        # and changes to the output or the last state do not affect it.
         kept = weight_ih.detach(), weight_hh.detach()
         ctx.save_for_backward(states, input, initial, *kept)
         ctx.set_materialize_grads(False)
@@ -157,7 +160,7 @@ class _Elman(torch.autograd.Function):
         if by_output is None and by_last is None:
             return (None,) * 6
         states, input, initial, weight_ih, weight_hh = ctx.saved_tensors  # noqa: A001
-        # Under create_graph the result needs a graph; batched gradients have no address.
+        # With create_graph the result needs a graph; batched gradients have no address to pass.
         batched = is_transformed() or _is_batched(by_output) or _is_batched(by_last)
         if batched or torch.is_grad_enabled():
             if ctx.versions != _versions(*ctx.weights[2:]):
@@ -179,22 +182,22 @@ class _Elman(torch.autograd.Function):
             by_ih,
             by_hh,
             by_bias if wants_ih else None,
-            by_bias.clone() if wants_hh else None,  # two gradients never share their memory
+            by_bias.clone() if wants_hh else None,  # two gradients must not share memory
         )
 
 
 def is_transformed() -> bool:
-    """Whether torch.func, batched gradients or forward mode need torch's own operations."""
+    """Return whether torch.func, batched gradients or forward mode need torch's operations."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def _is_batched(tensor: Tensor | None) -> bool:
-    """Whether it stands for several gradients at once, as under is_grads_batched."""
+    """Return whether it holds several gradients at once, as with is_grads_batched."""
     return tensor is not None and is_legacy_batchedtensor(tensor)
 
 
 def _is_plain(tensor: Tensor | None) -> bool:
-    """Whether it is no wrapper, and no mode wraps, so that the dispatcher can be passed by."""
+    """Return whether the dispatcher can be bypassed: no tensor subclass and no active mode."""
     return type(tensor) in PLAIN and torch._C._len_torch_dispatch_stack() == 0
 
 
@@ -203,12 +206,12 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def _last(states: Tensor) -> Tensor:
-    """Return a copy of the last step's (1, B, H)."""
+    """Return a copy of the last step's states, (1, B, H)."""
     return states.narrow_copy(0, states.shape[0] - 1, 1)
 
 
 def _records(input, initial, weight_ih, weight_hh, bias_ih, bias_hh) -> bool:  # noqa: A002
-    """Whether a gradient is wanted by any."""
+    """Return whether any of the tensors requires a gradient."""
     return (
         weight_hh.requires_grad
         or input.requires_grad
@@ -220,7 +223,7 @@ def _records(input, initial, weight_ih, weight_hh, bias_ih, bias_hh) -> bool:  #
 
 
 def _versions(bias_ih: Tensor | None, bias_hh: Tensor | None) -> tuple[int, int] | None:
-    """Return how often each has been changed in place."""
+    """Return torch's version counters, which count the in-place changes of each bias."""
     return None if bias_ih is None or bias_hh is None else (bias_ih._version, bias_hh._version)
 
 

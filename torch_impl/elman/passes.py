@@ -1,4 +1,4 @@
-"""An ElmanRNN's passes one at a time, by hand: no graph, and the same buffers each time."""
+"""The forward and backward pass of an ElmanRNN without autograd, in buffers that are reused."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from .module import ElmanRNN
 
 
 class ElmanGradients(NamedTuple):
-    """What ElmanPasses.backward gives; a bias's gradient is the same for both biases."""
+    """The result of ElmanPasses.backward; `bias` is the gradient of each of the two biases."""
 
     input: Tensor | None
     hx: Tensor | None
@@ -21,14 +21,19 @@ class ElmanGradients(NamedTuple):
 
 
 class ElmanPasses:
-    """Forward and backward of an ElmanRNN without autograd, for who writes the rest by hand.
+    """Forward and backward pass of an ElmanRNN without autograd, for a hand-written training loop.
 
-    The layer's weights are read anew each time. All that is returned lies in buffers that the next
-    call for the same sizes fills again; copy what has to last.
+    Every call reads the layer's current weights. The returned tensors are buffers that the next
+    call with the same sizes overwrites; clone what you need to keep.
+
+    Example:
+        passes = ElmanPasses(ElmanRNN(64, 128))
+        output, h_n = passes.forward(input)  # (T, B, 128), (1, B, 128)
+        gradients = passes.backward(grad_output)  # the loss gradient of `output`
     """
 
     def __init__(self, layer: ElmanRNN, *, input_gradient: bool = True) -> None:
-        """Without `input_gradient` the gradient by a dense input is not computed.
+        """Prepare the passes; `input_gradient=False` skips the gradient of the input.
 
         Raises NotImplementedError for more than one layer or direction, or another nonlinearity.
         """
@@ -42,17 +47,17 @@ class ElmanPasses:
         self._given: Given | None = None
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Return all states and the last ones, in nn.RNN's shapes. Raises as ElmanRNN does."""
+        """Return (output, h_n) in nn.RNN's shapes. Raises the errors of ElmanRNN."""
         layer = self.layer
         given = self._read(input, hx)
         sequence, initial, _, weight_hh, *_ = given
         kinds = sequence.dtype, weight_hh.dtype, initial is None, input.dim(), layer.batch_first
         sizes = (sequence.shape, *kinds, torch.get_num_threads())
         buffers = self._buffers
-        self._given = None  # until all has been computed
+        self._given = None  # until the pass is complete
         if buffers is None or buffers.sizes != sizes:
             buffers = self._buffers = self._allocate(sizes, given, input)
-        own = buffers.states.untyped_storage().data_ptr()  # what it returned is given back to it
+        own = buffers.states.untyped_storage().data_ptr()  # an earlier result may be passed back in
         if sequence.untyped_storage().data_ptr() == own:
             given = given._replace(input=sequence.clone())
         if initial is not None and initial.untyped_storage().data_ptr() == own:
@@ -62,13 +67,15 @@ class ElmanPasses:
         return buffers.output, buffers.last
 
     def backward(self, from_output: Tensor) -> ElmanGradients:
-        """Return the gradients for the last forward, from those by its output, of its shape.
+        """Return the gradients for the last forward call.
 
-        What the last state is to get beyond the output belongs into the output's last step. Those
-        by input and hx are None where there was no such thing to differentiate by. Neither input
-        nor hx may have changed since.
+        `from_output` is the loss gradient with respect to its output, of the same shape and dtype;
+        add the gradient of h_n, if any, to the output's last step. The gradients of input and hx
+        are None if the input holds indices or there was no hx. Neither may have changed since
+        forward.
 
-        Raises RuntimeError before any forward or for another shape, ValueError for another dtype.
+        Raises RuntimeError without a forward call before it or for a wrong shape, ValueError for a
+        wrong dtype.
         """
         buffers, given = self._buffers, self._given
         if buffers is None or given is None:
@@ -95,7 +102,7 @@ class ElmanPasses:
         given = self.layer.given(input, hx) if isinstance(input, Tensor) else None
         if given is None:
             with torch.no_grad():
-                self.layer(input, hx)  # nn.RNN names what doesn't fit
+                self.layer(input, hx)  # raises nn.RNN's error for what doesn't fit
             raise NotImplementedError(
                 f"ElmanPasses takes tensors of the weights' dtype, got {type(input).__name__} and "
                 f"{type(hx).__name__} for {self.layer}"
@@ -147,6 +154,6 @@ class _Buffers(NamedTuple):
     states: Tensor
     signals: Tensor
     slopes: Slopes
-    output: Tensor  # a view of the states, as are
-    last: Tensor  # the last ones
-    gradients: ElmanGradients  # views of the slopes
+    output: Tensor  # a view of `states` in nn.RNN's shape
+    last: Tensor  # a view of the last step of `states`
+    gradients: ElmanGradients  # views of `slopes` in nn.RNN's shapes

@@ -1,6 +1,6 @@
-"""The layer's matrix products, for all steps at once, and how torch computes them.
+"""The layer's matrix products for all time steps at once: the interface, and torch's products.
 
-N rows (steps times lanes), I inputs, H hidden units. Everything is contiguous.
+N rows (steps times batch), I inputs, H hidden units. All tensors are contiguous.
 """
 
 from typing import Protocol, runtime_checkable
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Products(Protocol):
-    """A way to compute them, each into a tensor that is given."""
+    """An implementation of the products; each writes its result to `out`."""
 
     def from_input(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         """Write rows @ weight.T + bias, (N, H); `rows` is (N, I), `weight` (H, I)."""
@@ -27,7 +27,7 @@ class Products(Protocol):
 
 
 class TorchProducts:
-    """torch's own, on any device and in any dtype."""
+    """The products by torch.mm and torch.addmm, for any device and dtype."""
 
     def __repr__(self) -> str:
         return "TorchProducts()"

@@ -1,7 +1,7 @@
-"""The recurrence of a layer, and how plain torch operations compute it.
+"""A layer's recurrence: the interface, and an implementation in plain torch operations.
 
-T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t + a_{t-1} Wᵀ) in
-place of p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W).
+T steps, B lanes (the sequences of the batch), H hidden units. Every implementation computes
+a_t = tanh(p_t + a_{t-1} Wᵀ), overwriting p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W).
 """
 
 from typing import Protocol, runtime_checkable
@@ -12,10 +12,14 @@ from torch import Tensor
 
 @runtime_checkable
 class Recurrence(Protocol):
-    """A way to compute it."""
+    """An implementation of the recurrence."""
 
     def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
-        """Turn contiguous (T, B, H) pre-activations into states; without `initial`, from zeros."""
+        """Overwrite the pre-activations in `sequence` by the states.
+
+        `sequence` is contiguous, (T, B, H), without the recurrent term; `initial` is (B, H), None
+        for zeros.
+        """
         ...
 
     def backward(
@@ -26,16 +30,17 @@ class Recurrence(Protocol):
         states: Tensor,
         weight: Tensor,
     ) -> None:
-        """Write the gradients by pre-activations and, unless None, by the initial states (B, H).
+        """Compute the gradients of the pre-activations, in `signals`, and of the initial states.
 
-        `signals`, `from_above` (the gradients by the states) and `states` are (T, B, H); the first
-        and the last are contiguous.
+        `by_initial` (B, H) receives the latter unless it is None. `from_above` is the loss gradient
+        with respect to the states. It, `signals` and `states` are (T, B, H); the latter two are
+        contiguous.
         """
         ...
 
 
 class StepByStep:
-    """One matrix product of torch's a step: any device, any float dtype."""
+    """One torch matrix product per time step, for any device and float dtype."""
 
     def __repr__(self) -> str:
         return "StepByStep()"

@@ -1,11 +1,12 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
+"""A dense layer's recurrence in compiled code: states forward, gradients backward.
 
-T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
-tensors are; what is multiplied every step is a block of a row a lane, in whole vectors. Lanes are
-independent, so threads may take some each. A batch of one lane has kernels of its own, which want
-the recurrent matrix another way round.
+T steps, B lanes (the sequences of the batch), H hidden units. Sequences are contiguous and
+unpadded, (T B, H), as users' tensors are; the block that is multiplied at every step has one row
+per lane, padded to whole vectors. Lanes are independent, so threads can divide them among
+themselves. A batch of one uses other products, which need the recurrent matrix untransposed in the
+forward pass.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..kernels.vectors import lanes_of, load, splat, store
 
 @inlined
 def load_end(sequence, row, i, scratch):
-    """Load what is left of a row from column i on, zeros behind it."""
+    """Load the rest of a row from column i on, followed by zeros."""
     store(scratch, 0, 0, splat(scratch, 0.0))
     for column in range(i, sequence.shape[1]):
         scratch[0, column - i] = sequence[row, column]
@@ -34,23 +35,23 @@ def store_end(sequence, row, i, scratch, values):
 
 @inlined
 def _rows(batch, lanes):
-    """Return how many rows a block has: a share of one lane gets whole tiles, as others do."""
+    """Return the number of rows of a block: whole tiles, except for a batch of one."""
     return 1 if batch == 1 else -(-lanes // ROWS) * ROWS
 
 
 @inlined
 def _columns(batch, H, W, unit):
-    """Return how wide a block is: as the matrix for one lane, else no wider than it must be."""
+    """Return the width of a block: the matrix's for a batch of one, else H in whole vectors."""
     return W.shape[1] if batch == 1 else -(-H // unit) * unit
 
 
 @part
 def sweep_forward(sequence, initial, batch, first, lanes, W):
-    """Turn pre-activations without their recurrent part into states, in place.
+    """Overwrite pre-activations, which lack their recurrent term, by the states.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them. `initial` is (B, H), or
-    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, both its
-    sizes H, or H rounded up to whole vectors, with zeros there; else its transpose in panels.
+    Only `lanes` of the batch's lanes are computed, from `first` on. `initial` is (B, H), or has no
+    rows and stands for zeros. For a batch of one, W is the recurrent matrix, (H, H) or padded with
+    zeros to whole vectors in both dimensions; otherwise it is the transpose in panels.
     """
     H, unit = sequence.shape[1], lanes_of(sequence)
     whole = H // unit * unit
@@ -80,11 +81,12 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
 
 @part
 def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
-    """Write the gradients by the pre-activations to `signals`, from those by the states.
+    """Compute the gradients of the pre-activations, in `signals`, and of the initial states.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them. `by_initial` gets the
-    gradient by the initial states, unless it has no rows. W is the recurrent matrix, for one lane
-    as in `sweep_forward`, else in panels.
+    `from_above` is the loss gradient with respect to the states. Only `lanes` of the batch's lanes
+    are computed, from `first` on. `by_initial` receives the gradient of the initial states unless
+    it has no rows. W is the recurrent matrix: for a batch of one as in `sweep_forward`, otherwise
+    in panels.
     """
     H, unit = signals.shape[1], lanes_of(signals)
     whole = H // unit * unit

@@ -1,7 +1,7 @@
-"""Shares of some work, a thread each.
+"""Work divided among threads.
 
-The threads are not torch's: those go on spinning for a while after their own work, on cores that
-are then missing here.
+They are not torch's threads, which keep spinning for a while after their own work and so occupy
+the cores.
 """
 
 import os
@@ -18,8 +18,8 @@ _order = Lock()
 
 
 def share(run: Callable[[int, int], None], parts: int) -> None:
-    """Call run(part, parts) for all parts at once, for the first one in this thread."""
-    with _order:  # parts that wait for each other must not wait for those of a later call
+    """Call run(part, parts) for part = 0 … parts - 1 in parallel, part 0 in this thread."""
+    with _order:  # parts that wait for each other must not be queued behind those of another call
         others = [_pool(parts).submit(run, part, parts) for part in range(1, parts)]
     run(0, parts)
     for other in others:
@@ -27,11 +27,11 @@ def share(run: Callable[[int, int], None], parts: int) -> None:
 
 
 def share_steps(run: Callable[[np.ndarray, int, int], None], parts: int) -> None:
-    """Call run(steps, part, parts) as `share` does, for parts that meet at a barrier, `steps`."""
+    """Call run(steps, part, parts) as `share` does, with the step counters of a barrier."""
     steps = barrier(parts)
     try:
         share(partial(run, steps), parts)
-    except BaseException:  # an interrupt, say: nobody may wait for a part that never runs
+    except BaseException:  # such as Ctrl-C: no thread may wait for a part that never runs
         steps.fill(GIVEN_UP)
         raise
 
