@@ -1,6 +1,6 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-# (an extra, and a module that makes its functions when it is imported)
-"""Training with HIPS autograd: NumPy code that is written forward only and differentiated."""
+# (autograd is an extra; its numpy module creates its functions when it is imported)
+"""Training with HIPS autograd: the forward pass in NumPy, differentiated automatically."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from benchmarks.problems.training import Problem
 
 
 class Autograd(Loop):
-    """The final clip, epsilon inside the root; indices instead of one-hot products."""
+    """Clips the complete gradient, epsilon inside the root; indices instead of one-hot products."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -28,7 +28,7 @@ class Autograd(Loop):
             states.append(state)
         self.final = state
         logits = np.dot(Wya, np.concatenate(states, axis=1)) + by
-        # The largest is subtracted so that no exponential overflows.
+        # The largest logit is subtracted so that exp cannot overflow.
         shifted = logits - np.max(logits, axis=0)
         correct = shifted[np.array(targets), np.arange(len(targets))]
         return np.sum(np.log(np.sum(np.exp(shifted), axis=0)) - correct)

@@ -1,8 +1,9 @@
 # pyright: reportMissingImports=false
-"""Training compiled by JAX: one iteration at a time, or the whole loop.
+"""Training compiled by JAX: one iteration per call, or the whole loop.
 
 The input products are one gather before the scan and the logits one product after it, which is
-faster than doing either in each step. The clip is the final one, epsilon stands inside the root.
+faster than computing either in each step. The clip acts on the complete gradient; epsilon is
+inside the root.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from reference.adagrad import EPSILON
 
 jax.config.update("jax_enable_x64", True)
 
-LONGEST = 100_000  # iterations in one call of the loop, room for their losses
+LONGEST = 100_000  # iterations per call of the loop: the size of its buffer of losses
 
 Weights = tuple[jax.Array, ...]
 Carry = tuple[Weights, Weights, jax.Array, jax.Array]  # weights, sums, hidden state, position
@@ -45,7 +46,7 @@ def window_loss(
 def iterate(
     text: jax.Array, carry: Carry, *, T: int, rate: float, clip: float
 ) -> tuple[Carry, jax.Array]:
-    """Take one iteration; also return its loss in nats."""
+    """Run one iteration; also return its loss in nats."""
     weights, sums, hidden, position = carry
     wraps = position + T + 1 > len(text)
     position = jnp.where(wraps, 0, position)
@@ -63,7 +64,7 @@ def iterate(
 
 
 class Step(Trainer):
-    """One iteration compiled, called from Python, old buffers given back to it."""
+    """One compiled iteration, called from Python, which reuses (donates) the old buffers."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -108,7 +109,7 @@ class Step(Trainer):
 
 
 class WholeLoop(Step):
-    """All iterations in one compiled call; how many is an argument, so nothing is recompiled."""
+    """All iterations in one compiled call; their number is an argument, so it compiles once."""
 
     def build(self) -> Any:
         def loop(text: jax.Array, carry: Carry, iterations: int) -> tuple[Carry, jax.Array]:

@@ -1,4 +1,4 @@
-"""Training in NumPy: as people write it, and as `reference` has it."""
+"""Training in NumPy: as commonly written, and with `reference`."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from reference import Parameters
 
 
 class Loop(Trainer):
-    """The loop of countless tutorials: one-hot columns, an outer product for each step, a clip.
+    """The loop of many tutorials: one-hot columns, an outer product per step, the running clip.
 
-    The clip is the running one. Nothing is made slow on purpose, and nothing clever is done.
+    It is neither optimised nor slowed down on purpose.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -88,7 +88,7 @@ class Reference(Trainer):
             parameters=problem.start.parameters,
             clip=problem.clip,
         )
-        self.training.iteration = 1  # the first one writes a sample
+        self.training.iteration = 1  # the first one would also write a sample
 
     def put(self, state: State) -> None:
         self.training.parameters = state.parameters.copy()

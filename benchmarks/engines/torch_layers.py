@@ -1,4 +1,4 @@
-"""A layer's forward and backward in PyTorch: modules with autograd, and operations by hand."""
+"""A layer's forward and backward pass in PyTorch: modules with autograd, and by hand."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from benchmarks.problems.layer import Layer, LayerProblem
 
 
 def state_dict(numbers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Name a LayerProblem's weights as nn.RNN does; all of the bias is the input's."""
+    """Return a LayerProblem's weights under nn.RNN's names; bias_hh is zero."""
     return {
         "weight_ih_l0": numbers["Wih"],
         "weight_hh_l0": numbers["Whh"],
@@ -59,7 +59,7 @@ class Elman(Module):
 
 
 class Passes(Layer):
-    """torch_impl.ElmanPasses: no autograd, and the same buffers each time."""
+    """torch_impl.ElmanPasses: no autograd, buffers reused."""
 
     def __init__(self, problem: LayerProblem) -> None:
         from torch_impl import ElmanPasses, ElmanRNN
@@ -95,7 +95,7 @@ class Compiled(Module):
 
 
 class Operations(Layer):
-    """No autograd: a product into its place each step, everything else once for all steps."""
+    """No autograd: an in-place product per time step, everything else once for all steps."""
 
     def __init__(self, problem: LayerProblem) -> None:
         super().__init__(problem)

@@ -1,6 +1,6 @@
-"""How much is measured: quick to see that it works, regular for figures, large for doubters.
+"""The profiles: quick to see that everything works, regular for figures, large for more sizes.
 
-V symbols, H hidden units, T characters a window, B lanes.
+V symbols, H hidden units, T characters per window, B lanes (parallel streams).
 """
 
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Growth:
-    """What grows in a series, through which sizes; the rest stays at the base's."""
+    """The axis (T, H, B or V) that grows in a series, and its sizes; other sizes stay fixed."""
 
     axis: str
     sizes: tuple[int, ...]
@@ -23,20 +23,20 @@ class Profile:
     T: int
     rounds: int
     sample_seconds: float
-    begun: int  # iterations that the reference takes before measuring begins
+    begun: int  # iterations by which the reference trains the weights before anything is measured
     layer_batches: tuple[int, ...]
     layer_widths: tuple[int, ...]
     layer_steps: int
     layer_rounds: int
     growths: tuple[Growth, ...]
     growth_rounds: int
-    characters: int  # of a sample
+    characters: int  # length of the text that is compared with the oracle's
     cold_rounds: int
-    ceiling_seconds: float  # spent on each of the machine's ceilings
+    ceiling_seconds: float  # spent on measuring each of the machine's ceilings
     clip: float = 5.0
 
     def repeated(self, rounds: int) -> "Profile":
-        """Return the same with another number of rounds everywhere."""
+        """Return a copy with another number of rounds for all workloads."""
         return replace(
             self, rounds=rounds, layer_rounds=rounds, growth_rounds=rounds, cold_rounds=rounds
         )
