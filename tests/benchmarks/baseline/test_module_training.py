@@ -1,4 +1,4 @@
-"""The parity peer follows the protocol: nn.RNN and autograd held against the hand-written twins."""
+"""The PyTorch peer follows the protocol: nn.RNN with autograd against the hand-written twin."""
 
 import math
 from itertools import islice
@@ -41,7 +41,7 @@ def training(text: np.ndarray = TEXT, scale: float = 0.5, **changed) -> ModuleTr
 
 
 def plain_gradient(peer: ModuleTraining) -> torch_impl.Parameters:
-    """Of the next window, summed over the lanes, by hand."""
+    """Return the gradient of the next window, computed by the twin, summed over the lanes."""
     position, state = peer.position, peer.hidden_state[0].T
     if position + T + 1 > len(peer.text):
         position, state = 0, torch.zeros_like(state)
@@ -58,7 +58,7 @@ def plain_gradient(peer: ModuleTraining) -> torch_impl.Parameters:
 
 
 def own_gradient(peer: ModuleTraining) -> list[torch.Tensor]:
-    """What the last iteration left, in the twins' shapes."""
+    """Return the peer's gradients of the last iteration, in the twin's shapes."""
     Whx, Wha, bh, Wya, by = peer.trained
     slopes = []
     for tensor in (Whx, Wha, Wya, bh, by):

@@ -1,8 +1,8 @@
-"""Runs the layer's kernels on tensors that end where memory that may not be touched begins.
+"""Runs the layer's kernels on tensors that end at a protected page of memory.
 
     python -m tests.torch_impl.elman.guard_pages
 
-A kernel that reads or writes behind its tensors ends the process with a signal.
+A kernel that reads or writes beyond the end of a tensor ends the process with a signal.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _mappings: list[mmap.mmap] = []  # kept: a tensor does not own what it lies in
 
 
 def before_a_guard_page(value: Tensor) -> Tensor:
-    """Return a contiguous copy that ends where an untouchable page begins."""
+    """Return a contiguous copy that ends where a protected page begins."""
     count = value.numel() * value.element_size()
     whole = -(-count // mmap.PAGESIZE) * mmap.PAGESIZE
     mapping = mmap.mmap(-1, whole + mmap.PAGESIZE)
@@ -38,7 +38,7 @@ def before_a_guard_page(value: Tensor) -> Tensor:
 
 
 def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741 - inputs
-    """Go forward and backward, everything before a page of its own."""
+    """Run both passes with every tensor in front of its own protected page."""
 
     def guarded(*shape: int) -> Tensor:
         return before_a_guard_page(torch.randn(shape, dtype=dtype) / H)
@@ -58,7 +58,7 @@ def main() -> None:
         for way in COMPILED:
             for I in (1, 33):  # noqa: E741 - inputs
                 run(way, 3, B, H, I, dtype)
-    print("nothing was touched that may not be")
+    print("no kernel read or wrote out of bounds")
 
 
 if __name__ == "__main__":

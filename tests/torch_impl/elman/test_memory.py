@@ -1,4 +1,4 @@
-"""What kernels are given by address: checked, and read as torch itself would read it."""
+"""Tensors passed to kernels by address are checked, and read as torch itself would read them."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ T, B, I, H = 4, 3, 5, 7  # noqa: E741 - inputs
 
 
 def negated(value: Tensor) -> Tensor:
-    """Return the same numbers as a view that torch negates when it reads it."""
+    """Return the same numbers as a view with torch's negative bit set."""
     view = torch.complex(value, -value).conj().imag
     assert view.is_neg()
     return view

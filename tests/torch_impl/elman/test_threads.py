@@ -1,4 +1,4 @@
-"""Several threads in one layer, and several layers' threads at once."""
+"""Several threads in one layer, and several threaded layers at the same time."""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from torch_impl.kernels.barrier import APART, GIVEN_UP
 
 
 def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> list[Tensor]:  # noqa: E741
-    """Return all that a layer of drawn numbers gives."""
+    """Return the states and all gradients of a layer with random numbers."""
     generator = torch.Generator().manual_seed(T * 1000 + B * 100 + H)
 
     def normal(*shape: int) -> Tensor:

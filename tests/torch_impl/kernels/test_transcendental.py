@@ -1,6 +1,6 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""tanh and exp on vectors: within the stated errors of mpmath, NumPy's values at the edges."""
+"""tanh and exp of vectors: within the stated errors of mpmath, as NumPy for special values."""
 
 import mpmath
 import numba
@@ -35,7 +35,7 @@ def apply(name: str, x: np.ndarray) -> np.ndarray:
 
 
 def points(count: int, dtype: type, seed: int) -> np.ndarray:
-    """A quarter each: where states live, over the whole range, tiny ones, and near reductions."""
+    """Return arguments, a quarter each: typical, of the whole range, tiny, hard to reduce."""
     rng = np.random.default_rng(seed)
     quarter = count // 4
     reach = 700 if dtype is np.float64 else 85
@@ -51,7 +51,7 @@ def points(count: int, dtype: type, seed: int) -> np.ndarray:
 
 
 def largest_error(name: str, x: np.ndarray, got: np.ndarray) -> float:
-    """Return the largest error in units of the last place of the true value."""
+    """Return the largest error in ulps (units in the last place of the true value)."""
     function, worst = getattr(mpmath, name), 0.0
     with mpmath.workprec(120):
         for a, b in zip(x.tolist(), got.tolist(), strict=True):
