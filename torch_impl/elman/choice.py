@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from .computation import Computation, Given, Separate, Slopes
+from .computation import Computation, LayerGradients, LayerInputs, Separate
 from .products import TorchProducts
 from .recurrence import StepByStep
 
@@ -88,13 +88,15 @@ class Problem:
         def even(*shape: int) -> Tensor:
             return 2 * torch.rand(shape, dtype=dtype, device="cpu", generator=generator) - 1
 
-        self.from_above = even(steps, B, H)
+        self.grad_states = even(steps, B, H)
         weights = even(H, I) / H**0.5, even(H, H) / H**0.5
-        self.given = Given(even(steps, B, I), None, *weights, even(H), even(H))
-        self.states, self.signals = (torch.empty_like(self.from_above) for _ in range(2))
+        self.layer_inputs = LayerInputs(even(steps, B, I), None, *weights, even(H), even(H))
+        self.states, self.grad_preactivations = (
+            torch.empty_like(self.grad_states) for _ in range(2)
+        )
         weight_ih, weight_hh = weights
-        self.slopes = Slopes(
-            torch.empty_like(self.given.input),
+        self.gradients = LayerGradients(
+            torch.empty_like(self.layer_inputs.input),
             None,
             torch.empty_like(weight_ih),
             torch.empty_like(weight_hh),
@@ -103,6 +105,12 @@ class Problem:
 
     def seconds(self, way: Computation) -> float:
         begun = time.perf_counter()
-        way.forward(self.states, self.given)
-        way.backward(self.slopes, self.signals, self.from_above, self.states, self.given)
+        way.forward(self.states, self.layer_inputs)
+        way.backward(
+            self.gradients,
+            self.grad_preactivations,
+            self.grad_states,
+            self.states,
+            self.layer_inputs,
+        )
         return time.perf_counter() - begun

@@ -34,20 +34,20 @@ class Sweep:
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
         T, B, H = states.shape
-        writable("the gradient of the pre-activations", signals, states, T, B, H)
-        if by_initial is not None:
-            writable("the gradient of the initial state", by_initial, states, B, H)
-        above = readable("the gradient of the states", from_above, states, T, B, H)
+        writable("the gradient of the pre-activations", grad_preactivations, states, T, B, H)
+        if grad_initial is not None:
+            writable("the gradient of the initial state", grad_initial, states, B, H)
+        above = readable("the gradient of the states", grad_states, states, T, B, H)
         read = readable("the states", states, states, T, B, H)
         matrix = readable("weight_hh", weight, states, H, H)
-        written = 0, address(by_initial), 0, 0, 0, signals.data_ptr()
+        written = 0, address(grad_initial), 0, 0, 0, grad_preactivations.data_ptr()
         addresses = *written, above.data_ptr(), read.data_ptr(), 0, 0, 0, matrix.data_ptr()
         zero, size = ZEROS[states.dtype], rows_backward(H, weight.dtype, B)
         layer_backward(addresses, (T, B, 1, H), zero, size, FIRST, 0, 1)

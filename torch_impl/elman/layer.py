@@ -58,44 +58,54 @@ def layer_forward(addresses, shape, zero, size, phases, this, parts):
 def layer_backward(addresses, shape, zero, size, phases, this, parts):
     """Fill the six gradient buffers at the first six addresses.
 
-    `addresses` are those of (by_input, by_initial, by_ih, by_hh, by_bias, signals, from_above,
-    states, inputs, initial, weight_ih, weight_hh). `shape` is (T, B, I, H); `zero` is a scalar of
-    the tensors' dtype.
+    `addresses` are those of (grad_input, grad_initial, grad_weight_ih, grad_weight_hh, grad_bias,
+    grad_preactivations, grad_states, states, inputs, initial, weight_ih, weight_hh). `shape` is
+    (T, B, I, H); `zero` is a scalar of the tensors' dtype.
     """
     T, B, I, H = shape  # noqa: E741 - inputs
-    signals = matrix_at(addresses[5], T * B, H, zero)
+    grad_preactivations = matrix_at(addresses[5], T * B, H, zero)
     states = matrix_at(addresses[7], T * B, H, zero)
     begin, end = _share(B, this, parts, 1)
     if phases & FIRST and begin < end:  # gradients of the pre-activations and initial states
-        by_initial = matrix_at(addresses[1], B, H, zero)
-        from_above = matrix_at(addresses[6], T * B, H, zero)
+        grad_initial = matrix_at(addresses[1], B, H, zero)
+        grad_states = matrix_at(addresses[6], T * B, H, zero)
         matrix = weight_hh = matrix_at(addresses[11], H, H, zero)
         if B > 1:
             matrix = panels_of(loose(weight_hh))
         elif size > H:
             matrix = _padded(weight_hh, size)
-        sweep_backward(signals, by_initial, from_above, states, B, begin, end - begin, matrix)
+        sweep_backward(
+            grad_preactivations, grad_initial, grad_states, states, B, begin, end - begin, matrix
+        )
     if phases & SECOND:  # the other gradients
-        by_ih, by_hh = matrix_at(addresses[2], H, I, zero), matrix_at(addresses[3], H, H, zero)
+        grad_weight_ih, grad_weight_hh = (
+            matrix_at(addresses[2], H, I, zero),
+            matrix_at(addresses[3], H, H, zero),
+        )
         inputs, initial = (
             matrix_at(addresses[8], T * B, I, zero),
             matrix_at(addresses[9], B, H, zero),
         )
         begin, end = _share(H, this, parts, ROWS)
-        mine = signals[:, begin:end]
+        mine = grad_preactivations[:, begin:end]
         for i in range(begin, end):
             for j in range(H):
-                by_hh[i, j] = 0.0
+                grad_weight_hh[i, j] = 0.0
         if initial.shape[0] > 0:
-            gemm(loose(by_hh[begin:end]), loose(mine[:B].T), loose(initial), True)
-        gemm(loose(by_hh[begin:end]), loose(mine[B:].T), loose(states[:-B]), True)
-        gemm(loose(by_ih[begin:end]), loose(mine.T), loose(inputs), False)
-        _sum_rows(matrix_at(addresses[4], 1, H, zero), signals, begin, end)
-        by_input = matrix_at(addresses[0], T * B, I, zero)
-        if by_input.shape[0] > 0:
+            gemm(loose(grad_weight_hh[begin:end]), loose(mine[:B].T), loose(initial), True)
+        gemm(loose(grad_weight_hh[begin:end]), loose(mine[B:].T), loose(states[:-B]), True)
+        gemm(loose(grad_weight_ih[begin:end]), loose(mine.T), loose(inputs), False)
+        _sum_rows(matrix_at(addresses[4], 1, H, zero), grad_preactivations, begin, end)
+        grad_input = matrix_at(addresses[0], T * B, I, zero)
+        if grad_input.shape[0] > 0:
             weight_ih = matrix_at(addresses[10], H, I, zero)
             begin, end = _share(T * B, this, parts, ROWS)
-            gemm(loose(by_input[begin:end]), loose(signals[begin:end]), loose(weight_ih), False)
+            gemm(
+                loose(grad_input[begin:end]),
+                loose(grad_preactivations[begin:end]),
+                loose(weight_ih),
+                False,
+            )
 
 
 @inlined

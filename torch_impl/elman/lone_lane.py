@@ -56,8 +56,8 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
         for i in range(begin, end, unit):
             multiply_block(sums, matrix, before, i - begin)
             whole = i + unit <= H
-            given = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
-            a = tanh(load(sums, 0, i - begin) + given)
+            preactivation = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
+            a = tanh(load(sums, 0, i - begin) + preactivation)
             store(after, 0, i, a)
             if whole:
                 store(sequence, t, i, a)
@@ -70,14 +70,17 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
 def share_lane_backward(addresses, T, H, rows, steps, this, parts):
     """Compute the gradients of the pre-activations and, unless absent, of the initial state.
 
-    `addresses` are those of (signals, by_initial, from_above, states, weight), as in
+    `addresses` are those of (grad_preactivations, grad_initial, grad_states, states, weight), as in
     sweep_backward.
     """
     zero = rows[0, 0]
-    signals, by_initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
-    from_above, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
+    grad_preactivations, grad_initial = (
+        matrix_at(addresses[0], T, H, zero),
+        matrix_at(addresses[1], 1, H, zero),
+    )
+    grad_states, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
     weight = matrix_at(addresses[4], H, H, zero)
-    unit = lanes_of(signals)
+    unit = lanes_of(grad_preactivations)
     begin, end = _units(H, unit, this, parts)
     matrix = loose(weight[:, begin:end])
     if H % unit != 0:
@@ -87,22 +90,22 @@ def share_lane_backward(addresses, T, H, rows, steps, this, parts):
                 copy[i, j - begin] = weight[i, j]
         matrix = loose(copy)
     carried, scratch = np.zeros((1, end - begin), weight.dtype), np.zeros((1, unit), weight.dtype)
-    one = splat(signals, 1.0)
+    one = splat(grad_preactivations, 1.0)
     for t in range(T - 1, -1, -1):
         dh = rows[t % 2 : t % 2 + 1]
         for i in range(begin, end, unit):
             whole = i + unit <= H
             a = load(states, t, i) if whole else load_end(states, t, i, scratch)
-            above = load(from_above, t, i) if whole else load_end(from_above, t, i, scratch)
-            signal = (one - a * a) * (load(carried, 0, i - begin) + above)
-            store(dh, 0, i, signal)
+            above = load(grad_states, t, i) if whole else load_end(grad_states, t, i, scratch)
+            grad = (one - a * a) * (load(carried, 0, i - begin) + above)
+            store(dh, 0, i, grad)
             if whole:
-                store(signals, t, i, signal)
+                store(grad_preactivations, t, i, grad)
             else:
-                store_end(signals, t, i, scratch, signal)
+                store_end(grad_preactivations, t, i, scratch, grad)
         arrive(steps, T - t, this, parts)
-        if begin < end and (t > 0 or by_initial.shape[0] > 0):
+        if begin < end and (t > 0 or grad_initial.shape[0] > 0):
             multiply_row(carried, dh, matrix, H)
-    if by_initial.shape[0] > 0:
+    if grad_initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
-            by_initial[0, i] = carried[0, i - begin]
+            grad_initial[0, i] = carried[0, i - begin]

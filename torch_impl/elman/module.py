@@ -11,7 +11,7 @@ from torch.nn.functional import embedding
 from torch.nn.utils.rnn import PackedSequence
 
 from .choice import COMPILED_DTYPES, HAS_NUMBA
-from .computation import Given
+from .computation import LayerInputs
 from .memory import check_storage
 from .operator import PLAIN, is_transformed, states_of
 
@@ -44,9 +44,9 @@ class ElmanRNN(nn.RNN):
     def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
         """Return (output, h_n): the states after every step and the last state, as nn.RNN does."""
         if is_compiled_here(self) and _may_pass(input):
-            given = self.given(input, hx)
-            if given is not None:
-                return self.shaped(*states_of(given), input)
+            layer_inputs = self.layer_inputs(input, hx)
+            if layer_inputs is not None:
+                return self.shaped(*states_of(layer_inputs), input)
         elif isinstance(input, torch.fx.Proxy):
             tracer = input.tracer
             if isinstance(tracer, torch.fx.Tracer) and tracer.root is not self:
@@ -58,7 +58,7 @@ class ElmanRNN(nn.RNN):
             self._check_storages(input, hx)
         return super().forward(self._dense(input), hx)
 
-    def given(self, input: Tensor, hx: Tensor | None) -> Given | None:  # noqa: A002
+    def layer_inputs(self, input: Tensor, hx: Tensor | None) -> LayerInputs | None:  # noqa: A002
         """Return the tensors that the compiled layer reads, or None if it can't compute this call.
 
         None also for shapes, dtypes and devices that don't fit: nn.RNN then raises its own error.
@@ -90,7 +90,7 @@ class ElmanRNN(nn.RNN):
                 return None
             hx = hx.view(B, H) if hx.is_contiguous() else hx.reshape(B, H)
         # Copied here if at all: once, and the copy stays as it is if the input changes later.
-        return Given(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
+        return LayerInputs(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
 
     def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
         """Reshape (T, B, …) and (1, B, …) to nn.RNN's output shapes for this input."""

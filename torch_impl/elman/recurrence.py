@@ -24,17 +24,16 @@ class Recurrence(Protocol):
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
-        """Compute the gradients of the pre-activations, in `signals`, and of the initial states.
+        """Fill `grad_preactivations` and, unless it is None, `grad_initial` (B, H).
 
-        `by_initial` (B, H) receives the latter unless it is None. `from_above` is the loss gradient
-        with respect to the states. It, `signals` and `states` are (T, B, H); the latter two are
-        contiguous.
+        `grad_states` is the loss gradient with respect to the states. It, `grad_preactivations` and
+        `states` are (T, B, H); the latter two are contiguous.
         """
         ...
 
@@ -54,20 +53,22 @@ class StepByStep:
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
-        slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)
+        derivatives = torch.addcmul(states.new_ones(()), states, states, value=-1)
         after = None
-        steps = (reversed(tensor.unbind(0)) for tensor in (from_above, slopes, signals))
-        for da, slope, signal in zip(*steps, strict=True):
+        steps = (
+            reversed(tensor.unbind(0)) for tensor in (grad_states, derivatives, grad_preactivations)
+        )
+        for da, derivative, grad in zip(*steps, strict=True):
             if after is None:
-                torch.mul(da, slope, out=signal)
+                torch.mul(da, derivative, out=grad)
             else:
-                torch.addmm(da, after, weight, out=signal).mul_(slope)
-            after = signal
-        if by_initial is not None:
-            torch.mm(signals[0], weight, out=by_initial)
+                torch.addmm(da, after, weight, out=grad).mul_(derivative)
+            after = grad
+        if grad_initial is not None:
+            torch.mm(grad_preactivations[0], weight, out=grad_initial)

@@ -80,34 +80,35 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
 
 
 @part
-def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
-    """Compute the gradients of the pre-activations, in `signals`, and of the initial states.
+def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch, first, lanes, W):
+    """Fill `grad_preactivations` and, unless it has no rows, `grad_initial`.
 
-    `from_above` is the loss gradient with respect to the states. Only `lanes` of the batch's lanes
-    are computed, from `first` on. `by_initial` receives the gradient of the initial states unless
-    it has no rows. W is the recurrent matrix: for a batch of one as in `sweep_forward`, otherwise
-    in panels.
+    `grad_states` is the loss gradient with respect to the states. Only `lanes` of the batch's lanes
+    are computed, from `first` on. W is the recurrent matrix: for a batch of one as in
+    `sweep_forward`, otherwise in panels.
     """
-    H, unit = signals.shape[1], lanes_of(signals)
+    H, unit = grad_preactivations.shape[1], lanes_of(grad_preactivations)
     whole = H // unit * unit
-    carried = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), signals.dtype)
-    dh, scratch = np.zeros_like(carried), np.empty((1, unit), signals.dtype)
-    one = splat(signals, 1.0)
-    for t in range(signals.shape[0] // batch - 1, -1, -1):
+    carried = np.zeros(
+        (_rows(batch, lanes), _columns(batch, H, W, unit)), grad_preactivations.dtype
+    )
+    dh, scratch = np.zeros_like(carried), np.empty((1, unit), grad_preactivations.dtype)
+    one = splat(grad_preactivations, 1.0)
+    for t in range(grad_preactivations.shape[0] // batch - 1, -1, -1):
         for b in range(lanes):
             row = t * batch + first + b
             for i in range(0, whole, unit):
                 a = load(states, row, i)
-                signal = (one - a * a) * (load(carried, b, i) + load(from_above, row, i))
-                store(dh, b, i, signal)
-                store(signals, row, i, signal)
+                grad = (one - a * a) * (load(carried, b, i) + load(grad_states, row, i))
+                store(dh, b, i, grad)
+                store(grad_preactivations, row, i, grad)
             if whole < H:
                 a = load_end(states, row, whole, scratch)
-                da = load(carried, b, whole) + load_end(from_above, row, whole, scratch)
-                signal = (one - a * a) * da
-                store(dh, b, whole, signal)
-                store_end(signals, row, whole, scratch, signal)
-        if t == 0 and by_initial.shape[0] == 0:
+                da = load(carried, b, whole) + load_end(grad_states, row, whole, scratch)
+                grad = (one - a * a) * da
+                store(dh, b, whole, grad)
+                store_end(grad_preactivations, row, whole, scratch, grad)
+        if t == 0 and grad_initial.shape[0] == 0:
             return
         if batch == 1:
             multiply_row(carried, dh, W, H)
@@ -115,4 +116,4 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
             multiply_panels(carried, loose(dh), W, H)
     for b in range(lanes):
         for i in range(H):
-            by_initial[first + b, i] = carried[b, i]
+            grad_initial[first + b, i] = carried[b, i]

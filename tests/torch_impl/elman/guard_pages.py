@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.torch_impl.elman.layers import WAYS
-from torch_impl.elman.computation import Computation, Given, Slopes
+from torch_impl.elman.computation import Computation, LayerGradients, LayerInputs
 
 COMPILED = WAYS[1:]
 
@@ -43,13 +43,15 @@ def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) ->
     def guarded(*shape: int) -> Tensor:
         return before_a_guard_page(torch.randn(shape, dtype=dtype) / H)
 
-    inputs, initial, from_above = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
+    inputs, initial, grad_states = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
     weights = guarded(H, I), guarded(H, H)
-    states, signals = guarded(T, B, H), guarded(T, B, H)
-    slopes = Slopes(guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H))
-    given = Given(inputs, initial, *weights, guarded(H), guarded(H))
-    way.forward(states, given)
-    way.backward(slopes, signals, from_above, states, given)
+    states, grad_preactivations = guarded(T, B, H), guarded(T, B, H)
+    gradients = LayerGradients(
+        guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H)
+    )
+    layer_inputs = LayerInputs(inputs, initial, *weights, guarded(H), guarded(H))
+    way.forward(states, layer_inputs)
+    way.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from torch_impl.elman.computation import Given, Slopes
+from torch_impl.elman.computation import LayerGradients, LayerInputs
 from torch_impl.elman.fused import Fused
 from torch_impl.elman.threads import share, share_steps
 from torch_impl.kernels.barrier import APART, GIVEN_UP
@@ -23,15 +23,15 @@ def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, dtype=dtype, generator=generator)
 
-    inputs, initial, from_above = normal(T, B, I), normal(B, H), normal(T, B, H)
+    inputs, initial, grad_states = normal(T, B, I), normal(B, H), normal(T, B, H)
     weights = normal(H, I) / H**0.5, normal(H, H) / H**0.5
-    states, signals = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
+    states, grad_preactivations = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
     shapes = (T, B, I), (B, H), (H, I), (H, H), (H,)
-    slopes = Slopes(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
-    given = Given(inputs, initial, *weights, normal(H), normal(H))
-    way.forward(states, given)
-    way.backward(slopes, signals, from_above, states, given)
-    return [states, signals, *(slope for slope in slopes if slope is not None)]
+    gradients = LayerGradients(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
+    layer_inputs = LayerInputs(inputs, initial, *weights, normal(H), normal(H))
+    way.forward(states, layer_inputs)
+    way.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
+    return [states, grad_preactivations, *(grad for grad in gradients if grad is not None)]
 
 
 @given(
