@@ -31,10 +31,10 @@ def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
     if not HAS_NUMBA or like.device.type != "cpu" or like.dtype not in COMPILED_DTYPES:
         return Separate(StepByStep(), TorchProducts())
     # Batch sizes are rounded to powers of two, so that many sizes in one program share a trial.
-    return measured(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
+    return fastest(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
 
 
-def ways(threads: int) -> list[Computation]:
+def candidates(threads: int) -> list[Computation]:
     """Return all implementations that may be the fastest; requires numba."""
     from .compiled_sweep import Sweep  # numba takes a while to import, and may be absent
     from .fused import Fused
@@ -48,7 +48,7 @@ def ways(threads: int) -> list[Computation]:
 
 
 @cache
-def measured(
+def fastest(
     B: int,
     H: int,
     I: int,  # noqa: E741
@@ -60,25 +60,25 @@ def measured(
     In a round each runs all its trials before the next one begins, because torch's threads keep
     cores busy for a while after each of its operations.
     """
-    problem = Problem(B, H, I, dtype)
-    best = dict.fromkeys(ways(threads), float("inf"))
+    trial = Trial(B, H, I, dtype)
+    best = dict.fromkeys(candidates(threads), float("inf"))
     for _ in range(ROUNDS):
-        for way, before in best.items():
-            best[way] = min(before, _best(problem, way))
+        for implementation, before in best.items():
+            best[implementation] = min(before, _best(trial, implementation))
     return min(best, key=best.__getitem__)
 
 
-def _best(problem: "Problem", way: Computation) -> float:
-    problem.seconds(way)  # compiles, or loads compiled code
+def _best(trial: "Trial", implementation: Computation) -> float:
+    trial.seconds(implementation)  # compiles, or loads compiled code
     best, begun = float("inf"), time.perf_counter()
-    for trial in range(MOST_TRIALS):
-        if trial >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
+    for repeat in range(MOST_TRIALS):
+        if repeat >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
             break
-        best = min(best, problem.seconds(way))
+        best = min(best, trial.seconds(implementation))
     return best
 
 
-class Problem:
+class Trial:
     """The layer that is timed: a few time steps, forward and backward, on random numbers."""
 
     def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
@@ -103,10 +103,10 @@ class Problem:
             even(H),
         )
 
-    def seconds(self, way: Computation) -> float:
+    def seconds(self, implementation: Computation) -> float:
         begun = time.perf_counter()
-        way.forward(self.states, self.layer_inputs)
-        way.backward(
+        implementation.forward(self.states, self.layer_inputs)
+        implementation.backward(
             self.gradients,
             self.grad_preactivations,
             self.grad_states,

@@ -6,13 +6,13 @@ import numpy as np
 from torch import Tensor
 
 from torch_impl.elman.layer import FIRST, SECOND, layer_backward, layer_forward
-from torch_impl.elman.lone_lane import share_lane_backward, share_lane_forward
+from torch_impl.elman.lone_lane import lone_lane_backward, lone_lane_forward
 
 from .compiled_sweep import Sweep, rows_backward, rows_forward
 from .computation import LayerGradients, LayerInputs, Separate, is_dense
 from .memory import ZEROS, address, readable, writable
 from .products import TorchProducts
-from .threads import share, share_steps
+from .threads import run_in_threads, run_with_barrier
 
 
 class Fused:
@@ -41,13 +41,13 @@ class Fused:
         if self.threads == 1:
             run(FIRST | SECOND, 0, 1)
             return None
-        share(partial(run, FIRST), self.threads)
+        run_in_threads(partial(run, FIRST), self.threads)
         if B > 1:
-            share(partial(run, SECOND), min(self.threads, B))
+            run_in_threads(partial(run, SECOND), min(self.threads, B))
             return None
         rows = np.zeros((2, size), zero.dtype)
         lane = addresses[0], address(readable_inputs.initial), address(readable_inputs.weight_hh)
-        share_steps(partial(share_lane_forward, lane, T, H, rows), self.threads)
+        run_with_barrier(partial(lone_lane_forward, lane, T, H, rows), self.threads)
         return None
 
     def backward(
@@ -86,12 +86,12 @@ class Fused:
             run(FIRST | SECOND, 0, 1)
             return None
         if B > 1:
-            share(partial(run, FIRST), min(self.threads, B))
+            run_in_threads(partial(run, FIRST), min(self.threads, B))
         else:
             rows = np.zeros((2, size), zero.dtype)
             lane = addresses[5], addresses[1], *addresses[6:8], addresses[11]
-            share_steps(partial(share_lane_backward, lane, T, H, rows), self.threads)
-        share(partial(run, SECOND), self.threads)
+            run_with_barrier(partial(lone_lane_backward, lane, T, H, rows), self.threads)
+        run_in_threads(partial(run, SECOND), self.threads)
         return None
 
 

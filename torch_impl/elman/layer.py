@@ -4,15 +4,16 @@
 
 T steps, B lanes (the sequences of the batch), I inputs, H hidden units. All tensors are
 contiguous, sequences have the shape (T B, I) or (T B, H). Tensors are passed as addresses, 0 for
-one that is absent or not wanted, which becomes a matrix without rows. Thread `this` of `parts`
-computes its portion of a phase; a phase must be complete before the next one begins. For B = 1,
-`size` is the row length that the recurrent matrix is to be padded to, or H for no padding.
+one that is absent or not wanted, which becomes a matrix without rows. Each of `threads` threads,
+number `thread`, computes its portion of a phase; a phase must be complete before the next one
+begins. For B = 1, `size` is the row length that the recurrent matrix is to be padded to, or H for
+no padding.
 """
 
 import numpy as np
 
 from ..kernels.addresses import matrix_at
-from ..kernels.compiled import inlined, kernel, part
+from ..kernels.compiled import inlined, internal, kernel
 from ..kernels.gemm import gemm
 from ..kernels.packing import panels_of
 from ..kernels.products import ROWS, loose
@@ -24,7 +25,7 @@ FIRST, SECOND = 1, 2  # phases, as flags
 
 
 @kernel
-def layer_forward(addresses, shape, zero, size, phases, this, parts):
+def layer_forward(addresses, shape, zero, size, phases, thread, threads):
     """Compute the states.
 
     `addresses` are those of (states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh);
@@ -36,14 +37,14 @@ def layer_forward(addresses, shape, zero, size, phases, this, parts):
         inputs = matrix_at(addresses[1], T * B, I, zero)
         weight_ih = matrix_at(addresses[3], H, I, zero)
         bias_ih, bias_hh = matrix_at(addresses[5], 1, H, zero), matrix_at(addresses[6], 1, H, zero)
-        begin, end = _share(T * B, this, parts, ROWS)
+        begin, end = _portion(T * B, thread, threads, ROWS)
         with_bias = bias_ih.shape[0] > 0
         if with_bias:
             for row in range(begin, end):
                 for i in range(H):
                     states[row, i] = bias_ih[0, i] + bias_hh[0, i]
         gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), with_bias)
-    begin, end = _share(B, this, parts, 1)
+    begin, end = _portion(B, thread, threads, 1)
     if phases & SECOND and begin < end:  # the recurrence, in place
         initial = matrix_at(addresses[2], B, H, zero)
         matrix = weight_hh = matrix_at(addresses[4], H, H, zero)
@@ -55,7 +56,7 @@ def layer_forward(addresses, shape, zero, size, phases, this, parts):
 
 
 @kernel
-def layer_backward(addresses, shape, zero, size, phases, this, parts):
+def layer_backward(addresses, shape, zero, size, phases, thread, threads):
     """Fill the six gradient buffers at the first six addresses.
 
     `addresses` are those of (grad_input, grad_initial, grad_weight_ih, grad_weight_hh, grad_bias,
@@ -65,7 +66,7 @@ def layer_backward(addresses, shape, zero, size, phases, this, parts):
     T, B, I, H = shape  # noqa: E741 - inputs
     grad_preactivations = matrix_at(addresses[5], T * B, H, zero)
     states = matrix_at(addresses[7], T * B, H, zero)
-    begin, end = _share(B, this, parts, 1)
+    begin, end = _portion(B, thread, threads, 1)
     if phases & FIRST and begin < end:  # gradients of the pre-activations and initial states
         grad_initial = matrix_at(addresses[1], B, H, zero)
         grad_states = matrix_at(addresses[6], T * B, H, zero)
@@ -86,20 +87,20 @@ def layer_backward(addresses, shape, zero, size, phases, this, parts):
             matrix_at(addresses[8], T * B, I, zero),
             matrix_at(addresses[9], B, H, zero),
         )
-        begin, end = _share(H, this, parts, ROWS)
-        mine = grad_preactivations[:, begin:end]
+        begin, end = _portion(H, thread, threads, ROWS)
+        portion = grad_preactivations[:, begin:end]
         for i in range(begin, end):
             for j in range(H):
                 grad_weight_hh[i, j] = 0.0
         if initial.shape[0] > 0:
-            gemm(loose(grad_weight_hh[begin:end]), loose(mine[:B].T), loose(initial), True)
-        gemm(loose(grad_weight_hh[begin:end]), loose(mine[B:].T), loose(states[:-B]), True)
-        gemm(loose(grad_weight_ih[begin:end]), loose(mine.T), loose(inputs), False)
+            gemm(loose(grad_weight_hh[begin:end]), loose(portion[:B].T), loose(initial), True)
+        gemm(loose(grad_weight_hh[begin:end]), loose(portion[B:].T), loose(states[:-B]), True)
+        gemm(loose(grad_weight_ih[begin:end]), loose(portion.T), loose(inputs), False)
         _sum_rows(matrix_at(addresses[4], 1, H, zero), grad_preactivations, begin, end)
         grad_input = matrix_at(addresses[0], T * B, I, zero)
         if grad_input.shape[0] > 0:
             weight_ih = matrix_at(addresses[10], H, I, zero)
-            begin, end = _share(T * B, this, parts, ROWS)
+            begin, end = _portion(T * B, thread, threads, ROWS)
             gemm(
                 loose(grad_input[begin:end]),
                 loose(grad_preactivations[begin:end]),
@@ -109,13 +110,13 @@ def layer_backward(addresses, shape, zero, size, phases, this, parts):
 
 
 @inlined
-def _share(count, this, parts, unit):
+def _portion(count, thread, threads, unit):
     """Return the begin and end of this thread's portion of range(count), in multiples of `unit`."""
-    size = -(-count // (parts * unit)) * unit
-    return min(this * size, count), min((this + 1) * size, count)
+    size = -(-count // (threads * unit)) * unit
+    return min(thread * size, count), min((thread + 1) * size, count)
 
 
-@part
+@internal
 def _padded(weight, size):
     """Return a copy padded with zeros to (size, size)."""
     H = weight.shape[0]
@@ -126,7 +127,7 @@ def _padded(weight, size):
     return matrix
 
 
-@part
+@internal
 def _sum_rows(out, rows, begin, end):
     """Sum columns begin : end over all rows."""
     for j in range(begin, end):

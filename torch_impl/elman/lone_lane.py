@@ -5,7 +5,7 @@
 T steps, H hidden units; sequences are (T, H). Tensors are passed as addresses, as in `layer`. The
 threads exchange a step's vector through `rows`, two rows of H padded to whole vectors or more, all
 zero at first: each step reads one row and writes the other. Every thread runs the same kernel, as
-number `this` of `parts`.
+number `thread` of `threads`.
 """
 
 import numpy as np
@@ -15,20 +15,20 @@ from ..kernels.barrier import arrive
 from ..kernels.compiled import inlined, kernel
 from ..kernels.products import loose, multiply_block, multiply_row
 from ..kernels.transcendental import tanh
-from ..kernels.vectors import lanes_of, load, splat, store
+from ..kernels.vectors import load, splat, store, vector_length
 from .sweep import load_end, store_end
 
 
 @inlined
-def _units(H, unit, this, parts):
+def _units(H, unit, thread, threads):
     """Return the begin and end of this thread's hidden units, in whole vectors."""
-    size = -(-H // (unit * parts)) * unit
+    size = -(-H // (unit * threads)) * unit
     width = -(-H // unit) * unit
-    return min(this * size, width), min((this + 1) * size, width)
+    return min(thread * size, width), min((thread + 1) * size, width)
 
 
 @kernel
-def share_lane_forward(addresses, T, H, rows, steps, this, parts):
+def lone_lane_forward(addresses, T, H, rows, steps, thread, threads):
     """Run the recurrence forward, in place.
 
     `addresses` are those of (sequence, initial, weight). `sequence` holds the pre-activations
@@ -37,8 +37,8 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
     zero = rows[0, 0]
     sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
     weight = matrix_at(addresses[2], H, H, zero)
-    unit, size = lanes_of(sequence), rows.shape[1]
-    begin, end = _units(H, unit, this, parts)
+    unit, size = vector_length(sequence), rows.shape[1]
+    begin, end = _units(H, unit, thread, threads)
     if size == H:
         matrix = weight[begin:end]
     else:
@@ -50,7 +50,7 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
     if initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
             rows[0, i] = initial[0, i]
-    arrive(steps, 1, this, parts)
+    arrive(steps, 1, thread, threads)
     for t in range(T):
         before, after = rows[t % 2 : t % 2 + 1], rows[1 - t % 2 : 2 - t % 2]
         for i in range(begin, end, unit):
@@ -63,11 +63,11 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
                 store(sequence, t, i, a)
             else:
                 store_end(sequence, t, i, scratch, a)
-        arrive(steps, t + 2, this, parts)
+        arrive(steps, t + 2, thread, threads)
 
 
 @kernel
-def share_lane_backward(addresses, T, H, rows, steps, this, parts):
+def lone_lane_backward(addresses, T, H, rows, steps, thread, threads):
     """Compute the gradients of the pre-activations and, unless absent, of the initial state.
 
     `addresses` are those of (grad_preactivations, grad_initial, grad_states, states, weight), as in
@@ -80,8 +80,8 @@ def share_lane_backward(addresses, T, H, rows, steps, this, parts):
     )
     grad_states, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
     weight = matrix_at(addresses[4], H, H, zero)
-    unit = lanes_of(grad_preactivations)
-    begin, end = _units(H, unit, this, parts)
+    unit = vector_length(grad_preactivations)
+    begin, end = _units(H, unit, thread, threads)
     matrix = loose(weight[:, begin:end])
     if H % unit != 0:
         copy = np.zeros((H, end - begin), weight.dtype)
@@ -103,7 +103,7 @@ def share_lane_backward(addresses, T, H, rows, steps, this, parts):
                 store(grad_preactivations, t, i, grad)
             else:
                 store_end(grad_preactivations, t, i, scratch, grad)
-        arrive(steps, T - t, this, parts)
+        arrive(steps, T - t, thread, threads)
         if begin < end and (t > 0 or grad_initial.shape[0] > 0):
             multiply_row(carried, dh, matrix, H)
     if grad_initial.shape[0] > 0:

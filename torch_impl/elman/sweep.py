@@ -11,10 +11,10 @@ forward pass.
 
 import numpy as np
 
-from ..kernels.compiled import inlined, part
+from ..kernels.compiled import inlined, internal
 from ..kernels.products import ROWS, loose, multiply_block, multiply_panels, multiply_row
 from ..kernels.transcendental import tanh
-from ..kernels.vectors import lanes_of, load, splat, store
+from ..kernels.vectors import load, splat, store, vector_length
 
 
 @inlined
@@ -45,7 +45,7 @@ def _columns(batch, H, W, unit):
     return W.shape[1] if batch == 1 else -(-H // unit) * unit
 
 
-@part
+@internal
 def sweep_forward(sequence, initial, batch, first, lanes, W):
     """Overwrite pre-activations, which lack their recurrent term, by the states.
 
@@ -53,7 +53,7 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
     rows and stands for zeros. For a batch of one, W is the recurrent matrix, (H, H) or padded with
     zeros to whole vectors in both dimensions; otherwise it is the transpose in panels.
     """
-    H, unit = sequence.shape[1], lanes_of(sequence)
+    H, unit = sequence.shape[1], vector_length(sequence)
     whole = H // unit * unit
     state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
     sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
@@ -79,7 +79,7 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
                 store_end(sequence, row, whole, scratch, a)
 
 
-@part
+@internal
 def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch, first, lanes, W):
     """Fill `grad_preactivations` and, unless it has no rows, `grad_initial`.
 
@@ -87,7 +87,7 @@ def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch
     are computed, from `first` on. W is the recurrent matrix: for a batch of one as in
     `sweep_forward`, otherwise in panels.
     """
-    H, unit = grad_preactivations.shape[1], lanes_of(grad_preactivations)
+    H, unit = grad_preactivations.shape[1], vector_length(grad_preactivations)
     whole = H // unit * unit
     carried = np.zeros(
         (_rows(batch, lanes), _columns(batch, H, W, unit)), grad_preactivations.dtype

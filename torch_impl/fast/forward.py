@@ -4,13 +4,13 @@
 
 import math
 
-from ..kernels.compiled import part
+from ..kernels.compiled import internal
 from ..kernels.products import loose, multiply, multiply_block, transpose
 from ..kernels.transcendental import exp, tanh
-from ..kernels.vectors import greater, lanes_of, load, select, splat, store
+from ..kernels.vectors import greater, load, select, splat, store, vector_length
 
 
-@part
+@internal
 def run_forward(weights, work, T, lanes, H, V):
     """Compute the states and dz from the initial states and the inputs; return the loss.
 
@@ -18,22 +18,22 @@ def run_forward(weights, work, T, lanes, H, V):
     """
     advance_states(weights, work, T)
     B = work.carried.shape[0]
-    unit = lanes_of(work.states)
-    width = work.by_unit.shape[1]
+    unit = vector_length(work.states)
+    width = work.transposed_states.shape[1]
     for begin in range(0, T * B, width):
         for i in range(0, work.states.shape[1], unit):
             for n in range(begin, min(begin + width, T * B)):
                 for h in range(i, i + unit):
-                    work.by_unit[h, n - begin] = work.states[n + B, h]
-        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.by_unit, H)
+                    work.transposed_states[h, n - begin] = work.states[n + B, h]
+        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.transposed_states, H)
     return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
 
 
-@part
+@internal
 def advance_states(weights, work, T):
     """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh)."""
     B = work.carried.shape[0]
-    unit = lanes_of(work.states)
+    unit = vector_length(work.states)
     if B > 1:
         transpose(work.transposed, weights.Wha)
     for t in range(T):
@@ -52,7 +52,7 @@ def advance_states(weights, work, T):
                 store(after, b, i, tanh(h))
 
 
-@part
+@internal
 def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
     """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
 
@@ -60,7 +60,7 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
     subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
     NaN or infinite.
     """
-    unit = lanes_of(dz)
+    unit = vector_length(dz)
     N = targets.shape[0]
     loss = 0.0
     for n in range(0, dz.shape[1], unit):

@@ -4,19 +4,19 @@
 
 import math
 
-from ..kernels.compiled import kernel, part
+from ..kernels.compiled import internal, kernel
 from ..kernels.products import copy_rows, zero_rows
 from .backward import run_backward
 from .forward import run_forward
 from .text import index_at
 from .update import update_parameters
 
-KEPT, ADDED = 0.999, 0.001  # weights of the old smoothed loss and the new loss, as in reference
+OLD_WEIGHT, NEW_WEIGHT = 0.999, 0.001  # of the smoothed loss, as in reference/training.py
 
 DONE, NOT_FINITE, OUTSIDE = 0, 1, 2  # the reasons for which the kernel returns
 
 
-@part
+@internal
 def read_window(work, text, width, position, T, lanes, V):
     """Copy the window at `position` of each stream's section of the text.
 
@@ -85,5 +85,5 @@ def train(
         update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe)
         copy_rows(hidden, 0, work.states[T * B :])
         position = begin + T
-        smooth_loss = smooth_loss * KEPT + loss * ADDED
+        smooth_loss = smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
     return out.shape[1], DONE, position, smooth_loss

@@ -36,7 +36,7 @@ class Workspace(NamedTuple):
     inputs: np.ndarray  # (T B)
     targets: np.ndarray  # (T B)
     states: np.ndarray  # (T B + B, H); the first B rows are the initial states
-    by_unit: np.ndarray  # (H, T B): the states after each step of a block, transposed
+    transposed_states: np.ndarray  # (H, T B): the states after each step of a block, transposed
     dz: np.ndarray  # (V, T B): logits, then probabilities, then the gradients of the logits
     scratch: np.ndarray  # (1, T B)
     from_logits: np.ndarray  # (T B, H): Wyaᵀ dz
@@ -143,7 +143,7 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         inputs=np.zeros(T * B, np.int64),
         targets=np.zeros(T * B, np.int64),
         states=array(T * B + B, h),
-        by_unit=array(h, min(n, steps * B)),
+        transposed_states=array(h, min(n, steps * B)),
         dz=array(v, n),
         scratch=array(1, n),
         from_logits=array(n, h),

@@ -79,7 +79,7 @@ class Network:
         self.work.states[: self.lanes, : self.weights.H] = np.asarray(state).T
         self.work.inputs.reshape(self.seq_length, -1)[:, : self.lanes] = inputs
 
-    def sum_up(self, clip: float, of_Wha: Rows, of_Wya: Rows) -> None:
+    def sum_up(self, clip: float, Wha_rows: Rows, Wya_rows: Rows) -> None:
         """Compute `gradients` from the states, dz and dh in `work`.
 
         Of the gradients of Wha and Wya only the given rows are computed. They must start at a
@@ -91,8 +91,8 @@ class Network:
             self._arrays[1],
             self.work,
             self.seq_length,
-            of_Wha,
-            of_Wya,
+            Wha_rows,
+            Wya_rows,
             number(clip),
             number(safe),
         )

@@ -8,18 +8,18 @@ docs/running-clip.md. The others are folded: summed step by step from the last, 
 
 import numpy as np
 
-from ..kernels.compiled import inlined, part
+from ..kernels.compiled import inlined, internal
 from ..kernels.vectors import (
     absolute,
     anywhere,
     fma,
     greater,
-    lanes_of,
     load,
     select,
     splat,
     store,
     total,
+    vector_length,
 )
 
 
@@ -39,14 +39,14 @@ def bounded(sums, clip):
     return select(greater(sums, high), high, select(greater(low, sums), low, sums))
 
 
-@part
+@internal
 def measure_reach(work, T, B):
     """Compute how far each block of steps can move the running sums in rows of dWha and dWya.
 
     That is the sum of |dh| or |dz| times the largest state. States computed by tanh are at most 1
     in magnitude; initial states may be larger.
     """
-    unit = lanes_of(work.dh)
+    unit = vector_length(work.dh)
     N = T * B
     weight = splat(work.dh, _largest_given(work, B))
     for block in range(work.reach.shape[0]):
@@ -66,10 +66,10 @@ def measure_reach(work, T, B):
             work.reach_y[block, v] = total(reach)
 
 
-@part
+@internal
 def _largest_given(work, B):
     """Return the largest magnitude among the initial states, at least 1; NaN if one is NaN."""
-    unit = lanes_of(work.states)
+    unit = vector_length(work.states)
     first = splat(work.states, 0.0)
     for b in range(B):
         for i in range(0, work.states.shape[1], unit):
@@ -83,50 +83,50 @@ def _largest_given(work, B):
     return largest
 
 
-@part
-def fold_row(out, row, signal, column, factors, T, B, clip):
+@internal
+def fold_row(out, row, grad, column, factors, T, B, clip):
     """Sum a row of a gradient with the running clip: from the last step on, clipped after each.
 
-    Entry j is the sum of signal[n, column] * factors[n, j] over all steps and streams n.
+    Entry j is the sum of grad[n, column] * factors[n, j] over all steps and streams n.
     """
-    for j in range(0, out.shape[1], lanes_of(out)):
+    for j in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
-        sums = _folded(sums, signal, column, factors, j, 0, T, B, clip)
+        sums = _folded(sums, grad, column, factors, j, 0, T, B, clip)
         store(out, row, j, sums)
 
 
-@part
-def add_block(out, row, product, product_row, room, signal, column, factors, begin, end, B, clip):
+@internal
+def add_block(out, row, product, product_row, room, grad, column, factors, begin, end, B, clip):
     """Add the steps begin : end to a row of a gradient; as a product where the clip cannot act.
 
     It cannot act on a running sum of a magnitude up to `room`; if that is not positive, it might
     act on every sum. A block of one step is always added as a product and clipped afterwards.
     """
-    for j in range(0, out.shape[1], lanes_of(out)):
+    for j in range(0, out.shape[1], vector_length(out)):
         sums = load(out, row, j)
         if room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
             sums = sums + load(product, product_row, j)
         elif end - begin == 1:
             sums = bounded(sums + load(product, product_row, j), clip)
         else:
-            sums = _folded(sums, signal, column, factors, j, begin, end, B, clip)
+            sums = _folded(sums, grad, column, factors, j, begin, end, B, clip)
         store(out, row, j, sums)
 
 
 @inlined
-def _folded(sums, signal, column, factors, j, begin, end, B, clip):
+def _folded(sums, grad, column, factors, j, begin, end, B, clip):
     for t in range(end - 1, begin - 1, -1):
         step = splat(sums, 0.0)
         for n in range(t * B, (t + 1) * B):
-            step = fma(splat(sums, signal[n, column]), load(factors, n, j), step)
+            step = fma(splat(sums, grad[n, column]), load(factors, n, j), step)
         sums = bounded(sums + step, clip)
     return sums
 
 
-@part
+@internal
 def fold_hidden_bias(out, dh, T, B, clip):
     """Sum dbh with the running clip, always step by step: it is cheap."""
-    for i in range(0, out.shape[1], lanes_of(out)):
+    for i in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
             for n in range(t * B, (t + 1) * B):
@@ -135,7 +135,7 @@ def fold_hidden_bias(out, dh, T, B, clip):
         store(out, 0, i, sums)
 
 
-@part
+@internal
 def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
     """Sum dby with the running clip; step by step only in blocks where the clip could act."""
     for v in range(out.shape[1]):
@@ -144,7 +144,7 @@ def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
             begin, end = block * steps, min(T, (block + 1) * steps)
             if abs(lone) + reach[block, v] < safe:
                 sums = splat(out, 0.0)
-                for n in range(begin * B, end * B, lanes_of(out)):
+                for n in range(begin * B, end * B, vector_length(out)):
                     sums = sums + load(dz, v, n)
                 lone += total(sums)
             else:
@@ -155,7 +155,7 @@ def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
         out[0, v] = lone
 
 
-@part
+@internal
 def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
     """Sum dWhx (transposed) with the running clip, into rows that must be zero.
 
@@ -173,9 +173,9 @@ def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
             if not known:
                 used[count] = inputs[n]
                 count += 1
-            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, load(dWxh, inputs[n], i) + load(dh, n, i))
         for n in range(t * B, (t + 1) * B):
-            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, bounded(load(dWxh, inputs[n], i), clip))
     return count

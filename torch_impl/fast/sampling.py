@@ -11,7 +11,7 @@ from reference import Vocabulary
 from .layout import Storage
 
 
-def write(
+def generate(
     parameters: Storage,
     vocabulary: Vocabulary,
     state: Float[torch.Tensor, "H 1"],

@@ -16,7 +16,7 @@ CHUNK = 1 << 20  # indices checked at a time
 LITTLE_ENDIAN = sys.byteorder == "little"
 
 
-def kept(text: np.ndarray | torch.Tensor, V: int) -> np.ndarray:
+def readable_text(text: np.ndarray | torch.Tensor, V: int) -> np.ndarray:
     """Return the text itself if kernels can read its type, otherwise a copy in int64.
 
     A memory-mapped text is not checked here, so that a large one costs neither time nor memory;
@@ -29,13 +29,13 @@ def kept(text: np.ndarray | torch.Tensor, V: int) -> np.ndarray:
         raise TypeError(f"text must be whole numbers, got {array.dtype}")
     if not _is_mapped(array):
         for start in range(0, array.size, CHUNK):
-            error = misfit(array.reshape(-1)[start : start + CHUNK], V, start)
+            error = index_error(array.reshape(-1)[start : start + CHUNK], V, start)
             if error is not None:
                 raise error
     return np.ascontiguousarray(array, None if array.dtype in KINDS else np.int64)
 
 
-def misfit(indices: np.ndarray, V: int, start: int) -> ValueError | None:
+def index_error(indices: np.ndarray, V: int, start: int) -> ValueError | None:
     """Return the error for the first index outside 0..V-1, or None.
 
     `start` is the position in the text at which `indices` begin.

@@ -14,8 +14,8 @@ from ..kernels.padding import padded
 from .iterations import NOT_FINITE, OUTSIDE, train
 from .layout import Storage, padded_lanes, workspace
 from .running_clip import limit
-from .sampling import write
-from .text import as_bytes, kept, misfit
+from .sampling import generate
+from .text import as_bytes, index_error, readable_text
 from .window import checked_clip, common_dtype
 
 LONGEST_CALL = 500  # iterations; Ctrl-C has no effect while a kernel runs
@@ -65,7 +65,7 @@ class Training:
         common_dtype([torch.empty(0, dtype=dtype)])
         if lanes < 1:
             raise ValueError(f"lanes must be at least 1, got {lanes}")
-        self.text = kept(text, V)
+        self.text = readable_text(text, V)
         if self.text.ndim != 1:
             raise ValueError(f"the text must have one dimension, got shape {self.text.shape}")
         if len(self.text) // lanes < T + 1:
@@ -150,7 +150,7 @@ class Training:
             count = 1 if due == 1 else min(due - 1, iterations - len(steps), LONGEST_CALL)
             before = self._weights.copy() if due == 1 else None
             losses, error = self._run(count)
-            sample = self._write(before) if before is not None and error is None else None
+            sample = self._sample(before) if before is not None and error is None else None
             for loss, smooth_loss in losses:
                 self.iteration += 1
                 steps.append(Step(self.iteration, loss, smooth_loss, sample))
@@ -195,15 +195,15 @@ class Training:
                 f"{self.iteration + done + 1}"
             )
         elif reason == OUTSIDE:
-            error = self._misfit()
+            error = self._index_error()
         return list(zip(*out[:, :done].tolist(), strict=True)), error
 
-    def _misfit(self) -> ValueError:
+    def _index_error(self) -> ValueError:
         """Return the error for the index in the next window that is outside the vocabulary."""
         T, section = self.hyperparameters.seq_length, len(self.text) // self.lanes
         begin = self.position if self.position + T + 1 <= section else 0
         found = (
-            misfit(self.text[start : start + T + 1], self._weights.V, start)
+            index_error(self.text[start : start + T + 1], self._weights.V, start)
             for start in range(begin, self.lanes * section, section)
         )
         return next(filter(None, found), ValueError("the text changed while it was read"))
@@ -212,6 +212,6 @@ class Training:
         every = self.hyperparameters.sample_every
         return 1 if self.iteration == 0 else every - self.iteration % every
 
-    def _write(self, parameters: Storage) -> str:
+    def _sample(self, parameters: Storage) -> str:
         last_input = int(self.text[self.position - 1])
-        return write(parameters, self.vocabulary, self.hidden_state[:, :1], last_input)
+        return generate(parameters, self.vocabulary, self.hidden_state[:, :1], last_input)

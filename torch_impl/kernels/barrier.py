@@ -19,17 +19,17 @@ SPINS = 2000  # polls of the counter before the thread yields its core
 GIVEN_UP = 2**62  # value to fill `steps` with when a thread will never arrive
 
 
-def barrier(parts: int) -> np.ndarray:
+def barrier(threads: int) -> np.ndarray:
     """Return the threads' step counters, all zero, to be passed to `arrive`."""
-    return np.zeros(parts * APART, np.int64)
+    return np.zeros(threads * APART, np.int64)
 
 
 @inlined
-def arrive(steps, step, this, parts):
+def arrive(steps, step, thread, threads):
     """Publish that this thread has completed `step` steps, then wait until all others have."""
-    _publish(steps, this * APART, step)
-    for other in range(parts):
-        if other != this:
+    _publish(steps, thread * APART, step)
+    for other in range(threads):
+        if other != thread:
             _wait_for(steps, other * APART, step)
 
 

@@ -77,7 +77,7 @@ def kernel(function: Callable) -> Callable:
 ENVIRONMENT = "NumbaEnv"  # occurs in the names of the globals that hold function environments
 
 
-class _PartLibrary(JITCodeLibrary):
+class _InternalLibrary(JITCodeLibrary):
     """The code of an internal function: linked into kernels and optimised there, never run alone.
 
     By default numba would also optimise each internal function with all its callees and generate
@@ -101,12 +101,16 @@ class _PartLibrary(JITCodeLibrary):
         return 0
 
 
-class _PartCompiler(Compiler):
+class _InternalCompiler(Compiler):
     def __init__(self, typingctx, targetctx, library, *rest) -> None:
-        super().__init__(typingctx, targetctx, _PartLibrary(targetctx.codegen(), "part"), *rest)
+        super().__init__(
+            typingctx, targetctx, _InternalLibrary(targetctx.codegen(), "internal"), *rest
+        )
 
 
 # Functions called from kernels only, so no wrappers for Python or C are compiled.
-part = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler)
+internal = register_jitable(no_cfunc_wrapper=True, pipeline_class=_InternalCompiler)
 # The same, always inlined, so that vectors stay in registers across the call.
-inlined = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler, forceinline=True)
+inlined = register_jitable(
+    no_cfunc_wrapper=True, pipeline_class=_InternalCompiler, forceinline=True
+)

@@ -7,11 +7,11 @@ Operands need no padding: a tile that crosses an edge goes through a small buffe
 
 import numpy as np
 
-from .compiled import part
+from .compiled import internal
 from .packing import aligned, pack
 from .products import ROWS, loose, tile_width
 from .tiles import multiply_tile
-from .vectors import lanes_of, load, store
+from .vectors import load, store, vector_length
 
 # Sizes of a block of the left factor: inner dimension, rows, and rows when packed into strips.
 # Unpacked, a block should stay in the L2 cache; strips are read sequentially and may come from L3.
@@ -21,14 +21,14 @@ DEPTH, HEIGHT, STRIPS_HEIGHT = 512, 192, 512
 LEFT_READERS, RIGHT_READERS = 5, 17
 
 
-@part
+@internal
 def gemm(C, A, B, add):
     """Compute C = A @ B, or C += A @ B with `add`.
 
     All three are `loose` views; the rows of C are contiguous.
     """
     M, N, K = C.shape[0], C.shape[1], A.shape[1]
-    unit = lanes_of(C)
+    unit = vector_length(C)
     span = tile_width(-(-N // unit)) * unit
     tiles = -(-N // span)
     in_strips = M >= ROWS and tiles >= LEFT_READERS and A.strides[1] != A.itemsize
@@ -61,7 +61,7 @@ def gemm(C, A, B, add):
                     _multiply_columns(out, factor, strips, last, panel, n, 0, more, edge)
 
 
-@part
+@internal
 def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
     """Compute one tile's width of columns: C[:, n : …] from B[:, column : …].
 
@@ -69,7 +69,7 @@ def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
     a tile, and `edge` buffers tiles that cross an edge of C.
     """
     M, depth = A.shape
-    unit = lanes_of(edge)
+    unit = vector_length(edge)
     columns = min(edge.shape[1], C.shape[1] - n)
     width = -(-columns // unit)
     for m in range(0, M, ROWS):
@@ -97,9 +97,9 @@ def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
             _copy_edge(C, m, n, edge, rows, columns, add)
 
 
-@part
+@internal
 def _copy_edge(C, m, n, edge, rows, columns, add):
-    unit = lanes_of(edge)
+    unit = vector_length(edge)
     whole = columns // unit * unit
     for r in range(rows):
         for j in range(0, whole, unit):

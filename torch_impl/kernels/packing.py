@@ -8,25 +8,25 @@ matrix itself each of those rows may lie in a different memory page.
 
 import numpy as np
 
-from .compiled import part
+from .compiled import internal
 from .products import tile_width
 from .tiles import transpose_block
-from .vectors import lanes_of, load, store
+from .vectors import load, store, vector_length
 
 LINE_BYTES = 64
 
 
-@part
+@internal
 def panels_of(B):
     """Return B packed into panels, stacked vertically; B is a `loose` view."""
-    unit = lanes_of(B)
+    unit = vector_length(B)
     span = tile_width(-(-B.shape[1] // unit)) * unit
     panels = aligned(-(-B.shape[1] // span) * B.shape[0], span, B)
     pack(panels, B)
     return panels
 
 
-@part
+@internal
 def aligned(rows, columns, like):
     """Return an uninitialised array that starts at a cache line boundary, with `like`'s dtype."""
     flat = np.empty(rows * columns + LINE_BYTES // like.itemsize, like.dtype)
@@ -34,11 +34,11 @@ def aligned(rows, columns, like):
     return flat[skip : skip + rows * columns].reshape(rows, columns)
 
 
-@part
+@internal
 def pack(panels, B):
     """Copy B into vertically stacked panels, the last one padded with zeros on its right."""
     depth, columns = B.shape
-    unit, span = lanes_of(panels), panels.shape[1]
+    unit, span = vector_length(panels), panels.shape[1]
     whole = columns // span * span if B.strides[1] == B.itemsize else 0
     for k in range(depth):  # row by row, so that each row of B is read sequentially
         for n in range(0, whole, span):
@@ -48,14 +48,14 @@ def pack(panels, B):
         _pack_panel(panels[n // span * depth : n // span * depth + depth], B[:, n : n + span])
 
 
-@part
+@internal
 def _pack_panel(panel, B):
     """Copy B into a panel with contiguous rows, padded with zeros on the right."""
     depth, columns = B.shape
     if B.strides[0] == B.itemsize:
         transpose_into(panel, B.T)
     else:
-        unit = lanes_of(panel)
+        unit = vector_length(panel)
         whole = columns // unit * unit if B.strides[1] == B.itemsize else 0
         for k in range(depth):
             for n in range(0, whole, unit):
@@ -67,11 +67,11 @@ def _pack_panel(panel, B):
             panel[k, n] = 0.0
 
 
-@part
+@internal
 def transpose_into(out, matrix):
     """Write the transpose of a matrix with contiguous rows; `out` may be larger."""
     rows, columns = matrix.shape
-    unit = lanes_of(out)
+    unit = vector_length(out)
     whole_rows, whole_columns = rows // unit * unit, columns // unit * unit
     for j in range(0, whole_columns, unit):
         for i in range(0, whole_rows, unit):

@@ -8,9 +8,9 @@ factor is read one number at a time.
 
 from llvmlite import binding
 
-from .compiled import inlined, part
+from .compiled import inlined, internal
 from .tiles import multiply_rows, multiply_tile
-from .vectors import lanes_of, load, splat, store
+from .vectors import load, splat, store, vector_length
 
 ROWS = 4
 # A tile's sums (ROWS * width vectors, or `width` for one row) must fit into the registers together
@@ -26,21 +26,21 @@ def loose(matrix):
     return matrix[::1, ::1]
 
 
-@part
+@internal
 def multiply(C, A, B, depth):
     """Compute C = A[:, :depth] @ B[:depth].
 
     The number of C's rows is a multiple of ROWS; A is a `loose` view.
     """
-    lanes = lanes_of(C)
-    vectors = C.shape[1] // lanes
+    length = vector_length(C)
+    vectors = C.shape[1] // length
     width = tile_width(vectors)
     for tile in range(-(-vectors // width)):
-        n = min(tile * width, vectors - width) * lanes  # the last tile may overlap the one before
+        n = min(tile * width, vectors - width) * length  # the last tile may overlap the one before
         _multiply_columns(C, A, B, n, n, depth, width)
 
 
-@part
+@internal
 def multiply_panels(C, A, panels, depth):
     """Compute C = A[:, :depth] @ B, where `panels` is `packing.panels_of(B)`, B of `depth` rows.
 
@@ -50,11 +50,11 @@ def multiply_panels(C, A, panels, depth):
     span = panels.shape[1]
     for n in range(0, C.shape[1], span):
         panel = panels[n // span * depth : n // span * depth + depth]
-        width = min(span, C.shape[1] - n) // lanes_of(C)
+        width = min(span, C.shape[1] - n) // vector_length(C)
         _multiply_columns(C, A, panel, n, 0, depth, width)
 
 
-@part
+@internal
 def _multiply_columns(C, A, B, n, column, depth, width):
     """Compute `width` vectors of columns: C[:, n : …] from B[:, column : …]."""
     for m in range(0, C.shape[0], ROWS):
@@ -84,17 +84,17 @@ def tile_width(vectors):
     return best
 
 
-@part
+@internal
 def multiply_row(y, x, B, depth):
     """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once, sequentially."""
-    lanes = lanes_of(y)
-    vectors = y.shape[1] // lanes
+    length = vector_length(y)
+    vectors = y.shape[1] // length
     tiles = -(-vectors // WIDEST_ROW)
     width = -(-vectors // tiles)
     if width in (7, 9):  # not worth compiling a loop for
         tiles, width = 2 * tiles, width // 2 + 1
     for tile in range(tiles):
-        n = min(tile * width, vectors - width) * lanes
+        n = min(tile * width, vectors - width) * length
         if width == 10:
             multiply_tile(y, x, B, 0, n, n, depth, False, 1, 10)
         elif width == 8:
@@ -115,34 +115,34 @@ def multiply_row(y, x, B, depth):
 
 @inlined
 def multiply_block(y, W, x, i):
-    """Compute one vector of a matrix-vector product: y[0, i : i + lanes] = W[i : i + lanes] @ x[0].
+    """Compute y[0, i : i + length] = W[i : i + length] @ x[0], one vector of a product.
 
     W's rows are padded to whole vectors.
     """
     multiply_rows(y, W, x, i, 0)
 
 
-@part
+@internal
 def transpose(out, matrix):
     """Write the transpose; both matrices are padded to whole vectors in both dimensions."""
-    lanes = lanes_of(matrix)
-    for i in range(0, matrix.shape[0], lanes):
-        for j in range(0, matrix.shape[1], lanes):
-            for row in range(i, i + lanes):
-                for column in range(j, j + lanes):
+    length = vector_length(matrix)
+    for i in range(0, matrix.shape[0], length):
+        for j in range(0, matrix.shape[1], length):
+            for row in range(i, i + length):
+                for column in range(j, j + length):
                     out[column, row] = matrix[row, column]
 
 
-@part
+@internal
 def copy_rows(out, first, rows):
     """Copy all of `rows`, padded to whole vectors, to `out` from row `first` on."""
     for row in range(rows.shape[0]):
-        for j in range(0, rows.shape[1], lanes_of(rows)):
+        for j in range(0, rows.shape[1], vector_length(rows)):
             store(out, first + row, j, load(rows, row, j))
 
 
-@part
+@internal
 def zero_rows(matrix, count):
     for row in range(count):
-        for j in range(0, matrix.shape[1], lanes_of(matrix)):
+        for j in range(0, matrix.shape[1], vector_length(matrix)):
             store(matrix, row, j, splat(matrix, 0.0))

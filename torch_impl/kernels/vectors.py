@@ -29,21 +29,21 @@ class Vector(types.Type):
 
     def __init__(self, scalar: types.Float) -> None:
         self.scalar = scalar
-        self.lanes = REGISTER_BYTES * 8 // scalar.bitwidth
-        super().__init__(name=f"Vector({self.lanes} x {scalar})")
+        self.length = REGISTER_BYTES * 8 // scalar.bitwidth
+        super().__init__(name=f"Vector({self.length} x {scalar})")
 
     @property
     def llvm(self) -> ir.VectorType:
         element = ir.DoubleType() if self.scalar.bitwidth == 64 else ir.FloatType()
-        return ir.VectorType(element, self.lanes)
+        return ir.VectorType(element, self.length)
 
     @property
     def integers(self) -> ir.VectorType:
-        return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.lanes)
+        return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.length)
 
     @property
     def mask(self) -> ir.VectorType:
-        return ir.VectorType(ir.IntType(1), self.lanes)
+        return ir.VectorType(ir.IntType(1), self.length)
 
 
 @register_default(Vector)
@@ -101,7 +101,7 @@ def store_at(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, vector: 
 
 @intrinsic
 def load(typingctx, array, row, column):
-    """Read array[row, column : column + lanes]; the rows must be contiguous."""
+    """Read array[row, column : column + length]; the rows must be contiguous."""
     vector = _vector_of(array)
 
     def emit(context, builder, signature, args):
@@ -113,7 +113,7 @@ def load(typingctx, array, row, column):
 
 @intrinsic
 def store(typingctx, array, row, column, value):
-    """Write array[row, column : column + lanes]; the rows must be contiguous."""
+    """Write array[row, column : column + length]; the rows must be contiguous."""
     vector = _vector_of(array)
 
     def emit(context, builder, signature, args):
@@ -143,7 +143,7 @@ def fma(typingctx, a, b, c):
     """Return a * b + c, rounded once where the processor has fused multiply-add."""
 
     def emit(context, builder, signature, args):
-        name = f"llvm.fmuladd.v{a.lanes}f{a.scalar.bitwidth}"
+        name = f"llvm.fmuladd.v{a.length}f{a.scalar.bitwidth}"
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(a.llvm, [a.llvm] * 3), name
         )
@@ -156,7 +156,7 @@ def _unary(llvm_name: str):
     @intrinsic
     def apply(typingctx, a):
         def emit(context, builder, signature, args):
-            name = f"llvm.{llvm_name}.v{a.lanes}f{a.scalar.bitwidth}"
+            name = f"llvm.{llvm_name}.v{a.length}f{a.scalar.bitwidth}"
             function = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(a.llvm, [a.llvm]), name
             )
@@ -217,7 +217,7 @@ def anywhere(typingctx, mask):
     """Return whether any element of the mask is true."""
 
     def emit(context, builder, signature, args):
-        bits = ir.IntType(mask.vector.lanes)
+        bits = ir.IntType(mask.vector.length)
         return builder.icmp_unsigned("!=", builder.bitcast(args[0], bits), bits(0))
 
     return types.boolean(mask), emit
@@ -238,7 +238,7 @@ def copy_sign(typingctx, magnitude, sign):
     """Return `magnitude` with the signs of `sign`, element by element; a zero's sign counts too."""
 
     def emit(context, builder, signature, args):
-        name = f"llvm.copysign.v{sign.lanes}f{sign.scalar.bitwidth}"
+        name = f"llvm.copysign.v{sign.length}f{sign.scalar.bitwidth}"
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(sign.llvm, [sign.llvm] * 2), name
         )
@@ -257,7 +257,7 @@ def power_of_two(typingctx, shifted):
 
     def emit(context, builder, signature, args):
         def constant(value):
-            return ir.Constant(shifted.integers, [value] * shifted.lanes)
+            return ir.Constant(shifted.integers, [value] * shifted.length)
 
         whole = builder.add(builder.bitcast(args[0], shifted.integers), constant(bias))
         return builder.bitcast(builder.shl(whole, constant(bits)), shifted.llvm)
@@ -270,12 +270,12 @@ def total(typingctx, a):
     """Return the sum of the elements, added pairwise: the upper half to the lower, repeatedly."""
 
     def emit(context, builder, signature, args):
-        value, width = args[0], a.lanes
+        value, width = args[0], a.length
         while width > 1:
             width //= 2
             halves = []
             for first in (0, width):
-                order = [ir.IntType(32)(first + lane) for lane in range(width)]
+                order = [ir.IntType(32)(first + element) for element in range(width)]
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), width), order)
                 halves.append(builder.shuffle_vector(value, value, mask))
             value = builder.fadd(*halves)
@@ -284,12 +284,12 @@ def total(typingctx, a):
     return a.scalar(a), emit
 
 
-def lanes_of(array) -> int:
+def vector_length(array) -> int:
     """Return how many of the array's elements make a vector; usable in compiled code only."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(lanes_of)
-def _lanes_of(array):
-    lanes = _vector_of(array).lanes
-    return lambda array: lanes
+@overload(vector_length)
+def _vector_length(array):
+    length = _vector_of(array).length
+    return lambda array: length

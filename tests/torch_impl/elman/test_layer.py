@@ -191,18 +191,18 @@ def test_other_float_types_are_computed_by_torch() -> None:
 
 def test_choice_goes_to_whatever_measures_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     for fast in range(4):
-        candidates = choice.ways(2)
+        candidates = choice.candidates(2)
         assert len(candidates) == 4
-        monkeypatch.setattr(choice, "ways", lambda *_, given=candidates: given)
+        monkeypatch.setattr(choice, "candidates", lambda *_, given=candidates: given)
         monkeypatch.setattr(
-            choice.Problem,
+            choice.Trial,
             "seconds",
             lambda self, way, best=candidates[fast]: 1.0 if way is best else 2.0,
         )
-        choice.measured.cache_clear()
+        choice.fastest.cache_clear()
         assert choice.choose(3, 4, 2, torch.zeros(1)) is candidates[fast]
         monkeypatch.undo()
-    choice.measured.cache_clear()
+    choice.fastest.cache_clear()
 
 
 def of_float64(*shape: int) -> Tensor:

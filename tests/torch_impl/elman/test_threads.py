@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torch_impl.elman.computation import LayerGradients, LayerInputs
 from torch_impl.elman.fused import Fused
-from torch_impl.elman.threads import share, share_steps
+from torch_impl.elman.threads import run_in_threads, run_with_barrier
 from torch_impl.kernels.barrier import APART, GIVEN_UP
 
 
@@ -78,15 +78,15 @@ def test_a_forked_child_gets_threads_of_its_own() -> None:
 def test_a_part_that_never_runs_is_not_waited_for() -> None:
     seen = []
 
-    def run(steps: np.ndarray, this: int, parts: int) -> None:
-        if this == 0:
+    def run(steps: np.ndarray, thread: int, threads: int) -> None:
+        if thread == 0:
             raise KeyboardInterrupt
         while steps[0] < 1:
             pass
-        seen.append((steps[0], this, parts))
+        seen.append((steps[0], thread, threads))
 
     with pytest.raises(KeyboardInterrupt):
-        share_steps(run, 2)
-    share(lambda this, parts: None, 2)  # after which the one before has ended
+        run_with_barrier(run, 2)
+    run_in_threads(lambda thread, threads: None, 2)  # after which the one before has ended
     assert seen == [(GIVEN_UP, 1, 2)]
     assert APART * 8 >= 64

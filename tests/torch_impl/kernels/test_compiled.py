@@ -59,7 +59,7 @@ def test_kernels_are_kept_and_found_again(copied: Path) -> None:
 
 
 PARTS = """
-from torch_impl.kernels.compiled import inlined, kernel, part
+from torch_impl.kernels.compiled import inlined, internal, kernel
 
 @inlined
 def checked(x, i):
@@ -67,7 +67,7 @@ def checked(x, i):
         raise ValueError("below zero")
     return x[i]
 
-@part
+@internal
 def tell(x, i):
     print("part", i)
     return checked(x, i)

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from torch_impl.kernels.transcendental import exp, tanh
-from torch_impl.kernels.vectors import lanes_of, load, store
+from torch_impl.kernels.vectors import load, store, vector_length
 
 LARGEST_ULP = {"tanh": 3.0, "exp": 1.1}
 
 
 @numba.njit
 def fill_tanh(out, x):
-    for n in range(0, x.shape[1], lanes_of(x)):
+    for n in range(0, x.shape[1], vector_length(x)):
         store(out, 0, n, tanh(load(x, 0, n)))
 
 
 @numba.njit
 def fill_exp(out, x):
-    for n in range(0, x.shape[1], lanes_of(x)):
+    for n in range(0, x.shape[1], vector_length(x)):
         store(out, 0, n, exp(load(x, 0, n)))
 
 
