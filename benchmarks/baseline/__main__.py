@@ -61,13 +61,13 @@ def search(
         drawn_from, corpus, hidden_size, trials, characters, out, jobs, seed
     ):
         found.append(trial)
-        print(_told(trial), flush=True)
+        print(_description(trial), flush=True)
     found.sort(key=lambda trial: trial.validation or float("inf"))
     _write(out / "search.json", [dataclasses.asdict(trial) for trial in found])
     print(f"\nbest:\n{trials_of.to_toml(found[0].settings)}")
 
 
-def _told(trial: trials_of.Trial) -> str:
+def _description(trial: trials_of.Trial) -> str:
     told = {key: value for key, value in trial.settings.items() if key not in trials_of.FIXED}
     bits = "broke down" if trial.validation is None else f"{trial.validation:.3f} bits"
     return f"{bits}  " + ", ".join(f"{key} {value}" for key, value in told.items())

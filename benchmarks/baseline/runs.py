@@ -11,7 +11,7 @@ from bptt.runs.results import Results
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """A run to be executed: its folder and its command-line options."""
 
     folder: Path
@@ -31,27 +31,27 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A run and its results; without results, `said` is the error message."""
+class FinishedRun:
+    """A run and its results; without results, `error` is the error message."""
 
-    planned: Planned
+    planned: PlannedRun
     results: Results | None
-    said: str = ""
+    error: str = ""
 
 
-def carry_out(planned: Iterable[Planned], jobs: int) -> Iterator[Finished]:
+def execute(planned: Iterable[PlannedRun], jobs: int) -> Iterator[FinishedRun]:
     """Execute the runs, `jobs` at a time; yield them in the given order."""
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(_finish, planned)
 
 
-def _finish(planned: Planned) -> Finished:
+def _finish(planned: PlannedRun) -> FinishedRun:
     results = planned.results()
     if results is not None:
-        return Finished(planned, results)
+        return FinishedRun(planned, results)
     planned.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "bptt", "train", *planned.arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode < 0 or done.returncode > 128:
         raise KeyboardInterrupt  # ended by a signal, not by an error of its own
-    return Finished(planned, planned.results(), done.stderr.strip())
+    return FinishedRun(planned, planned.results(), done.stderr.strip())

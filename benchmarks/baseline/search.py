@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .runs import Finished, Planned, carry_out
+from .runs import FinishedRun, PlannedRun, execute
 
 FIXED = {"engine": "fast", "dtype": "float32", "schedule": "cosine", "split": "90/5/5"}
 VALIDATIONS = 4
@@ -113,13 +113,13 @@ def search(
         path = out / f"trial-{number}.toml"
         path.write_text(to_toml(settings))
         folder = out / f"trial-{number}"
-        planned.append(Planned(folder, corpus, ("--config", str(path))))
+        planned.append(PlannedRun(folder, corpus, ("--config", str(path))))
         settings_of[folder] = settings
-    for finished in carry_out(planned, jobs):
+    for finished in execute(planned, jobs):
         yield _judged(settings_of[finished.planned.folder], finished)
 
 
-def _judged(settings: dict[str, Any], finished: Finished) -> Trial:
+def _judged(settings: dict[str, Any], finished: FinishedRun) -> Trial:
     results = finished.results
     if results is None or results.validation is None:
         return Trial(settings, None, None)

@@ -14,7 +14,7 @@ from bptt.text.encoded import open_corpus
 from bptt.text.splits import divide
 
 from .reference_lines import Line, reference_lines
-from .runs import Planned, carry_out
+from .runs import PlannedRun, execute
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
@@ -73,7 +73,7 @@ def rows(
     Raises InputError for a run that fails, or for a protocol without a validation or test text.
     """
     planned = [
-        Planned(
+        PlannedRun(
             out / name / f"{protocol}-{width}" / f"seed-{seed}",
             name,
             (
@@ -88,14 +88,14 @@ def rows(
         for width in widths
         for seed in range(1, seeds + 1)
     ]
-    finished = carry_out(planned, jobs)
+    finished = execute(planned, jobs)
     for name in names:
         for protocol in protocols:
             for width in widths:
                 group = [next(finished) for _ in range(seeds)]
                 for one in group:
                     if one.results is None:
-                        raise InputError(f"{one.planned.folder} was not finished: {one.said}")
+                        raise InputError(f"{one.planned.folder} was not finished: {one.error}")
                 found = [one.results for one in group if one.results is not None]
                 yield _row(name, protocol, width, found)
 

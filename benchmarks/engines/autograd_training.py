@@ -18,7 +18,7 @@ class Autograd(Loop):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         differentiate: Any = value_and_grad
-        self.slopes = differentiate(self.loss)
+        self.loss_and_gradients = differentiate(self.loss)
 
     def loss(self, weights: list, inputs: Sequence[int], targets: Sequence[int]) -> float:
         Whx, Wha, Wya, bh, by = weights
@@ -34,7 +34,7 @@ class Autograd(Loop):
         return np.sum(np.log(np.sum(np.exp(shifted), axis=0)) - correct)
 
     def differentiate(self, inputs, targets, hidden):
-        loss, slopes = self.slopes(self.weights, inputs, targets)
+        loss, gradients = self.loss_and_gradients(self.weights, inputs, targets)
         clip = self.problem.clip
-        slopes = [np.clip(slope, -clip, clip) for slope in slopes]
-        return float(loss), slopes, self.final._value
+        gradients = [np.clip(gradient, -clip, clip) for gradient in gradients]
+        return float(loss), gradients, self.final._value

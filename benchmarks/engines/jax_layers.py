@@ -43,5 +43,5 @@ class Scan(Layer):
             jax.block_until_ready(both(*self.arguments))
 
     def results(self) -> list[np.ndarray]:
-        states, slopes = both(*self.arguments)
-        return [np.asarray(array) for array in (states, *slopes)]
+        states, gradients = both(*self.arguments)
+        return [np.asarray(array) for array in (states, *gradients)]

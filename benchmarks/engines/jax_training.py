@@ -53,12 +53,12 @@ def iterate(
     hidden = jnp.where(wraps, jnp.zeros_like(hidden), hidden)
     window = lax.dynamic_slice(text, (position,), (T + 1,))
     differentiate = jax.value_and_grad(window_loss, has_aux=True)
-    (loss, hidden), slopes = differentiate(weights, window[:-1], window[1:], hidden)
-    slopes = [jnp.clip(slope, -clip, clip) for slope in slopes]
-    sums = tuple(M + G * G for M, G in zip(sums, slopes, strict=True))
+    (loss, hidden), gradients = differentiate(weights, window[:-1], window[1:], hidden)
+    gradients = [jnp.clip(gradient, -clip, clip) for gradient in gradients]
+    sums = tuple(M + G * G for M, G in zip(sums, gradients, strict=True))
     weights = tuple(
         value - rate * G / jnp.sqrt(M + EPSILON)
-        for value, G, M in zip(weights, slopes, sums, strict=True)
+        for value, G, M in zip(weights, gradients, sums, strict=True)
     )
     return (weights, sums, hidden, position + T), loss
 

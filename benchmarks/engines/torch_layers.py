@@ -80,8 +80,8 @@ class Passes(Layer):
         self.run(1)
         got = self.gradients
         assert got.input is not None
-        slopes = (got.input, got.weight_ih, got.weight_hh, got.bias)
-        return [tensor.numpy().copy() for tensor in (self.states, *slopes)]
+        gradients = (got.input, got.weight_ih, got.weight_hh, got.bias)
+        return [tensor.numpy().copy() for tensor in (self.states, *gradients)]
 
 
 class Compiled(Module):
@@ -105,7 +105,7 @@ class Operations(Layer):
         T, B, H = self.inputs.shape
         self.states = self.inputs.new_zeros(T + 1, B, H)
         self.from_input, self.dh = (torch.empty_like(self.inputs) for _ in range(2))
-        self.slopes: list[torch.Tensor] = []
+        self.gradients: list[torch.Tensor] = []
 
     @torch.no_grad()
     def run(self, units: int) -> None:
@@ -121,14 +121,14 @@ class Operations(Layer):
         for t in range(T):
             torch.addmm(from_input[t], states[t], transposed, out=states[t + 1])
             states[t + 1].tanh_()
-        slope = torch.addcmul(torch.ones_like(dh), states[1:], states[1:], value=-1)
+        derivative = torch.addcmul(torch.ones_like(dh), states[1:], states[1:], value=-1)
         dh[T - 1] = self.signals[T - 1]
-        dh[T - 1] *= slope[T - 1]
+        dh[T - 1] *= derivative[T - 1]
         for t in range(T - 2, -1, -1):
             torch.addmm(self.signals[t], dh[t + 1], Whh, out=dh[t])
-            dh[t] *= slope[t]
+            dh[t] *= derivative[t]
         by_step = dh.view(T * B, H)
-        self.slopes = [
+        self.gradients = [
             (by_step @ self.Wih).view(T, B, H),
             by_step.T @ flat,
             by_step.T @ states[:-1].view(T * B, H),
@@ -137,4 +137,4 @@ class Operations(Layer):
 
     def results(self) -> list[np.ndarray]:
         self.run(1)
-        return [tensor.numpy() for tensor in (self.states[1:], *self.slopes)]
+        return [tensor.numpy() for tensor in (self.states[1:], *self.gradients)]

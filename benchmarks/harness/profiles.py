@@ -23,7 +23,9 @@ class Profile:
     T: int
     rounds: int
     sample_seconds: float
-    begun: int  # iterations by which the reference trains the weights before anything is measured
+    training_iterations: (
+        int  # iterations by which the reference trains the weights before anything is measured
+    )
     layer_batches: tuple[int, ...]
     layer_widths: tuple[int, ...]
     layer_steps: int
@@ -48,7 +50,7 @@ QUICK = Profile(
     T=35,
     rounds=7,
     sample_seconds=0.02,
-    begun=100,
+    training_iterations=100,
     layer_batches=(1, 16),
     layer_widths=(64, 150),
     layer_steps=64,
@@ -65,7 +67,7 @@ REGULAR = Profile(
     T=35,
     rounds=25,
     sample_seconds=0.05,
-    begun=300,
+    training_iterations=300,
     layer_batches=(1, 16, 64, 128),
     layer_widths=(64, 150, 512, 1024),
     layer_steps=64,
@@ -87,7 +89,7 @@ LARGE = Profile(
     T=35,
     rounds=75,
     sample_seconds=0.2,
-    begun=1000,
+    training_iterations=1000,
     layer_batches=(1, 16, 64, 128),
     layer_widths=(64, 150, 512, 1024),
     layer_steps=64,

@@ -30,10 +30,10 @@ def _sum(values, times):
     return total
 
 
-def _update(value, slope, memory, rate, epsilon):
+def _update(value, gradient, memory, rate, epsilon):
     for i in range(len(value)):
-        memory[i] += slope[i] * slope[i]
-        value[i] -= rate * slope[i] / np.sqrt(memory[i] + epsilon)
+        memory[i] += gradient[i] * gradient[i]
+        value[i] -= rate * gradient[i] / np.sqrt(memory[i] + epsilon)
 
 
 class Ceilings:

@@ -48,10 +48,10 @@ def gradients(problem: Problem, state: State, clip: str) -> tuple[Gradients, flo
         position, hidden = 0, np.zeros_like(hidden)
     window = problem.text[position : position + problem.T + 1]
     trace = reference.forward(state.parameters, window[:-1], window[1:], hidden)
-    slopes = reference.backward(state.parameters, trace, problem.clip if clip == RUNNING else None)
+    grads = reference.backward(state.parameters, trace, problem.clip if clip == RUNNING else None)
     if clip == FINAL:
-        slopes = Gradients(*(np.clip(slope, -problem.clip, problem.clip) for slope in slopes))
-    return slopes, float(trace.loss), trace.final_state
+        grads = Gradients(*(np.clip(grad, -problem.clip, problem.clip) for grad in grads))
+    return grads, float(trace.loss), trace.final_state
 
 
 def denominator(sums: np.ndarray, epsilon: str) -> np.ndarray:
@@ -61,11 +61,11 @@ def denominator(sums: np.ndarray, epsilon: str) -> np.ndarray:
 
 def step(problem: Problem, state: State, rule: Rule) -> tuple[State, float]:
     """Return the state after the next iteration, and its loss in nats."""
-    slopes, loss, hidden = gradients(problem, state, rule.clip)
-    sums = Gradients(*(M + G * G for M, G in zip(state.sums, slopes, strict=True)))
+    grads, loss, hidden = gradients(problem, state, rule.clip)
+    sums = Gradients(*(M + G * G for M, G in zip(state.sums, grads, strict=True)))
     moved = [
         value - problem.learning_rate * G / denominator(M, rule.epsilon)
-        for value, G, M in zip(state.parameters, slopes, sums, strict=True)
+        for value, G, M in zip(state.parameters, grads, sums, strict=True)
     ]
     wraps = state.position + problem.T + 1 > len(problem.text)
     position = (0 if wraps else state.position) + problem.T
@@ -118,21 +118,21 @@ def check_from(
 def _check_update(
     problem: Problem, rule: Rule, name: str, state: State, got: State
 ) -> Iterator[Difference]:
-    slopes, _, _ = gradients(problem, state, rule.clip)
+    grads, _, _ = gradients(problem, state, rule.clip)
     tolerance, resolution = GRADIENT_TOLERANCE[problem.dtype], np.finfo(problem.dtype).eps
     for field in FIELDS:
-        slope, value, sums, got_value, got_sums = (
+        grad, value, sums, got_value, got_sums = (
             getattr(arrays, field)
-            for arrays in (slopes, state.parameters, state.sums, got.parameters, got.sums)
+            for arrays in (grads, state.parameters, state.sums, got.parameters, got.sums)
         )
-        allowed = tolerance * np.max(np.abs(slope))
+        allowed = tolerance * np.max(np.abs(grad))
         # M' = M + G²: an error e of G changes it by 2 |G| e + e²; rounding by about eps M'.
-        room = 2 * np.abs(slope) * allowed + allowed**2 + 2 * resolution * (sums + slope**2)
-        yield Difference.of(f"sums of {field}, {name}", got_sums, sums + slope**2, room)
+        room = 2 * np.abs(grad) * allowed + allowed**2 + 2 * resolution * (sums + grad**2)
+        yield Difference.of(f"sums of {field}, {name}", got_sums, sums + grad**2, room)
         bottom = denominator(got_sums, rule.epsilon)
         rate = problem.learning_rate
         rounding = 8 * resolution * (np.abs(value) + rate)
-        step_taken, expected = value - got_value, rate * slope / bottom
+        step_taken, expected = value - got_value, rate * grad / bottom
         room = 2 * rate * allowed / bottom + rounding
         yield Difference.of(f"step of {field}, {name}", step_taken, expected, room)
         if not np.any(sums):

@@ -28,12 +28,12 @@ def problem(profile: Profile, corpus: corpora.Corpus) -> Problem:
     hyperparameters = Hyperparameters(
         hidden_size=profile.H,
         seq_length=profile.T,
-        iterations=profile.begun + 1,
-        sample_every=profile.begun + 1,
+        iterations=profile.training_iterations + 1,
+        sample_every=profile.training_iterations + 1,
     )
     indices = vocabulary.encode(text)
     training = Training(indices, hyperparameters, vocabulary=vocabulary, clip=profile.clip)
-    start = trained(training, profile.begun)
+    start = trained(training, profile.training_iterations)
     return Problem(indices, symbols, profile.T, "float64", start, clip=profile.clip)
 
 

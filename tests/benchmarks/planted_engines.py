@@ -19,9 +19,9 @@ class Steeper(Untimed):
     """Computes one gradient a thousandth too large."""
 
     def differentiate(self, inputs, targets, hidden):
-        loss, slopes, final = super().differentiate(inputs, targets, hidden)
-        slopes[1] *= 1.001
-        return loss, slopes, final
+        loss, gradients, final = super().differentiate(inputs, targets, hidden)
+        gradients[1] *= 1.001
+        return loss, gradients, final
 
 
 class FinalClip(Untimed):
@@ -30,9 +30,9 @@ class FinalClip(Untimed):
     def differentiate(self, inputs, targets, hidden):
         clip = self.problem.clip
         object.__setattr__(self.problem, "clip", np.inf)
-        loss, slopes, final = super().differentiate(inputs, targets, hidden)
+        loss, gradients, final = super().differentiate(inputs, targets, hidden)
         object.__setattr__(self.problem, "clip", clip)
-        return loss, [np.clip(slope, -clip, clip) for slope in slopes], final
+        return loss, [np.clip(gradient, -clip, clip) for gradient in gradients], final
 
 
 class EpsilonOutside(Untimed):
