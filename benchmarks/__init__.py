@@ -1,1 +1,1 @@
-"""Measurements, and what they are held against. `python -m benchmarks` compares speed."""
+"""Benchmarks: `python -m benchmarks` compares speed; subpackages compare scaling and quality."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what was asked for, or one line that says what is wrong with it."""
+"""The command line of `python -m benchmarks`; wrong input gives a one-line error."""
 
 import os
 import sys
@@ -22,7 +22,10 @@ from .workloads.suite import WORKLOADS, Settings, Suite
 
 
 def chosen(given: list[str], known: tuple[str, ...], what: str) -> tuple[str, ...]:
-    """Read names, also several in one with commas; none is all. Raises InputError for others."""
+    """Return the chosen names; each item of `given` may hold several with commas, none means all.
+
+    `what` is what error messages call a name. Raises InputError for an unknown name.
+    """
     names = [name for part in given for name in part.split(",")]
     for name in names:
         if name not in known:
@@ -39,7 +42,7 @@ def settings(
     repeats: int | None,
     seed: int,
 ) -> Settings:
-    """Raises InputError for what can't be measured."""
+    """Return the checked settings. Raises InputError for what can't be measured."""
     (name,) = chosen([profile], tuple(PROFILES), "profile")
     sizes = PROFILES[name]
     if repeats is not None:
@@ -70,7 +73,7 @@ def settings(
 
 
 def prepared(out: Path) -> Path:
-    """Make the folder. Raises InputError where that can't be, before anything is measured."""
+    """Create the output folder before anything is measured. Raises InputError if it can't be."""
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
@@ -85,30 +88,41 @@ def benchmark(
     ] = "quick",
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="|".join(WORKLOADS), help="These workloads; repeat it."),
+        typer.Option(
+            "--only",
+            metavar="|".join(WORKLOADS),
+            help="Workload to run (default: all); repeatable.",
+        ),
     ] = None,
     engine: Annotated[
-        list[str] | None, typer.Option("--engine", metavar="NAME", help="These engines; repeat it.")
+        list[str] | None,
+        typer.Option(
+            "--engine", metavar="NAME", help="Engine to measure (default: all); repeatable."
+        ),
     ] = None,
     corpus: Annotated[
-        str, typer.Option("--corpus", metavar="CORPUS", help="A file or a built-in text.")
+        str, typer.Option("--corpus", metavar="CORPUS", help="A text file or a built-in corpus.")
     ] = corpora.DEFAULT,
     threads: Annotated[
         list[int] | None,
         typer.Option(
             "--threads",
             metavar="N",
-            help="Repeat it for several. [default: 1, for layers 1 and 2]",
+            help="Number of threads; repeatable. [default: 1, for layers 1 and 2]",
             show_default=False,
         ),
     ] = None,
     repeats: Annotated[
         int | None,
-        typer.Option("--repeats", metavar="N", min=2, help="Rounds. [default: the profile's]"),
+        typer.Option(
+            "--repeats", metavar="N", min=2, help="Number of rounds. [default: the profile's]"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the order in each round.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the order of the engines in each round.")
+    ] = 0,
 ) -> None:
-    """Compare the speed of engines that compute the same, each in a process of its own."""
+    """Compare the speed of engines that compute the same results, each in its own process."""
     asked = settings(profile, only or [], engine or [], corpus, threads or [], repeats, seed)
     folder = prepared(out)
     console = Console(highlight=False, soft_wrap=True)
@@ -116,7 +130,7 @@ def benchmark(
     before = load()
     with Progress(console) as progress, Suite(asked, progress) as suite:
         for _ in suite.run():
-            # Written after each workload: what a long run has measured survives its end.
+            # Written after each workload, so that an interrupted run keeps its measurements.
             run = {
                 "profile": asked.profile_name,
                 "seed": asked.seed,
@@ -132,7 +146,7 @@ def benchmark(
 
 
 def main() -> None:
-    """Exit with 2 for what was asked wrongly, with 130 after Ctrl-C."""
+    """Run the command line; exit with status 2 for wrong input and 130 after Ctrl-C."""
     application = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )

@@ -1,8 +1,8 @@
-"""The published run, held against the reference's own spread over character orders.
+"""The published run, compared with the reference's spread over character orders.
 
 The published notebook numbers the characters in the order of a set, which differs from one Python
-process to the next; each order gives other weights to each character, so another run. What can be
-asked is whether the published figures could be one of ours.
+process to the next. Each order assigns other initial weights to each character and so gives another
+run. The comparison shows whether the published figures could come from one of ours.
 
 Source of the figures: the notebook "Implementing Recurrent Neural Network" (category
 "Implementing Algorithms"), its printed training log on kafka.txt.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HYPERPARAMETERS = Hyperparameters()  # the defaults are the published ones
 SEED = 1
 SHA256 = "836497d1e5a47b1744e68da78822e8af19ddadc565e3a09fde348f300e14ec78"
-PUBLISHED = {  # iteration: smoothed loss, nats a window
+PUBLISHED = {  # iteration: smoothed loss, nats per window
     1: 153.37093221358583,
     1000: 114.98703910985724,
     2000: 89.98119716264166,
@@ -50,10 +50,10 @@ PUBLISHED = {  # iteration: smoothed loss, nats a window
 
 @dataclass(frozen=True)
 class Comparison:
-    """One published figure and the runs' figures there, in nats a window.
+    """A published figure and those of our runs at the same iteration, in nats per window.
 
-    `z` is the published figure's distance from the mean in standard deviations (0 where all
-    agree, as before the first update).
+    `z` is the published figure's distance from the mean in standard deviations (0 if all figures
+    are equal, as before the first update).
     """
 
     iteration: int
@@ -66,7 +66,10 @@ class Comparison:
 
 
 def smoothed_losses(text: str, order: int) -> list[float]:
-    """Run the reference with the order-th shuffle of the characters; a figure an iteration."""
+    """Run the reference with the order-th shuffle of the characters.
+
+    Returns the smoothed loss at every iteration, in nats per window.
+    """
     symbols = np.random.default_rng(order).permutation(sorted(set(text)))
     vocabulary = Vocabulary([str(symbol) for symbol in symbols])
     with threadpool_limits(1, "blas"):
@@ -141,13 +144,13 @@ def picture(runs: list[list[float]], comparisons: list[Comparison]) -> "Figure":
 
 def main(
     corpus: Annotated[Path, typer.Argument(help="The notebook's corpus, kafka.txt.")],
-    orders: Annotated[int, typer.Option(min=2, help="How many shuffles of the characters.")] = 24,
-    processes: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
-    out: Annotated[Path, typer.Option(help="Where to put the figures and the plot.")] = Path(
+    orders: Annotated[int, typer.Option(min=2, help="Number of shuffles of the characters.")] = 24,
+    processes: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder for the figures and the plot.")] = Path(
         "out/published_run"
     ),
 ) -> None:
-    """Repeat the published run with many character orders and draw it over their band."""
+    """Repeat the published run with many character orders; plot the published run over them."""
     console = Console()
     try:
         loaded = corpora.load(str(corpus))

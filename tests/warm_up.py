@@ -13,7 +13,7 @@ import torch
 
 from reference import Hyperparameters, Vocabulary, initialize_parameters
 from torch_impl import fast
-from torch_impl.elman.computation import Given, Slopes
+from torch_impl.elman.computation import LayerGradients, LayerInputs
 from torch_impl.elman.fused import Fused
 from torch_impl.fast.network import Network
 
@@ -39,12 +39,12 @@ def pass_through_layers(dtype: torch.dtype) -> None:
         return torch.zeros(shape, dtype=dtype)
 
     sequence = zeros(T, 1, H)
-    given = Given(sequence, zeros(1, H), zeros(H, H), zeros(H, H))
-    slopes = Slopes(zeros(T, 1, H), zeros(1, H), zeros(H, H), zeros(H, H), zeros(H))
+    layer_inputs = LayerInputs(sequence, zeros(1, H), zeros(H, H), zeros(H, H))
+    gradients = LayerGradients(zeros(T, 1, H), zeros(1, H), zeros(H, H), zeros(H, H), zeros(H))
     for threads in (1, 2):
         way = Fused(threads)
-        way.forward(sequence.clone(), given)
-        way.backward(slopes, sequence.clone(), sequence, sequence, given)
+        way.forward(sequence.clone(), layer_inputs)
+        way.backward(gradients, sequence.clone(), sequence, sequence, layer_inputs)
 
 
 PARTS = [(part, dtype) for dtype in (torch.float64, torch.float32)

@@ -1,1 +1,1 @@
-"""What the network's bits per character stand beside: counts, compressors, nn.RNN with autograd."""
+"""Baselines for the network's bits per character: n-grams, compressors, nn.RNN with autograd."""

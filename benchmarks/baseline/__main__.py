@@ -22,10 +22,16 @@ from . import table as table_of
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
 )
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the runs go and stay.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at a time.")]
-Corpora = Annotated[list[str] | None, typer.Option("--corpus", metavar="NAME", help="Repeat it.")]
-Seeds = Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="1 to N.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of the runs; finished ones are reused.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at the same time.")]
+Corpora = Annotated[
+    list[str] | None, typer.Option("--corpus", metavar="NAME", help="Built-in corpus; repeatable.")
+]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, metavar="N", help="Number of runs, with seeds 1 to N.")
+]
 
 
 @app.command()
@@ -36,27 +42,32 @@ def search(
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="N")] = 24,
     characters: Annotated[int, typer.Option("--characters", min=10_000, metavar="N")] = 2_000_000,
     space: Annotated[
-        str, typer.Option("--space", metavar="|".join(trials_of.SPACES), help="To draw from.")
+        str, typer.Option("--space", metavar="|".join(trials_of.SPACES), help="Search space.")
     ] = "wide",
     jobs: Jobs = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the draws.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Seed of the random settings.")
+    ] = 1,
 ) -> None:
-    """Draw protocols and train each on as many characters; the best by validation comes first."""
+    """Random search: train each of --trials drawn settings on --characters characters.
+
+    They are ranked by the bits per character of the validation text.
+    """
     found = []
     if space not in trials_of.SPACES:
-        raise InputError(f"no space is called {space}; there are {', '.join(trials_of.SPACES)}")
+        raise InputError(f"--space must be one of {', '.join(trials_of.SPACES)}, got {space}")
     drawn_from = trials_of.SPACES[space]
     for trial in trials_of.search(
         drawn_from, corpus, hidden_size, trials, characters, out, jobs, seed
     ):
         found.append(trial)
-        print(_told(trial), flush=True)
+        print(_description(trial), flush=True)
     found.sort(key=lambda trial: trial.validation or float("inf"))
     _write(out / "search.json", [dataclasses.asdict(trial) for trial in found])
     print(f"\nbest:\n{trials_of.to_toml(found[0].settings)}")
 
 
-def _told(trial: trials_of.Trial) -> str:
+def _description(trial: trials_of.Trial) -> str:
     told = {key: value for key, value in trial.settings.items() if key not in trials_of.FIXED}
     bits = "broke down" if trial.validation is None else f"{trial.validation:.3f} bits"
     return f"{bits}  " + ", ".join(f"{key} {value}" for key, value in told.items())
@@ -71,7 +82,10 @@ def table(
     seeds: Seeds = 5,
     jobs: Jobs = 1,
 ) -> None:
-    """Fill the table: tinyshakespeare and python-docs, widths 128, 256, 512, both protocols."""
+    """Train what the baseline table needs and write the table.
+
+    By default: tinyshakespeare and python-docs, 128, 256 and 512 hidden units, both protocols.
+    """
     names = corpus or ["tinyshakespeare", "python-docs"]
     protocols = protocol or ["notebook", "best"]
     widths = hidden_size or [128, 256, 512]
@@ -103,7 +117,7 @@ def parity(
     every: Annotated[int, typer.Option("--every", min=1, metavar="N")] = 50,
     seeds: Seeds = 5,
 ) -> None:
-    """Train bptt and nn.RNN + autograd by the same protocol, in turns, over several seeds."""
+    """Train bptt and nn.RNN with autograd by the same protocol, in alternation, for each seed."""
     given = read_file(table_of.protocol_file(protocol, hidden_size))
     given["iterations"] = iterations
     given["warmup"] = min(given.get("warmup", 0), iterations // 20)
@@ -127,7 +141,7 @@ def _last(points: Iterable[parity_race.Point], engine: str, seed: int) -> parity
 
 
 def summary(points: list[parity_race.Point]) -> str:
-    """Say how far the two are apart, and the ratio of the seconds to equal bits."""
+    """Describe the difference in bits, and the ratio of the times to reach the same bits."""
     seeds = sorted({point.seed for point in points})
     ends = {
         engine: [_last(points, engine, seed).validation for seed in seeds]
@@ -158,14 +172,14 @@ def _write(path: Path, content: Any) -> None:
 
 
 def main() -> None:
-    """Exit with 2 for what was asked wrongly, with 130 after Ctrl-C."""
+    """Run the command line; exit with status 2 for wrong input and 130 after Ctrl-C."""
     try:
         app(prog_name="python -m benchmarks.baseline")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped; finished runs are kept, and the same command goes on", file=sys.stderr)
+        print("stopped; finished runs are kept; repeat the command to resume", file=sys.stderr)
         sys.exit(130)
 
 

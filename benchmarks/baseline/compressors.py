@@ -1,10 +1,10 @@
-"""What general compressors make of a text, as `xz -9e` and `bzip2 -9` write it.
+"""Bits per character of general-purpose compressors: `xz -9e` and `bzip2 -9`.
 
-A network has read the training text before it meets the other; a compressor gets the same start
-where the bits of a text are what it *adds* to the compressed training text. That is the figure to
-set beside a network's; alone, a short text also pays for learning its language. xz looks back
-64 MiB, so it has the whole of a smaller training text at hand. bzip2 sorts blocks of 900 kB apart
-from each other, so what it knows of the training text is only what shares the last block.
+A network has read the training text before it is evaluated on another. A compressor gets the same
+advantage if the bits of a text are those it *adds* to the compressed training text: that is the
+figure to compare with a network's. Compressed alone, a short text also pays for learning its
+language. xz looks back 64 MiB and so uses the whole of a smaller training text. bzip2 compresses
+blocks of 900 kB independently and so uses only the part of the training text in the last block.
 """
 
 import bz2
@@ -23,7 +23,7 @@ def bzip2(content: bytes) -> bytes:
 
 
 def bits_added(compressor: Compressor, training: str, text: str) -> float:
-    """Bits per character that the text adds when it follows the training text.
+    """Return the bits per character that the text adds to the compressed training text.
 
     Raises ValueError for an empty text.
     """
@@ -34,13 +34,16 @@ def bits_added(compressor: Compressor, training: str, text: str) -> float:
 
 
 def bits_alone(compressor: Compressor, text: str) -> float:
-    """Bits per character of a file of its own, headers included. Raises as bits_added."""
+    """Return the bits per character of the text compressed alone, with headers.
+
+    Raises ValueError for an empty text.
+    """
     _check(text)
     return 8 * len(compressor(encoded(text))) / len(text)
 
 
 def encoded(text: str) -> bytes:
-    """In UTF-8, as it would be on disk; lone surrogates as three bytes."""
+    """Return the text in UTF-8, as it would be on disk; lone surrogates take three bytes."""
     return text.encode("utf-8", "surrogatepass")
 
 

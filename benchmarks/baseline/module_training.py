@@ -1,10 +1,11 @@
-"""The parity peer: a run's protocol with nn.RNN, nn.Linear, cross-entropy and autograd.
+"""The PyTorch peer: the same training with nn.RNN, nn.Linear, cross-entropy and autograd.
 
-N characters of text, V symbols, H hidden units, T characters a window, B lanes.
+N characters of text, V symbols, H hidden units, T characters per window, B lanes (parallel
+streams, each of which carries its hidden state).
 
-All that a run of `bptt train` may choose is here but the running clip: it bounds each step's
-contribution inside the sum, and autograd only gives the sum. The peer of a run that clips so is
-one that clips the sum, by value.
+It offers all options of `bptt train` except the running clip, which acts on partial sums over the
+time steps, while autograd gives only the whole sum. The peer of a run with the running clip clips
+the whole gradient by value.
 """
 
 import math
@@ -25,14 +26,14 @@ from torch_impl.convert import from_modules, to_modules
 ADAGRAD, ADAM, RMSPROP = "adagrad", "adam", "rmsprop"
 OPTIMIZERS = (ADAGRAD, ADAM, RMSPROP)
 VALUE, NORM = "value", "norm"
-STRETCH = 4096  # steps evaluated at once; only memory depends on it
+STRETCH = 4096  # time steps evaluated at once; affects only the memory needed
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Bounds each entry of the gradient to ±bound ("value"), or the norm of all of it ("norm").
+    """Clips each entry of the gradient to ±bound ("value"), or its total norm to bound ("norm").
 
-    PyTorch's own clips; the one by norm adds 1e-6 to the norm that it divides by.
+    These are PyTorch's own functions; clipping by norm adds 1e-6 to the norm it divides by.
     """
 
     kind: str
@@ -53,7 +54,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How the peer is trained; `learning_rate` is asked with each iteration, counted from 1."""
+    """The peer's training settings; `learning_rate` maps an iteration (from 1) to its rate."""
 
     seq_length: int
     lanes: int
@@ -72,9 +73,9 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One iteration: its loss in nats, summed over steps and lanes, and where training then is.
+    """One iteration: `loss` in nats, summed over steps and lanes, and the progress so far.
 
-    `seconds` were spent in training since it began, this iteration among them.
+    `seconds` is the training time since the start, including this iteration.
     """
 
     iteration: int
@@ -88,7 +89,7 @@ class Step:
 
 
 class Adagrad:
-    """The notebook's rule, epsilon inside the square root, where torch.optim has it outside."""
+    """Adagrad with epsilon inside the root, as in the notebook; torch.optim has it outside."""
 
     def __init__(self, tensors: list[nn.Parameter]) -> None:
         self.tensors = tensors
@@ -103,7 +104,7 @@ class Adagrad:
 
 
 class FromTorch:
-    """One of torch.optim's, with its own defaults; Adam in one kernel, which is its fastest."""
+    """An optimizer of torch.optim with its default settings; Adam is the fused (fastest) one."""
 
     def __init__(self, kind: str, tensors: list[nn.Parameter]) -> None:
         self.optimizer = (
@@ -117,11 +118,11 @@ class FromTorch:
 
 
 class ModuleTraining:
-    """A run, taken one iteration at a time.
+    """A training run, advanced one iteration at a time.
 
-    The text is cut into B sections of equal length, what doesn't divide being dropped, and each
-    lane reads its own; its state is carried on, detached, and is zero where the sections begin
-    again.
+    The text is cut into B sections of equal length (the remainder is dropped), one per lane. The
+    hidden state is carried from window to window, detached, and reset to zero whenever the
+    sections start again.
     """
 
     def __init__(
@@ -146,8 +147,8 @@ class ModuleTraining:
         self.protocol = protocol
         self.vocab_size = V
         self.rnn, self.linear = to_modules(parameters)
-        # nn.RNN adds two hidden biases. Each would get the gradient of their sum, and that would
-        # move twice as far as the protocol says: the second stays at the zero it starts from.
+        # nn.RNN adds two hidden biases. Trained both, their sum would take steps twice as large as
+        # the protocol's, so the second one stays fixed at zero.
         self.rnn.bias_hh_l0.requires_grad_(False)
         self.trained = [
             parameter
@@ -170,9 +171,9 @@ class ModuleTraining:
         return from_modules(self.rnn, self.linear)
 
     def step(self) -> Step:
-        """Take one iteration.
+        """Run one iteration.
 
-        Raises FloatingPointError, before the weights change, when the loss is no finite number.
+        Raises FloatingPointError, before the weights change, if the loss is not finite.
         """
         began = time.perf_counter()
         T, B = self.protocol.seq_length, self.protocol.lanes
@@ -196,14 +197,15 @@ class ModuleTraining:
         return Step(self.iteration, value, self.iteration * T * B, self.seconds)
 
     def __iter__(self) -> Iterator[Step]:
-        """Train without end."""
+        """Run iterations without end."""
         while True:
             yield self.step()
 
     @torch.no_grad()
     def evaluate(self, text: Int[np.ndarray, " N"]) -> float:
-        """Bits per character of a text read as one stream from a zero state, from its second
-        character on. Changes nothing in the training.
+        """Return the bits per character of a text, read as one stream from a zero state.
+
+        The first character is not predicted. The training is not affected.
 
         Raises ValueError for a text without a second character, or an index outside the
         vocabulary.

@@ -1,8 +1,8 @@
-"""What counting predicts: n-grams with interpolated modified Kneser-Ney smoothing.
+"""N-gram models with interpolated modified Kneser-Ney smoothing.
 
-V symbols, N characters of text. Index V stands for what no table holds: a character outside the
-vocabulary, or what comes before a text begins. An n-gram is one integer, its symbols the digits
-to base V + 1 and the last symbol the lowest digit.
+V symbols, N characters of text. Index V, which no table contains, stands for a character outside
+the vocabulary and for positions before the beginning of a text. An n-gram is stored as one
+integer: its symbols are the digits to base V + 1, the last symbol the lowest digit.
 
 Source: Chen and Goodman (1999), An Empirical Study of Smoothing Techniques for Language Modeling.
 """
@@ -13,16 +13,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
-# For an order whose counts of counts don't determine its discounts, as those of a few symbols that
-# are all frequent: half of the smallest count that each is taken from.
+# Discounts for an order whose counts of counts do not determine them, such as with few symbols
+# that are all frequent: half of the smallest count that each discount is subtracted from.
 UNDETERMINED = (0.5, 1.0, 1.5)
 
 
 def discounts(counts: Int[np.ndarray, " G"]) -> tuple[float, float, float]:
-    """Return what is taken from a count of 1, of 2, and of 3 or more.
+    """Return the discounts for counts of 1, of 2, and of 3 or more.
 
-    UNDETERMINED where no n-gram has count 1, none 2 or none 3, and where a discount is not
-    positive: then a context could leave nothing to the symbols that never followed it.
+    Returns UNDETERMINED if one of the counts 1, 2 and 3 does not occur, or if a discount would not
+    be positive: a context could then leave no probability to symbols that never followed it.
     """
     n1, n2, n3, n4 = (int(np.count_nonzero(counts == count)) for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3):
@@ -34,10 +34,10 @@ def discounts(counts: Int[np.ndarray, " G"]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the n-grams of one length say: G of them, in C contexts, both sorted.
+    """The tables for one length of n-grams: G n-grams in C contexts, both sorted.
 
-    `kept` is a gram's own share of its context, `passed_on` what its context leaves to the next
-    lower order.
+    `kept` is each n-gram's discounted probability in its context; `passed_on` is the probability
+    that each context leaves to the next lower order.
     """
 
     grams: Int[np.ndarray, " G"]
@@ -57,16 +57,23 @@ class Order:
 
 
 class KneserNey:
-    """Predicts a character from the n - 1 before it, each order discounted by its own counts.
+    """Predicts a character from the n - 1 before it; each order has its own discounts.
 
-    The longest n-grams are counted as they occur, shorter ones by how many different symbols they
-    follow. Every symbol has a positive probability: the single characters are interpolated with
-    1 / V.
+    The longest n-grams are counted as they occur, shorter ones by the number of different symbols
+    that precede them. Every symbol has a positive probability: the distribution of single
+    characters is interpolated with 1 / V.
+
+    Example:
+        model = KneserNey(training, vocab_size=V, n=5)
+        bits = model.bits_per_character(test)
     """
 
     def __init__(self, training: Int[np.ndarray, " N"], *, vocab_size: int, n: int) -> None:
-        """Raises ValueError for a text shorter than n, an index outside 0..V-1, and for n-grams
-        that 63 bits can't number."""
+        """Count the n-grams of the training text.
+
+        Raises ValueError for a text shorter than n, an index outside 0..V-1, and n-grams that do
+        not fit into 63 bits.
+        """
         if n < 1 or len(training) < n:
             raise ValueError(
                 f"n must be 1 to {len(training)} (the length of the training text), got {n}"
@@ -85,10 +92,10 @@ class KneserNey:
         self.orders = orders[::-1]
 
     def probabilities(self, text: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """Ask for each character after those before it in this text; NaN for index V.
+        """Return the probability of each character given those before it; NaN for index V.
 
-        A context that never occurred, as one with index V in it or one that begins before the
-        text, is cut from the left.
+        A context that did not occur in training (such as one with index V, or one that begins
+        before the text) is shortened from the left.
         """
         _check(text, self.vocab_size)
         before = np.full(self.n - 1, self.vocab_size)
@@ -98,7 +105,7 @@ class KneserNey:
         return np.where(text == self.vocab_size, np.nan, asked)
 
     def distribution(self, context: Int[np.ndarray, " N"]) -> Float[np.ndarray, " V"]:
-        """Return the probability of every symbol after this context, of any length."""
+        """Return the probability of each symbol after this context, which may have any length."""
         _check(context, self.vocab_size)
         V, last = self.vocab_size, self.n - 1
         windows = np.full((V, self.n), V)
@@ -108,9 +115,9 @@ class KneserNey:
         return self._ask(windows)
 
     def bits_per_character(self, text: Int[np.ndarray, " N"]) -> float:
-        """Code the text from its second character on, which is the first that a network predicts.
+        """Return the bits per character from the second character on, as for a network.
 
-        Index V is not counted among the characters. Raises ValueError where none is left.
+        Characters with index V are skipped. Raises ValueError if none is left.
         """
         scored = text[1:] != self.vocab_size
         if not scored.any():
@@ -133,7 +140,7 @@ class KneserNey:
 
 
 def _packed(text: Int[np.ndarray, " N"], length: int, base: int) -> Int[np.ndarray, " M"]:
-    """Number each n-gram of the text by its digits."""
+    """Return the integer of each n-gram of the text."""
     grams = np.zeros(len(text) - length + 1, np.int64)
     for start in range(length):
         grams *= base

@@ -1,7 +1,7 @@
-"""The same protocol with nn.RNN and autograd: as good within the seeds' spread, and how fast.
+"""The comparison of bptt with nn.RNN and autograd: bits per character and training time.
 
-Both learn from the same windows, from the same weights, with the same rates; turn by turn, so
-that what slows the machine slows both.
+Both start from the same weights and use the same windows and learning rates. They take turns, so
+that other load on the machine slows down both.
 """
 
 import time
@@ -32,7 +32,7 @@ OURS, PEER = "bptt", "nn.RNN"
 
 @dataclass(frozen=True)
 class Point:
-    """Where one of the two stands: bits per character of the validation text, seconds trained."""
+    """A measurement: an engine's bits per character on the validation text, and seconds trained."""
 
     seed: int
     engine: str
@@ -42,7 +42,10 @@ class Point:
 
 
 def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
-    """Train both for the settings' iterations, in turns of `every`; a point each after a turn."""
+    """Train both for the settings' iterations, alternating every `every` iterations.
+
+    Yields a point of each engine after each of its turns.
+    """
     text = open_corpus(corpus)
     divided = splits.split_text(text, settings)
     config = Config(
@@ -54,7 +57,7 @@ def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
     )
     texts = data.texts(config, text)
     if texts.validation is None:
-        raise ValueError("the two are compared on a validation text, and the split keeps none")
+        raise ValueError("the comparison needs a validation text, and the split has none")
     ours = start.start(config, texts.train, texts.vocabulary)
     peer = ModuleTraining(texts.train, protocol_of(settings), parameters=_weights(config))
     seconds = 0.0
@@ -72,7 +75,7 @@ def race(corpus: str, settings: Settings, every: int) -> Iterator[Point]:
 
 
 def protocol_of(settings: Settings) -> Protocol:
-    """Raises ValueError for what the peer can't do: the running clip above all."""
+    """Return the peer's settings. Raises ValueError for settings it lacks, as the running clip."""
     if settings.clip_kind == "running" or settings.learn_initial_state:
         raise ValueError("nn.RNN and autograd have no running clip and here no learned state")
     return Protocol(
@@ -95,7 +98,7 @@ def _weights(config: Config):
 
 
 def seconds_to(points: list[Point], engine: str, seed: int, bits: float) -> float | None:
-    """When an engine first had so few bits, by a straight line between two points."""
+    """Return the time at which an engine first reached `bits`, interpolated linearly; else None."""
     mine = [point for point in points if point.engine == engine and point.seed == seed]
     for before, after in pairwise(mine):
         if after.validation <= bits < before.validation:

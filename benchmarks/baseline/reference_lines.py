@@ -1,4 +1,4 @@
-"""The lines of a table that no network fills: what counting and compressing make of a corpus."""
+"""The rows of the table without a network: n-grams and compressors on a corpus."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ COMPRESSORS = {"xz -9e": compressors.xz, "bzip2 -9": compressors.bzip2}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Bits per character of both texts, after the training text; what it took to find them."""
+    """Bits per character of the validation and test text, and the seconds to compute them."""
 
     name: str
     validation: float
@@ -29,10 +29,10 @@ class Line:
 
 
 def reference_lines(training: str, validation: str, test: str) -> Iterator[Line]:
-    """Code each of the two texts after the training text, as if the other were not there.
+    """Evaluate each method on the two texts, each given the training text only.
 
-    The n-grams pass over characters that the training text lacks, as a network must; a compressor
-    codes them too. "alone" is the compressor without the training text.
+    N-grams skip characters that the training text lacks, as a network must; a compressor encodes
+    them, too. "alone" means a compressor without the training text.
     """
     vocabulary = Vocabulary.from_text(training)
     counted, *coded = (_encode(text, vocabulary) for text in (training, validation, test))
@@ -54,6 +54,6 @@ def _timed(name: str, bits: Callable[[str], float], validation: str, test: str) 
 
 
 def _encode(text: str, vocabulary: Vocabulary) -> Int[np.ndarray, " N"]:
-    """With V for a character outside the vocabulary."""
+    """Return indices, V for characters outside the vocabulary."""
     index = {symbol: place for place, symbol in enumerate(vocabulary.symbols)}
     return np.fromiter((index.get(symbol, len(index)) for symbol in text), np.int64, len(text))

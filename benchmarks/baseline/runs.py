@@ -1,4 +1,4 @@
-"""Runs of `bptt train` in processes of their own, several at a time; finished ones are kept."""
+"""Runs of `bptt train` in separate processes, several at a time; finished runs are reused."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from bptt.runs.results import Results
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A run: where it goes and the options that it is begun with."""
+class PlannedRun:
+    """A run to be executed: its folder and its command-line options."""
 
     folder: Path
     corpus: str
@@ -20,7 +20,7 @@ class Planned:
 
     @property
     def arguments(self) -> list[str]:
-        """Of `bptt train`: to begin it, or to go on with it."""
+        """Return the arguments of `bptt train` that start the run or resume it."""
         if self.folder.exists():
             return ["--resume", str(self.folder)]
         return [self.corpus, *self.options, "--out", str(self.folder)]
@@ -31,27 +31,27 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A run and what it came to; without results, `said` is why it could not be finished."""
+class FinishedRun:
+    """A run and its results; without results, `error` is the error message."""
 
-    planned: Planned
+    planned: PlannedRun
     results: Results | None
-    said: str = ""
+    error: str = ""
 
 
-def carry_out(planned: Iterable[Planned], jobs: int) -> Iterator[Finished]:
-    """Carry out so many runs at a time; give them back in their order."""
+def execute(planned: Iterable[PlannedRun], jobs: int) -> Iterator[FinishedRun]:
+    """Execute the runs, `jobs` at a time; yield them in the given order."""
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(_finish, planned)
 
 
-def _finish(planned: Planned) -> Finished:
+def _finish(planned: PlannedRun) -> FinishedRun:
     results = planned.results()
     if results is not None:
-        return Finished(planned, results)
+        return FinishedRun(planned, results)
     planned.folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "bptt", "train", *planned.arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode < 0 or done.returncode > 128:
-        raise KeyboardInterrupt  # a signal: nothing that the run itself came to
-    return Finished(planned, planned.results(), done.stderr.strip())
+        raise KeyboardInterrupt  # ended by a signal, not by an error of its own
+    return FinishedRun(planned, planned.results(), done.stderr.strip())

@@ -1,7 +1,7 @@
-"""The search for a better protocol: drawn settings, an equal number of characters each.
+"""Random search for better training settings.
 
-Every trial learns from the same number of characters; what it is judged by is the validation
-text. The test text is not looked at.
+Every trial is trained on the same number of characters and judged by the validation text. The test
+text is not used.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .runs import Finished, Planned, carry_out
+from .runs import FinishedRun, PlannedRun, execute
 
 FIXED = {"engine": "fast", "dtype": "float32", "schedule": "cosine", "split": "90/5/5"}
 VALIDATIONS = 4
@@ -20,9 +20,10 @@ VALIDATIONS = 4
 
 @dataclass(frozen=True)
 class Space:
-    """What is drawn from; rates are drawn evenly in their logarithms.
+    """The search space; learning rates are drawn log-uniformly.
 
-    `clips` are norms for each of the T times B characters that a gradient is summed over.
+    `clips` are gradient norms per character; they are multiplied by the T times B characters that
+    a gradient is summed over.
     """
 
     windows: tuple[int, ...]
@@ -40,7 +41,7 @@ SPACES = {
         clips=(None, 0.05, 0.2, 1.0),
         initializations=("orthogonal", "glorot", "identity", "notebook"),
     ),
-    # Around what the wide one found: few lanes, that is many updates, and random rotations.
+    # Around the best trials of "wide": few lanes, so more updates, and orthogonal weights.
     "near": Space(
         windows=(32, 64),
         lanes=(4, 8, 16),
@@ -48,7 +49,7 @@ SPACES = {
         clips=(0.05, 0.2, 1.0),
         initializations=("orthogonal", "identity"),
     ),
-    # The best of the near one but for its rate, which hangs on the width.
+    # The best trial of "near", with the learning rate free, since it depends on the width.
     "rate": Space(
         windows=(32,),
         lanes=(16,),
@@ -61,7 +62,7 @@ SPACES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What was drawn, and the bits per character that validation gave: none where it broke."""
+    """Drawn settings and their validation bits per character, None if training diverged."""
 
     settings: dict[str, Any]
     validation: float | None
@@ -69,7 +70,7 @@ class Trial:
 
 
 def draw(space: Space, rng: np.random.Generator, characters: int) -> dict[str, Any]:
-    """Draw the settings of a trial that learns from so many characters."""
+    """Draw the settings of a trial that is trained on `characters` characters."""
     T, B = int(rng.choice(space.windows)), int(rng.choice(space.lanes))
     optimizer = str(rng.choice(list(space.rates)))
     lowest, highest = space.rates[optimizer]
@@ -103,7 +104,7 @@ def search(
     jobs: int,
     seed: int,
 ) -> Iterator[Trial]:
-    """Carry out the trials, in their order; those already in `out` are not run again."""
+    """Run the trials and yield them in order; those already in `out` are not run again."""
     rng = np.random.default_rng(seed)
     planned, settings_of = [], {}
     out.mkdir(parents=True, exist_ok=True)
@@ -112,13 +113,13 @@ def search(
         path = out / f"trial-{number}.toml"
         path.write_text(to_toml(settings))
         folder = out / f"trial-{number}"
-        planned.append(Planned(folder, corpus, ("--config", str(path))))
+        planned.append(PlannedRun(folder, corpus, ("--config", str(path))))
         settings_of[folder] = settings
-    for finished in carry_out(planned, jobs):
+    for finished in execute(planned, jobs):
         yield _judged(settings_of[finished.planned.folder], finished)
 
 
-def _judged(settings: dict[str, Any], finished: Finished) -> Trial:
+def _judged(settings: dict[str, Any], finished: FinishedRun) -> Trial:
     results = finished.results
     if results is None or results.validation is None:
         return Trial(settings, None, None)
@@ -126,5 +127,5 @@ def _judged(settings: dict[str, Any], finished: Finished) -> Trial:
 
 
 def to_toml(settings: dict[str, Any]) -> str:
-    """Write flat settings; JSON's strings, numbers and truth values are TOML's too."""
+    """Return flat settings as TOML, whose strings, numbers and booleans are written as in JSON."""
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

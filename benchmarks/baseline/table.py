@@ -1,4 +1,4 @@
-"""The baseline table: networks of several widths under each protocol, and the reference lines."""
+"""The baseline table: networks of several widths under each protocol, n-grams and compressors."""
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,23 @@ from bptt.text.encoded import open_corpus
 from bptt.text.splits import split_text
 
 from .reference_lines import Line, reference_lines
-from .runs import Planned, carry_out
+from .runs import PlannedRun, execute
 
 PROTOCOLS = Path(__file__).parent / "protocols"
 
 
 def protocol_file(protocol: str, width: int) -> Path:
-    """Raises InputError where no such protocol is known for that many hidden units."""
+    """Return the settings file. Raises InputError if there is none for this protocol and width."""
     path = PROTOCOLS / f"{protocol}-{width}.toml"
     if not path.exists():
         known = ", ".join(sorted(found.stem for found in PROTOCOLS.glob("*.toml")))
-        raise InputError(f"no protocol is called {protocol}-{width}; there are {known}")
+        raise InputError(f"the protocol must be one of {known}, got {protocol}-{width}")
     return path
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Of several seeds: `deviation` is the sample's, None for one seed."""
+    """The mean over seeds; `deviation` is the sample standard deviation, None for one seed."""
 
     value: float
     deviation: float | None
@@ -47,7 +47,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Row:
-    """One network under one protocol, over its seeds. Bits per character; seconds a run."""
+    """One network under one protocol: bits per character over the seeds, and seconds per run."""
 
     corpus: str
     protocol: str
@@ -68,12 +68,12 @@ def rows(
     out: Path,
     jobs: int,
 ) -> Iterator[Row]:
-    """Carry out every run that `out` doesn't have yet, a row after its last seed.
+    """Execute every run that `out` doesn't have yet; yield a row once all its seeds are done.
 
-    Raises InputError for a run that can't be finished, or that has nothing to be judged by.
+    Raises InputError for a run that fails, or for a protocol without a validation or test text.
     """
     planned = [
-        Planned(
+        PlannedRun(
             out / name / f"{protocol}-{width}" / f"seed-{seed}",
             name,
             (
@@ -88,14 +88,14 @@ def rows(
         for width in widths
         for seed in range(1, seeds + 1)
     ]
-    finished = carry_out(planned, jobs)
+    finished = execute(planned, jobs)
     for name in names:
         for protocol in protocols:
             for width in widths:
                 group = [next(finished) for _ in range(seeds)]
                 for one in group:
                     if one.results is None:
-                        raise InputError(f"{one.planned.folder} was not finished: {one.said}")
+                        raise InputError(f"{one.planned.folder} was not finished: {one.error}")
                 found = [one.results for one in group if one.results is not None]
                 yield _row(name, protocol, width, found)
 
@@ -120,7 +120,7 @@ def _row(name: str, protocol: str, width: int, results: list[Results]) -> Row:
 
 
 def lines(name: str, protocol: str, width: int) -> Iterator[Line]:
-    """What counting and compressing make of the protocol's own split of a corpus."""
+    """Return the n-gram and compressor rows for a corpus, split as in the protocol."""
     settings = Settings(**read_file(protocol_file(protocol, width)))
     parts = split_text(open_corpus(name), settings)
     text = corpora.load(name).text
@@ -135,7 +135,7 @@ def lines(name: str, protocol: str, width: int) -> Iterator[Line]:
 
 
 def markdown(found: Sequence[Row], counted: dict[str, list[Line]]) -> str:
-    """Draw one table a corpus."""
+    """Return one Markdown table per corpus."""
     pieces = []
     for name, known in counted.items():
         pieces += [

@@ -1,1 +1,1 @@
-"""Who is compared: one class an engine, each imported in a worker process of its own only."""
+"""The compared engines: one class each, imported only in the engine's own worker process."""

@@ -1,6 +1,6 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-# (an extra, and a module that makes its functions when it is imported)
-"""Training with HIPS autograd: NumPy code that is written forward only and differentiated."""
+# (autograd is an extra; its numpy module creates its functions when it is imported)
+"""Training with HIPS autograd: the forward pass in NumPy, differentiated automatically."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from benchmarks.problems.training import Problem
 
 
 class Autograd(Loop):
-    """The final clip, epsilon inside the root; indices instead of one-hot products."""
+    """Clips the complete gradient, epsilon inside the root; indices instead of one-hot products."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         differentiate: Any = value_and_grad
-        self.slopes = differentiate(self.loss)
+        self.loss_and_gradients = differentiate(self.loss)
 
     def loss(self, weights: list, inputs: Sequence[int], targets: Sequence[int]) -> float:
         Whx, Wha, Wya, bh, by = weights
@@ -28,13 +28,13 @@ class Autograd(Loop):
             states.append(state)
         self.final = state
         logits = np.dot(Wya, np.concatenate(states, axis=1)) + by
-        # The largest is subtracted so that no exponential overflows.
+        # The largest logit is subtracted so that exp cannot overflow.
         shifted = logits - np.max(logits, axis=0)
         correct = shifted[np.array(targets), np.arange(len(targets))]
         return np.sum(np.log(np.sum(np.exp(shifted), axis=0)) - correct)
 
     def differentiate(self, inputs, targets, hidden):
-        loss, slopes = self.slopes(self.weights, inputs, targets)
+        loss, gradients = self.loss_and_gradients(self.weights, inputs, targets)
         clip = self.problem.clip
-        slopes = [np.clip(slope, -clip, clip) for slope in slopes]
-        return float(loss), slopes, self.final._value
+        gradients = [np.clip(gradient, -clip, clip) for gradient in gradients]
+        return float(loss), gradients, self.final._value

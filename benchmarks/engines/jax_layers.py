@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""A layer's forward and backward in JAX, compiled in one piece; the time steps are a scan."""
+"""A layer's forward and backward pass in JAX, compiled as a whole with a scan over time steps."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ jax.config.update("jax_enable_x64", True)
 
 
 def states_of(inputs: jax.Array, Wih: jax.Array, Whh: jax.Array, bias: jax.Array) -> jax.Array:
-    """Return all states; the input products are one product before the scan."""
+    """Return all states; the input products are computed in one product before the scan."""
 
     def advance(state: jax.Array, from_input: jax.Array) -> tuple[jax.Array, jax.Array]:
         state = jnp.tanh(from_input + state @ Whh.T)
@@ -30,7 +30,7 @@ def both(signals: jax.Array, *arguments: jax.Array) -> tuple[jax.Array, tuple[ja
 
 
 class Scan(Layer):
-    """Forward and backward are one compiled call."""
+    """Forward and backward pass in one compiled call."""
 
     def __init__(self, problem: LayerProblem) -> None:
         super().__init__(problem)
@@ -43,5 +43,5 @@ class Scan(Layer):
             jax.block_until_ready(both(*self.arguments))
 
     def results(self) -> list[np.ndarray]:
-        states, slopes = both(*self.arguments)
-        return [np.asarray(array) for array in (states, *slopes)]
+        states, gradients = both(*self.arguments)
+        return [np.asarray(array) for array in (states, *gradients)]

@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Sampling compiled by JAX: the whole text is one call."""
+"""Sampling compiled by JAX, the whole text in one call."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from benchmarks.problems.sampling import Sampler, SamplingProblem
 
 jax.config.update("jax_enable_x64", True)
 
-LONGEST = 1_000_000  # characters in one call
+LONGEST = 1_000_000  # characters per call
 
 
 @jax.jit
 def write(weights: Any, state: jax.Array, first: int, length: int) -> jax.Array:
-    """Return the indices of `length` characters after the first, and room to spare."""
+    """Return the indices of `length` characters after the first, in an array of LONGEST."""
     Whx, Wha, Wya, bh, by = weights
     columns = Whx.T
 
@@ -32,7 +32,7 @@ def write(weights: Any, state: jax.Array, first: int, length: int) -> jax.Array:
 
 
 class Loop(Sampler):
-    """A loop within the compiled program; its length is an argument."""
+    """A compiled loop whose length is an argument, so that it is compiled once."""
 
     def __init__(self, problem: SamplingProblem) -> None:
         super().__init__(problem)

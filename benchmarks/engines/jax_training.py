@@ -1,8 +1,9 @@
 # pyright: reportMissingImports=false
-"""Training compiled by JAX: one iteration at a time, or the whole loop.
+"""Training compiled by JAX: one iteration per call, or the whole loop.
 
 The input products are one gather before the scan and the logits one product after it, which is
-faster than doing either in each step. The clip is the final one, epsilon stands inside the root.
+faster than computing either in each step. The clip acts on the complete gradient; epsilon is
+inside the root.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from reference.adagrad import EPSILON
 
 jax.config.update("jax_enable_x64", True)
 
-LONGEST = 100_000  # iterations in one call of the loop, room for their losses
+LONGEST = 100_000  # iterations per call of the loop: the size of its buffer of losses
 
 Weights = tuple[jax.Array, ...]
 Carry = tuple[Weights, Weights, jax.Array, jax.Array]  # weights, sums, hidden state, position
@@ -45,25 +46,25 @@ def window_loss(
 def iterate(
     text: jax.Array, carry: Carry, *, T: int, rate: float, clip: float
 ) -> tuple[Carry, jax.Array]:
-    """Take one iteration; also return its loss in nats."""
+    """Run one iteration; also return its loss in nats."""
     weights, sums, hidden, position = carry
     wraps = position + T + 1 > len(text)
     position = jnp.where(wraps, 0, position)
     hidden = jnp.where(wraps, jnp.zeros_like(hidden), hidden)
     window = lax.dynamic_slice(text, (position,), (T + 1,))
     differentiate = jax.value_and_grad(window_loss, has_aux=True)
-    (loss, hidden), slopes = differentiate(weights, window[:-1], window[1:], hidden)
-    slopes = [jnp.clip(slope, -clip, clip) for slope in slopes]
-    sums = tuple(M + G * G for M, G in zip(sums, slopes, strict=True))
+    (loss, hidden), gradients = differentiate(weights, window[:-1], window[1:], hidden)
+    gradients = [jnp.clip(gradient, -clip, clip) for gradient in gradients]
+    sums = tuple(M + G * G for M, G in zip(sums, gradients, strict=True))
     weights = tuple(
         value - rate * G / jnp.sqrt(M + EPSILON)
-        for value, G, M in zip(weights, slopes, sums, strict=True)
+        for value, G, M in zip(weights, gradients, sums, strict=True)
     )
     return (weights, sums, hidden, position + T), loss
 
 
 class Step(Trainer):
-    """One iteration compiled, called from Python, old buffers given back to it."""
+    """One compiled iteration, called from Python, which reuses (donates) the old buffers."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -108,7 +109,7 @@ class Step(Trainer):
 
 
 class WholeLoop(Step):
-    """All iterations in one compiled call; how many is an argument, so nothing is recompiled."""
+    """All iterations in one compiled call; their number is an argument, so it compiles once."""
 
     def build(self) -> Any:
         def loop(text: jax.Array, carry: Carry, iterations: int) -> tuple[Carry, jax.Array]:

@@ -1,4 +1,4 @@
-"""Training as PyTorch's documentation has it: a module, autograd, a clip, torch.optim.Adagrad."""
+"""Training as in PyTorch's documentation: a module, autograd, a clip, torch.optim.Adagrad."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from reference.adagrad import EPSILON
 
 
 class Module(Trainer):
-    """nn.RNN and nn.Linear. The clip is the final one, and epsilon stands outside the root."""
+    """nn.RNN and nn.Linear. The clip acts on the complete gradient; epsilon is outside the root."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -24,7 +24,7 @@ class Module(Trainer):
         self.text = torch.from_numpy(problem.text)
         self.rnn = self.layer()
         self.linear = nn.Linear(problem.H, problem.V, dtype=self.dtype)
-        # nn.RNN adds two hidden biases; trained both, their sum would move twice as far.
+        # nn.RNN adds two hidden biases; trained both, their sum would take steps twice as large.
         second = self.rnn.bias_hh_l0
         nn.init.zeros_(second)
         second.requires_grad_(False)
@@ -89,7 +89,7 @@ class Module(Trainer):
 
 
 class Elman(Module):
-    """torch_impl.ElmanRNN, reading indices, in the place of nn.RNN."""
+    """torch_impl.ElmanRNN, which reads indices, in place of nn.RNN."""
 
     def layer(self) -> Any:
         from torch_impl import ElmanRNN
@@ -101,7 +101,7 @@ class Elman(Module):
 
 
 class Compiled(Module):
-    """nn.RNN and the loss under torch.compile; its time to build includes no compilation yet."""
+    """nn.RNN and the loss under torch.compile; building it does not compile anything yet."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -110,6 +110,6 @@ class Compiled(Module):
 
 
 def require_compiler() -> None:
-    """Raises AbsentError where torch.compile has no C++ compiler."""
+    """Raise AbsentError if torch.compile finds no C++ compiler."""
     if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
         raise AbsentError("torch.compile needs a C++ compiler, and there is none")

@@ -1,4 +1,4 @@
-"""Sampling in NumPy: as people write it, and with the reference."""
+"""Sampling in NumPy: as commonly written, and with the reference."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Training in NumPy: as people write it, and as `reference` has it."""
+"""Training in NumPy: as commonly written, and with `reference`."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from reference import Parameters
 
 
 class Loop(Trainer):
-    """The loop of countless tutorials: one-hot columns, an outer product for each step, a clip.
+    """The loop of many tutorials: one-hot columns, an outer product per step, the running clip.
 
-    The clip is the running one. Nothing is made slow on purpose, and nothing clever is done.
+    It is neither optimised nor slowed down on purpose.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -39,10 +39,10 @@ class Loop(Trainer):
             if wraps:
                 self.hidden = np.zeros_like(self.hidden)
             text = self.problem.text[start : start + self.problem.T + 1]
-            loss, slopes, self.hidden = self.differentiate(text[:-1], text[1:], self.hidden)
-            for weight, slope, memory in zip(self.weights, slopes, self.memory, strict=True):
-                memory += slope * slope
-                weight -= self.problem.learning_rate * slope / np.sqrt(memory + 1e-8)
+            loss, gradients, self.hidden = self.differentiate(text[:-1], text[1:], self.hidden)
+            for weight, gradient, memory in zip(self.weights, gradients, self.memory, strict=True):
+                memory += gradient * gradient
+                weight -= self.problem.learning_rate * gradient / np.sqrt(memory + 1e-8)
             self.position = start + self.problem.T
             losses.append(loss)
         return losses
@@ -59,7 +59,7 @@ class Loop(Trainer):
             exponentials = np.exp(np.dot(Wya, a[t]) + by)
             p[t] = exponentials / np.sum(exponentials)
             loss += -np.log(p[t][targets[t], 0])
-        dWhx, dWha, dWya, dbh, dby = slopes = [np.zeros_like(weight) for weight in self.weights]
+        dWhx, dWha, dWya, dbh, dby = gradients = [np.zeros_like(weight) for weight in self.weights]
         from_next = np.zeros_like(hidden)
         for t in reversed(range(len(inputs))):
             dz = np.copy(p[t])
@@ -71,9 +71,9 @@ class Loop(Trainer):
             dWhx += np.dot(dh, x[t].T)
             dWha += np.dot(dh, a[t - 1].T)
             from_next = np.dot(Wha.T, dh)
-            for slope in slopes:
-                np.clip(slope, -self.problem.clip, self.problem.clip, out=slope)
-        return float(loss), slopes, a[len(inputs) - 1]
+            for gradient in gradients:
+                np.clip(gradient, -self.problem.clip, self.problem.clip, out=gradient)
+        return float(loss), gradients, a[len(inputs) - 1]
 
 
 class Reference(Trainer):
@@ -88,7 +88,7 @@ class Reference(Trainer):
             parameters=problem.start.parameters,
             clip=problem.clip,
         )
-        self.training.iteration = 1  # the first one writes a sample
+        self.training.iteration = 1  # the first one would also write a sample
 
     def put(self, state: State) -> None:
         self.training.parameters = state.parameters.copy()

@@ -1,4 +1,4 @@
-"""A layer's forward and backward in PyTorch: modules with autograd, and operations by hand."""
+"""A layer's forward and backward pass in PyTorch: modules with autograd, and by hand."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from benchmarks.problems.layer import Layer, LayerProblem
 
 
 def state_dict(numbers: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Name a LayerProblem's weights as nn.RNN does; all of the bias is the input's."""
+    """Return a LayerProblem's weights under nn.RNN's names; bias_hh is zero."""
     return {
         "weight_ih_l0": numbers["Wih"],
         "weight_hh_l0": numbers["Whh"],
@@ -59,7 +59,7 @@ class Elman(Module):
 
 
 class Passes(Layer):
-    """torch_impl.ElmanPasses: no autograd, and the same buffers each time."""
+    """torch_impl.ElmanPasses: no autograd, buffers reused."""
 
     def __init__(self, problem: LayerProblem) -> None:
         from torch_impl import ElmanPasses, ElmanRNN
@@ -80,8 +80,8 @@ class Passes(Layer):
         self.run(1)
         got = self.gradients
         assert got.input is not None
-        slopes = (got.input, got.weight_ih, got.weight_hh, got.bias)
-        return [tensor.numpy().copy() for tensor in (self.states, *slopes)]
+        gradients = (got.input, got.weight_ih, got.weight_hh, got.bias)
+        return [tensor.numpy().copy() for tensor in (self.states, *gradients)]
 
 
 class Compiled(Module):
@@ -95,7 +95,7 @@ class Compiled(Module):
 
 
 class Operations(Layer):
-    """No autograd: a product into its place each step, everything else once for all steps."""
+    """No autograd: an in-place product per time step, everything else once for all steps."""
 
     def __init__(self, problem: LayerProblem) -> None:
         super().__init__(problem)
@@ -105,7 +105,7 @@ class Operations(Layer):
         T, B, H = self.inputs.shape
         self.states = self.inputs.new_zeros(T + 1, B, H)
         self.from_input, self.dh = (torch.empty_like(self.inputs) for _ in range(2))
-        self.slopes: list[torch.Tensor] = []
+        self.gradients: list[torch.Tensor] = []
 
     @torch.no_grad()
     def run(self, units: int) -> None:
@@ -121,14 +121,14 @@ class Operations(Layer):
         for t in range(T):
             torch.addmm(from_input[t], states[t], transposed, out=states[t + 1])
             states[t + 1].tanh_()
-        slope = torch.addcmul(torch.ones_like(dh), states[1:], states[1:], value=-1)
+        derivative = torch.addcmul(torch.ones_like(dh), states[1:], states[1:], value=-1)
         dh[T - 1] = self.signals[T - 1]
-        dh[T - 1] *= slope[T - 1]
+        dh[T - 1] *= derivative[T - 1]
         for t in range(T - 2, -1, -1):
             torch.addmm(self.signals[t], dh[t + 1], Whh, out=dh[t])
-            dh[t] *= slope[t]
+            dh[t] *= derivative[t]
         by_step = dh.view(T * B, H)
-        self.slopes = [
+        self.gradients = [
             (by_step @ self.Wih).view(T, B, H),
             by_step.T @ flat,
             by_step.T @ states[:-1].view(T * B, H),
@@ -137,4 +137,4 @@ class Operations(Layer):
 
     def results(self) -> list[np.ndarray]:
         self.run(1)
-        return [tensor.numpy() for tensor in (self.states[1:], *self.slopes)]
+        return [tensor.numpy() for tensor in (self.states[1:], *self.gradients)]

@@ -1,4 +1,4 @@
-"""Sampling over tensors: the twin, and nn.RNN called a step at a time."""
+"""Sampling in PyTorch: the twin, and nn.RNN called once per character."""
 
 import torch
 
@@ -24,7 +24,7 @@ class Twin(Sampler):
 
 
 class Module(Sampler):
-    """nn.RNN and nn.Linear, a step a call."""
+    """nn.RNN and nn.Linear, called once per character."""
 
     def __init__(self, problem: SamplingProblem) -> None:
         super().__init__(problem)

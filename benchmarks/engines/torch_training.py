@@ -1,4 +1,4 @@
-"""Training with this project's engines over tensors: the twin and the fast one."""
+"""Training with this project's PyTorch engines: the twin and the fast engine."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from reference import Parameters
 
 
 def arrays(tensors: Iterable[torch.Tensor]) -> Parameters:
-    """Copy into float64."""
+    """Return float64 copies."""
     return Parameters(*(array(tensor) for tensor in tensors))
 
 
@@ -20,13 +20,13 @@ def array(tensor: torch.Tensor) -> np.ndarray:
 
 
 class Twin(Trainer):
-    """`torch_impl.Training`, an iteration a call."""
+    """`torch_impl.Training`, one iteration per call."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.dtype = getattr(torch, problem.dtype)
         self.training = self.begin()
-        self.training.iteration = 1  # the first one writes a sample
+        self.training.iteration = 1  # the first one would also write a sample
 
     def begin(self) -> Any:
         import torch_impl

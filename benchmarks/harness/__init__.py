@@ -1,1 +1,1 @@
-"""Engines in processes of their own, timed in rounds."""
+"""The measurement: engines in separate processes, timed in rounds."""

@@ -1,5 +1,5 @@
-"""An engine that isn't here is a line in the report, not a crash."""
+"""The error for an engine that isn't available: it becomes a line in the report, not a crash."""
 
 
 class AbsentError(ImportError):
-    """The engine can't be had on this machine; the message says what is missing."""
+    """The engine isn't available on this machine; the message says what is missing."""

@@ -1,4 +1,7 @@
-"""Engines in their processes: built, held against the oracle, timed, held against it again."""
+"""The course of a comparison: build each engine, check it, time it, and check it again.
+
+A check compares the engine's results with the oracle's.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +20,7 @@ from .rounds import measure, units_needed
 
 
 class Remote:
-    """A subject in another process, called as if it were here."""
+    """A proxy for the engine object in another process: its methods are called there."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -30,7 +33,7 @@ Check = Callable[[Engine, Any], Iterable[Difference]]
 
 
 class Arena:
-    """Keeps a process for each engine; leave the context and all of them end."""
+    """Holds one process per engine; leaving the context ends all of them."""
 
     def __init__(self, threads: int, progress: Progress, seed: int) -> None:
         self.threads = threads
@@ -40,7 +43,7 @@ class Arena:
         self._processes: dict[str, Process] = {}
 
     def __enter__(self) -> "Arena":
-        # What torch.compile made in another run must not pass for a first call of this one.
+        # A fresh cache, so that the first call of this run doesn't load an earlier run's code.
         cache = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="inductor-"))
         self._extra = {"TORCHINDUCTOR_CACHE_DIR": cache}
         return self
@@ -58,10 +61,12 @@ class Arena:
         sample_seconds: float,
         same_units: bool,
     ) -> tuple[list[EngineResult], list[list[str]]]:
-        """Measure the engines that compute what they should; return all, and the rounds' orders.
+        """Check the engines, then time those that compute the right results.
 
-        With `same_units` all take as many units a sample as the fastest needs to fill it, so that
-        all do the same work; else each takes as many as it needs itself.
+        `check` yields the differences from the oracle. A sample takes about `sample_seconds`
+        seconds. With `same_units` all engines run as many units per sample as the fastest needs
+        for that, so that all do the same work; otherwise each runs as many as it needs itself.
+        Returns the results of all engines and the order of the engines in each round.
         """
         results = [self._admit(engine, problem, check) for engine in engines]
         admitted = {result.name: result for result in results if result.status == MEASURED}
@@ -129,7 +134,7 @@ class Arena:
         self.progress.say(f"{name}: {FAILED}: {result.remark}")
 
     def _recheck(self, engine: Engine, result: EngineResult, check: Check) -> None:
-        """Refuse an engine that after the timing no longer computes what it did before."""
+        """Refuse an engine whose results are no longer right after the timing."""
         found = worst(check(engine, Remote(self._processes[engine.name])))
         if not found.agrees:
             result.status, result.remark = REFUSED, f"after the timing, {found}"
@@ -137,11 +142,11 @@ class Arena:
 
 
 def last_line(error: Exception) -> str:
-    """Return what a traceback ends with."""
+    """Return the last line of an error's message."""
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__
 
 
 def only(engines: Iterable[Engine], names: Mapping[str, Any] | set[str]) -> list[Engine]:
-    """Keep the engines that were asked for, or all where none was."""
+    """Return the engines with these names, or all if there are no names."""
     return [engine for engine in engines if not names or engine.name in names]

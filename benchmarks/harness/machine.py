@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, caches, load, libraries."""
+"""A description of the machine: processor, caches, load, libraries."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 
 
 def describe() -> dict[str, Any]:
-    """Return what doesn't change during a run."""
+    """Return the properties that don't change during a run."""
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Return the model's name as the system gives it."""
+    """Return the processor's model name as reported by the system."""
     listing = Path("/proc/cpuinfo")
     if listing.exists():
         for line in listing.read_text().splitlines():
@@ -38,7 +38,7 @@ def processor() -> str:
 
 @cache
 def cache_bytes() -> dict[str, int]:
-    """Return the size in bytes of each data cache of the first core, where Linux says."""
+    """Return the size in bytes of each data cache of the first core; empty if unknown."""
     sizes = {}
     for folder in sorted(CACHES.glob("index*")):
         if (folder / "type").read_text().strip() == "Instruction":
@@ -50,5 +50,5 @@ def cache_bytes() -> dict[str, int]:
 
 
 def load() -> float | None:
-    """Return how many processes ran or waited in the last minute, on average."""
+    """Return the load average of the last minute, None if unknown."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

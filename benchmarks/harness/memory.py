@@ -1,4 +1,4 @@
-"""Resident memory of this process, where Linux tells."""
+"""The resident memory of this process, as reported by Linux."""
 
 import ctypes
 from pathlib import Path
@@ -13,9 +13,9 @@ def can_be_measured() -> bool:
 
 
 def reset_peak() -> int:
-    """Let the peak start again from here; return the bytes resident now.
+    """Reset the peak of resident memory; return the bytes resident now.
 
-    What was freed goes back to the system first: taken from there again it would not count.
+    Freed memory is returned to the system first, because reusing it would not raise the peak.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:
@@ -25,7 +25,7 @@ def reset_peak() -> int:
 
 
 def peak() -> int:
-    """Return the most bytes that were resident since the last reset."""
+    """Return the largest number of resident bytes since the last reset."""
     return _bytes("VmHWM")
 
 

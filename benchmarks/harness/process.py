@@ -1,4 +1,4 @@
-"""The parent's end of a worker process."""
+"""The parent's side of a worker process."""
 
 import os
 import pickle
@@ -13,20 +13,20 @@ from .absence import AbsentError
 from .worker import ABSENT, FAILED
 
 ROOT = Path(__file__).parents[2]
-TAIL = 2000  # characters of a dead worker's last words
+TAIL = 2000  # characters of a dead worker's output to show
 
 
 class FailedError(Exception):
-    """A worker raised or died; the message ends with its last words."""
+    """A worker raised an error or died; the message ends with the end of its output."""
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return this process's environment with every library's thread count fixed."""
+    """Return a copy of the environment with the thread counts of all libraries set."""
     count = str(threads)
     names = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM", "BLIS")
     fixed = {f"{name}_NUM_THREADS": count for name in names}
     fixed |= {
-        "NPROC": count,  # what XLA takes for its pool
+        "NPROC": count,  # XLA's thread pool
         "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}",
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -35,10 +35,10 @@ def environment(threads: int) -> dict[str, str]:
 
 
 class Process:
-    """One engine's process; leave the context and it ends."""
+    """The worker process of one engine; leaving the context ends it."""
 
     def __init__(self, *, threads: int, extra: dict[str, str] | None = None) -> None:
-        """`extra` goes into the environment too."""
+        """Start the worker; `extra` holds further environment variables."""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.harness.worker"],
@@ -50,9 +50,9 @@ class Process:
         )
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Have the worker do something and return the value.
+        """Call a method of the worker's Host and return its value.
 
-        Raises AbsentError where something can't be imported there, FailedError for anything else.
+        Raises AbsentError if an import fails in the worker, FailedError for any other error.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -79,7 +79,7 @@ class Process:
             assert pipe is not None
             try:
                 pipe.close()
-            except BrokenPipeError:  # a request was still on its way
+            except BrokenPipeError:  # the worker ended before it read the last request
                 continue
         self._process.wait()
         self._words.close()

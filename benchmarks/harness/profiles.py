@@ -1,6 +1,6 @@
-"""How much is measured: quick to see that it works, regular for figures, large for doubters.
+"""The profiles: quick to see that everything works, regular for figures, large for more sizes.
 
-V symbols, H hidden units, T characters a window, B lanes.
+V symbols, H hidden units, T characters per window, B lanes (parallel streams).
 """
 
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Growth:
-    """What grows in a series, through which sizes; the rest stays at the base's."""
+    """The axis (T, H, B or V) that grows in a series, and its sizes; other sizes stay fixed."""
 
     axis: str
     sizes: tuple[int, ...]
@@ -23,20 +23,22 @@ class Profile:
     T: int
     rounds: int
     sample_seconds: float
-    begun: int  # iterations that the reference takes before measuring begins
+    training_iterations: (
+        int  # iterations by which the reference trains the weights before anything is measured
+    )
     layer_batches: tuple[int, ...]
     layer_widths: tuple[int, ...]
     layer_steps: int
     layer_rounds: int
     growths: tuple[Growth, ...]
     growth_rounds: int
-    characters: int  # of a sample
+    characters: int  # length of the text that is compared with the oracle's
     cold_rounds: int
-    ceiling_seconds: float  # spent on each of the machine's ceilings
+    ceiling_seconds: float  # spent on measuring each of the machine's ceilings
     clip: float = 5.0
 
     def repeated(self, rounds: int) -> "Profile":
-        """Return the same with another number of rounds everywhere."""
+        """Return a copy with another number of rounds for all workloads."""
         return replace(
             self, rounds=rounds, layer_rounds=rounds, growth_rounds=rounds, cold_rounds=rounds
         )
@@ -48,7 +50,7 @@ QUICK = Profile(
     T=35,
     rounds=7,
     sample_seconds=0.02,
-    begun=100,
+    training_iterations=100,
     layer_batches=(1, 16),
     layer_widths=(64, 150),
     layer_steps=64,
@@ -65,7 +67,7 @@ REGULAR = Profile(
     T=35,
     rounds=25,
     sample_seconds=0.05,
-    begun=300,
+    training_iterations=300,
     layer_batches=(1, 16, 64, 128),
     layer_widths=(64, 150, 512, 1024),
     layer_steps=64,
@@ -87,7 +89,7 @@ LARGE = Profile(
     T=35,
     rounds=75,
     sample_seconds=0.2,
-    begun=1000,
+    training_iterations=1000,
     layer_batches=(1, 16, 64, 128),
     layer_widths=(64, 150, 512, 1024),
     layer_steps=64,

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar on a terminal, plain lines elsewhere."""
+"""The progress display: a bar on a terminal, plain lines elsewhere."""
 
 from types import TracebackType
 
@@ -8,7 +8,7 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Use as a context; a line that is said stays, the bar goes."""
+    """A context manager; printed lines stay, the bar disappears at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -26,21 +26,21 @@ class Progress:
         self._task = self._bar.add_task("", total=None, visible=False)
 
     def head(self, heading: str) -> None:
-        """Say which workload begins."""
+        """Print the heading of a workload."""
         self._console.print(f"[bold]{heading}[/bold]" if self._live else heading, highlight=False)
 
     def say(self, what: str) -> None:
         self._console.print(f"  {what}", markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, what: str, total: int) -> None:
-        """Start the bar anew; off a terminal this is one line."""
+        """Restart the bar; without a terminal, print a line instead."""
         self._bar.reset(self._task, total=total, description=f"  {what}", visible=True)
         self._done, self._total = 0, total
         if not self._live:
             self.say(f"{what}: {total} samples")
 
     def advance(self, what: str) -> None:
-        """Count one more; off a terminal every quarter is a line."""
+        """Count one more sample; without a terminal, print a line at every quarter."""
         self._done += 1
         quarter = 4 * self._done // self._total
         if not self._live and quarter > 4 * (self._done - 1) // self._total:

@@ -1,4 +1,4 @@
-"""Every engine by name: where its class is, and what it computes."""
+"""The registry of engines: name, class and what each computes."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ BOTH = ("float64", "float32")
 
 @dataclass(frozen=True)
 class Engine:
-    """`subject` is "module:class", imported in the engine's own process."""
+    """An engine; `subject` names its class as "module:class" and is imported in its worker only."""
 
     name: str
     subject: str
@@ -27,7 +27,7 @@ OPTIM = Rule(FINAL, OUTSIDE)
 OTHERS = Rule(FINAL, INSIDE)
 
 TRAINING = (
-    _training("numpy-loop", "numpy_training:Loop", "NumPy as people write it", OURS),
+    _training("numpy-loop", "numpy_training:Loop", "NumPy as commonly written", OURS),
     _training("reference", "numpy_training:Reference", "reference.Training", OURS, "float64"),
     _training("twin", "torch_training:Twin", "torch_impl.Training", OURS),
     _training("fast", "torch_training:Fast", "torch_impl.fast.Training", OURS),
@@ -49,7 +49,7 @@ LAYER = (
 )
 
 SAMPLING = (
-    Engine("numpy-loop", "benchmarks.engines.numpy_sampling:Loop", "NumPy as people write it"),
+    Engine("numpy-loop", "benchmarks.engines.numpy_sampling:Loop", "NumPy as commonly written"),
     Engine("reference", "benchmarks.engines.numpy_sampling:Reference", "reference.generate"),
     Engine("twin", "benchmarks.engines.torch_sampling:Twin", "torch_impl.generate"),
     Engine("nn.RNN", "benchmarks.engines.torch_sampling:Module", "nn.RNN, a step a call"),
@@ -58,5 +58,5 @@ SAMPLING = (
 
 
 def names() -> tuple[str, ...]:
-    """Return every engine's name once."""
+    """Return the names of all engines, without duplicates."""
     return tuple(dict.fromkeys(engine.name for engine in TRAINING + LAYER + SAMPLING))

@@ -1,4 +1,4 @@
-"""What a run leaves behind, as results.json holds it; times in seconds a unit."""
+"""The results of a run, as results.json holds them; times are in seconds per unit."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +10,11 @@ MEASURED, ABSENT, REFUSED, FAILED = "measured", "absent", "refused", "failed"
 
 @dataclass
 class EngineResult:
-    """One engine in one workload; `remark` says why it is not measured, where it isn't.
+    """One engine in one workload; `remark` says why it was not measured, if it wasn't.
 
-    `difference` is the worst comparison with the oracle before the timing, `difference_share` how
-    much of what is allowed it takes. `cores` are processor seconds a wall-clock second.
+    `difference` describes the largest difference from the oracle before the timing,
+    `difference_share` is that difference over the tolerance. `cores` holds processor seconds per
+    wall-clock second.
     """
 
     name: str
@@ -34,16 +35,16 @@ class EngineResult:
 
     @property
     def processor_seconds(self) -> list[float]:
-        """Seconds of all threads together: where others use the machine too, less disturbed."""
+        """Processor seconds of all threads per unit, which other programs disturb less."""
         return [wall * cores for wall, cores in zip(self.seconds, self.cores, strict=True)]
 
 
 @dataclass
 class Workload:
-    """One table: the engines over the same unit of the same work.
+    """One table of results: several engines on the same work, timed per `unit` of it.
 
-    `limit` is the least time of a unit in seconds, `limit_parts` what it is the sum of. `oracle`
-    names what equality was asserted with, `ours` this project's own engine.
+    `limit` is a lower bound for the time of a unit in seconds, `limit_parts` are its summands.
+    `oracle` says what the engines were compared with; `ours` is this project's engine.
     """
 
     name: str
@@ -63,6 +64,6 @@ class Workload:
         return [engine for engine in self.engines if engine.status == MEASURED]
 
     def ratio(self, numerator: str, denominator: str) -> Spread:
-        """Return how many times as long the numerator takes, round by round."""
+        """Return the ratio of two engines' times, computed round by round."""
         by_name = {engine.name: engine for engine in self.measured}
         return Spread.of(paired_ratios(by_name[numerator].seconds, by_name[denominator].seconds))

@@ -1,6 +1,6 @@
-"""The measurement: every engine once a round, in an order drawn anew, from the same start.
+"""Timing in rounds: every engine once per round, in random order, always from the same start.
 
-A unit is what the workload counts: a training iteration, a forward and backward, a character.
+A unit is what the workload counts: a training iteration, a forward and backward pass, a character.
 """
 
 import math
@@ -11,14 +11,14 @@ import numpy as np
 
 from .process import Process
 
-CEILING = 1_000_000  # units a sample, for a unit that takes no time
+CEILING = 1_000_000  # largest number of units per sample, for units that take almost no time
 
 
 @dataclass
 class Timing:
-    """One engine's samples: wall-clock seconds a unit, and processor seconds a wall-clock one.
+    """One engine's samples: wall-clock seconds per unit, and the number of cores in use.
 
-    `cores` shows how many threads really worked.
+    `cores` is processor seconds per wall-clock second.
     """
 
     units: int
@@ -27,14 +27,14 @@ class Timing:
 
 
 def units_needed(process: Process, sample_seconds: float) -> int:
-    """Return how many units a sample must have to take so long; this is the warm-up as well."""
+    """Return how many units take `sample_seconds` seconds; this is also the warm-up."""
     units = 1
-    process.ask("time", units)  # compiles, fills caches
+    process.ask("time", units)  # compiles and fills caches
     while True:
         seconds, _ = process.ask("time", units)
         if seconds >= sample_seconds or units >= CEILING:
             return units
-        # Not more than tenfold at once: the first samples overstate the time of one unit.
+        # At most tenfold at once: the first samples overestimate the time of a unit.
         growth = sample_seconds / max(seconds, 1e-9) * 1.2
         units = min(CEILING, math.ceil(units * min(10.0, max(1.5, growth))))
 
@@ -47,7 +47,10 @@ def measure(
     random: np.random.Generator,
     each: Callable[[str], None] = lambda name: None,
 ) -> tuple[dict[str, Timing], list[list[str]]]:
-    """Return each engine's timing and each round's order; `each` is called after a sample."""
+    """Return each engine's timing and the order of each round.
+
+    `each` is called with the engine's name after every sample.
+    """
     timings = {name: Timing(units[name]) for name in processes}
     orders = []
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Medians, quartiles, ratios round by round, and slopes."""
+"""Statistics of measurements: medians, quartiles, paired ratios, growth exponents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Spread:
-    """Where a number of measurements lie, in their own unit."""
+    """Median, quartiles and range of some measurements, in their unit."""
 
     median: float
     lower_quartile: float
@@ -19,7 +19,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Raises ValueError for no values."""
+        """Summarise the values. Raises ValueError if there are none."""
         if not len(values):
             raise ValueError("a spread needs at least one value, got none")
         lowest, lower, median, upper, highest = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
@@ -29,9 +29,9 @@ class Spread:
 
 
 def paired_ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
-    """Divide round by round: what slows a whole round down cancels.
+    """Divide round by round, so that whatever slows down a whole round cancels.
 
-    Raises ValueError unless both have the same rounds.
+    Raises ValueError unless both have the same number of rounds.
     """
     return [above / below for above, below in zip(numerators, denominators, strict=True)]
 
@@ -41,7 +41,7 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """Fit value = c * size ** exponent by least squares of the logarithms; return the exponent.
+    """Return the exponent of the fit value = c * size ** exponent (least squares of logarithms).
 
     Raises ValueError for fewer than two sizes.
     """

@@ -1,8 +1,8 @@
-"""The process that an engine lives in: `python -m benchmarks.harness.worker`, requests on standard
-input.
+"""The worker process of an engine: `python -m benchmarks.harness.worker`.
 
-A request is a pickled tuple, a method's name and its arguments; an answer is a pickled pair, how it
-went and the value. Thread counts are in the environment before anything is imported.
+It reads requests from standard input: pickled tuples of a method's name and its arguments. It
+answers with pickled pairs of a status and a value. Thread counts are set in the environment before
+anything is imported.
 """
 
 import argparse
@@ -23,12 +23,12 @@ PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd")
 
 
 class Host:
-    """Holds the subject that is measured and does what the parent asks."""
+    """Holds the engine object ("subject") and executes the parent's requests."""
 
     subject: Any
 
     def make(self, path: str, problem: Any) -> float:
-        """Import "module:class" and build it; return the seconds both took."""
+        """Import "module:class" and construct it; return the seconds taken."""
         self.subject = None
         gc.collect()
         begun = time.perf_counter()
@@ -40,7 +40,7 @@ class Host:
         return getattr(self.subject, method)(*arguments)
 
     def time(self, units: int) -> tuple[float, float]:
-        """Return the wall-clock and processor seconds of `units` units, from the same start."""
+        """Reset the subject, run `units` units; return wall-clock and processor seconds."""
         if hasattr(self.subject, "reset"):
             self.subject.reset()
         gc.collect()
@@ -53,15 +53,16 @@ class Host:
             gc.enable()
 
     def load(self, module: str) -> float:
-        """Import a module; return the seconds that took."""
+        """Import a module; return the seconds taken."""
         begun = time.perf_counter()
         importlib.import_module(module)
         return time.perf_counter() - begun
 
     def memory(self, path: str, small: Any, problem: Any) -> int | None:
-        """Build the subject and run a unit; return the bytes that the peak rose, where known.
+        """Return by how many bytes one unit raises the peak of resident memory; None if unknown.
 
-        A small one goes first: what is loaded and compiled once doesn't count.
+        A subject for the problem `small` runs first, so that memory for loading and compiling
+        doesn't count.
         """
         self.make(path, small)
         self.run_once()
@@ -78,7 +79,7 @@ class Host:
         self.subject.run(1)
 
     def about(self) -> dict[str, Any]:
-        """Say what is loaded here: packages, and how many threads each pool has."""
+        """Return the loaded packages with versions and the size of each thread pool."""
         from threadpoolctl import threadpool_info
 
         versions = {}
@@ -86,7 +87,7 @@ class Host:
             if package in sys.modules:
                 try:
                     versions[package] = version(package)
-                except PackageNotFoundError:  # on the path without having been installed
+                except PackageNotFoundError:  # importable but not installed as a package
                     versions[package] = "unknown"
         pools = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
         if "torch" in sys.modules:
@@ -105,14 +106,14 @@ def answer(host: Host, request: tuple[Any, ...]) -> tuple[str, Any]:
 
 
 def main() -> None:
-    # Libraries that print would break the answers: file descriptor 1 becomes standard error.
+    # Output of libraries would corrupt the answers, so file descriptor 1 becomes standard error.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     host = Host()
     while True:
         try:
             request = pickle.load(sys.stdin.buffer)
-        except EOFError:  # the parent is gone, or done
+        except EOFError:  # the parent has ended or closed the pipe
             return
         pickle.dump(answer(host, request), answers)
         answers.flush()

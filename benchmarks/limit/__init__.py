@@ -1,1 +1,1 @@
-"""The least time that a workload can take on this machine."""
+"""Lower bounds for the time of a workload on this machine."""

@@ -1,7 +1,7 @@
 # pyright: reportMissingImports=false
-"""What this machine can do at best, measured in a process with its threads fixed.
+"""The machine's ceilings (highest speeds), measured in a process with a fixed thread count.
 
-Every ceiling is the best of several programs over many repetitions: noise only lowers it.
+Each is the best of several programs over many repetitions, since noise can only lower it.
 """
 
 import time
@@ -16,28 +16,28 @@ try:
 except ImportError:  # the ceilings are then those of NumPy and torch alone
     numba = None
 
-ENTRIES = 16_384  # few enough for a second-level cache, many enough to hide the call
-PRODUCTS = (128, 256, 512, 768)  # sizes of the square products
+ENTRIES = 16_384  # few enough for the L2 cache, many enough to hide the cost of the call
+PRODUCTS = (128, 256, 512, 768)  # sizes of the square matrices
 
 
 def _sum(values, times):
-    """Read everything again and again."""
+    """Read the whole array `times` times."""
     total = values[0] - values[0]
     for passes in range(times):
         for i in range(len(values)):
             total += values[i]
-        values[passes % len(values)] = total  # so that no pass can be left out
+        values[passes % len(values)] = total  # so that the compiler can't skip a pass
     return total
 
 
-def _update(value, slope, memory, rate, epsilon):
+def _update(value, gradient, memory, rate, epsilon):
     for i in range(len(value)):
-        memory[i] += slope[i] * slope[i]
-        value[i] -= rate * slope[i] / np.sqrt(memory[i] + epsilon)
+        memory[i] += gradient[i] * gradient[i]
+        value[i] -= rate * gradient[i] / np.sqrt(memory[i] + epsilon)
 
 
 class Ceilings:
-    """`problem` is the number of seconds to spend on each measurement."""
+    """Measures the ceilings; `problem` is the number of seconds to spend on each."""
 
     def __init__(self, problem: float) -> None:
         self.seconds = problem
@@ -48,7 +48,7 @@ class Ceilings:
             self.update = numba.njit(_update, fastmath=True, error_model="numpy")
 
     def best(self, work: Callable[[], object]) -> float:
-        """Return the shortest time of one call in seconds."""
+        """Return the shortest time of a call of `work` in seconds."""
         work()
         shortest, end = np.inf, time.perf_counter() + self.seconds
         while time.perf_counter() < end:
@@ -58,7 +58,7 @@ class Ceilings:
         return shortest
 
     def read(self, size: int, dtype: str) -> float:
-        """Return bytes a second of reading `size` bytes over and over, in whichever way is best."""
+        """Return the bytes per second of reading `size` bytes repeatedly, the fastest way."""
         count = max(64, size // np.dtype(dtype).itemsize)
         rates = []
         if numba is not None:
@@ -76,7 +76,7 @@ class Ceilings:
         return max(rates)
 
     def multiply(self, dtype: str) -> float:
-        """Return floating-point operations a second of square products, two for each term."""
+        """Return the floating-point operations per second of square products, two per term."""
         return max(2 * n**3 / self._product(n, dtype) for n in PRODUCTS)
 
     def _product(self, n: int, dtype: str) -> float:
@@ -87,7 +87,7 @@ class Ceilings:
         )
 
     def functions(self, dtype: str) -> dict[str, float]:
-        """Return seconds an entry for tanh, exp and Adagrad's step, on arrays in a near cache."""
+        """Return the seconds per entry of tanh, exp and an Adagrad step, on arrays in cache."""
         x = np.linspace(-3, 3, ENTRIES).astype(dtype)
         out, memory = np.empty_like(x), np.ones_like(x)
         kind = x.dtype.type

@@ -1,22 +1,22 @@
-"""The limit: seconds that a workload needs at least, from what this machine was measured to do.
+"""The limit: a lower bound for the seconds of a workload, from the machine's measured ceilings.
 
-Three ceilings are measured (`engines/ceilings.py`): bytes read a second from a buffer of a given
-size, operations a second of a large matrix product, and seconds an entry for tanh, exp and
-Adagrad's step. Work that depends on itself can't go faster than these:
+Three kinds of ceilings are measured (`limit/ceilings.py`): bytes per second read from a buffer of
+a given size, operations per second of a large matrix product, and seconds per entry of tanh, exp
+and an Adagrad step. The limit is the sum of four parts:
 
-- *Sweep*. A step's Wha a needs the state before, so Wha is read once for each step forward and once
+- *Sweep*. A step's Wha a needs the previous state, so Wha is read once per step forward and once
   backward, from whichever cache holds it; with B lanes it is a product of 2 B H² operations, and
   the slower of reading and multiplying counts.
-- *Products*. Everything else (logits, Wyaᵀ dz, the gradients of the weights) can wait for the sweep
-  and be one product over all steps, at the product's ceiling.
-- *Functions*. H tanh a step, V exp a step.
-- *Update*. Adagrad's step for every weight, or reading and writing weights and sums, whichever is
+- *Products*. Everything else (logits, Wyaᵀ dz, the gradients of the weights) can be done after the
+  sweep as one product over all steps, at the product's ceiling.
+- *Functions*. H tanh and V exp per step.
+- *Update*. An Adagrad step for every weight, or reading and writing weights and sums, whichever is
   slower.
 
-They are added up, as if a core did only one at a time. One that multiplies while it waits for
-memory could go below the sum, so it is a bound on programs that compute in this order rather than
-a theorem; a multiple below 1 would say so. With several threads every ceiling is measured on a
-thread's share and multiplied.
+The sum assumes that a core does one of these at a time. One that multiplies while it waits for
+memory could be faster, so this is a bound for programs that compute in this order rather than a
+theorem; a multiple of the limit below 1 would show it. For several threads every ceiling is
+measured on one thread's portion and multiplied.
 """
 
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ import numpy as np
 from ..harness.machine import cache_bytes
 from ..harness.process import Process
 
-DEFAULT_L1 = 32 * 1024  # bytes, where the system doesn't say
+DEFAULT_L1 = 32 * 1024  # bytes, if the system doesn't report it
 
 
 @dataclass
 class Limit:
-    """The machine's ceilings for a number of threads, measured when first asked for."""
+    """The machine's ceilings for a number of threads, each measured when first needed."""
 
     process: Process
     threads: int
@@ -51,9 +51,9 @@ class Limit:
         return self.measured[key]
 
     def read(self, size: int, dtype: str) -> float:
-        """Return seconds to read `size` bytes that were read shortly before.
+        """Return the seconds to read `size` bytes that were read shortly before.
 
-        As much as the first-level cache holds may still lie there, if the order is clever.
+        With a suitable order, as much as the L1 cache holds is still there and costs nothing.
         """
         share = max(1, size // self.threads)
         near = min(share, cache_bytes().get("L1", DEFAULT_L1))
@@ -62,11 +62,11 @@ class Limit:
         return seconds + (far / self._ask("read", share, dtype) if far else 0.0)
 
     def multiply(self, operations: float, dtype: str) -> float:
-        """Return seconds of matrix products with so many operations, two for each term."""
+        """Return the seconds of matrix products with `operations` operations, two per term."""
         return operations / (self._ask("multiply", dtype) * self.threads)
 
     def apply(self, function: str, entries: float, dtype: str) -> float:
-        """Return seconds of "tanh", "exp" or "update" over so many entries."""
+        """Return the seconds of "tanh", "exp" or "update" over `entries` entries."""
         return entries * self._ask("functions", dtype)[function] / self.threads
 
     def training(self, H: int, V: int, T: int, dtype: str, B: int = 1) -> dict[str, float]:
@@ -83,9 +83,10 @@ class Limit:
         }
 
     def layer(self, B: int, H: int, T: int, dtype: str) -> dict[str, float]:
-        """Return the parts of a layer's forward and backward, H inputs wide, in seconds.
+        """Return the parts of the bound for a layer's forward and backward pass, in seconds.
 
-        The products: input weights forward, their gradient, the input's gradient, Whh's gradient.
+        The layer has H inputs. There are four products: forward with the input weights, and the
+        gradients of the input weights, of the input and of Whh.
         """
         return {
             "sweeps": 2 * T * self._step(B, H, dtype),
@@ -94,9 +95,9 @@ class Limit:
         }
 
     def character(self, H: int, V: int, dtype: str) -> dict[str, float]:
-        """Return the parts of one sampled character's bound, in seconds.
+        """Return the parts of the bound for one sampled character, in seconds.
 
-        The most probable symbol needs no exp.
+        Finding the most probable symbol needs no exp.
         """
         size = (H * H + V * H) * np.dtype(dtype).itemsize
         return {"sweeps": self.read(size, dtype), "functions": self.apply("tanh", H, dtype)}

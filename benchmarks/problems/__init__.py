@@ -1,1 +1,1 @@
-"""What engines are asked to compute, and the oracles for it."""
+"""The problems that engines solve, and the oracles that check their results."""

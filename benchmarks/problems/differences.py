@@ -1,4 +1,4 @@
-"""One comparison of an engine with its oracle."""
+"""The comparison of an engine's results with the oracle's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Difference:
-    """How far apart two results are where it matters most: `size` of `allowed`, in one unit.
+    """The largest difference between two results, relative to the tolerance.
 
-    `share` is size over allowed: at most 1 is agreement; NaN, as any comparison with one, is not.
+    `size` is the difference at the worst entry and `allowed` the tolerance there, in the same unit.
+    `share` is size / allowed: the results agree if it is at most 1, and disagree if it is NaN.
     """
 
     what: str
@@ -26,7 +27,7 @@ class Difference:
         expected: np.ndarray | float,
         allowed: np.ndarray | float,
     ) -> "Difference":
-        """Compare entry by entry; other shapes are infinitely far apart."""
+        """Compare entry by entry; different shapes have an infinite difference."""
         if np.shape(got) != np.shape(expected):
             return cls(what, np.inf, 0.0, np.inf)
         sizes = np.abs(np.subtract(got, expected, dtype=np.float64))
@@ -45,7 +46,7 @@ class Difference:
 
 
 def worst(differences: Iterable[Difference]) -> Difference:
-    """Return the one with the largest share, or the first that is not a number."""
+    """Return the difference with the largest share, or the first whose share is NaN."""
     found: Difference | None = None
     for difference in differences:
         if found is None or not difference.share <= found.share:

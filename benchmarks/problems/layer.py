@@ -1,7 +1,8 @@
-"""The layer workload: forward and backward of one recurrent layer over dense inputs.
+"""The layer problem: forward and backward pass of one recurrent layer over dense inputs.
 
-T steps, B lanes, H hidden units and as many inputs. The loss is the sum of the states times given
-signals, so that every state gets a gradient; the inputs get theirs too, as in a stack of layers.
+T steps, B lanes (the sequences of the batch), H hidden units and H inputs. The gradient of the
+loss with respect to the states is random numbers ("signals"). The gradient of the inputs is
+computed, too, as in a stack of layers.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from reference import Parameters, forward_step
 
 from .differences import Difference
 
-# Largest error relative to the largest entry: some hundred roundings of float32.
+# Largest allowed error relative to the largest entry: some hundred roundings.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-4}
 NAMES = ("states", "d inputs", "dWih", "dWhh", "dbias")
 SEED = 5
@@ -22,7 +23,7 @@ SEED = 5
 
 @dataclass(frozen=True)
 class LayerProblem:
-    """Sizes and a dtype; the numbers follow from them in every process alike."""
+    """Sizes and a dtype, which determine the same numbers in every process."""
 
     T: int
     B: int
@@ -30,7 +31,7 @@ class LayerProblem:
     dtype: str = "float32"
 
     def numbers(self) -> dict[str, np.ndarray]:
-        """Return weights as nn.RNN draws them, inputs and signals; in float32, exact in both."""
+        """Return weights (drawn as in nn.RNN), inputs and signals, all exact in float32."""
         random = np.random.default_rng(SEED)
         width = self.H**-0.5
 
@@ -58,20 +59,20 @@ class Layer(ABC):
 
     @abstractmethod
     def run(self, units: int) -> None:
-        """Go forward and backward so many times."""
+        """Run the forward and backward pass `units` times."""
 
     @abstractmethod
     def results(self) -> list[np.ndarray]:
-        """Run once and return states, the inputs' gradients, dWih, dWhh and the bias's."""
+        """Run once; return the states and the gradients of the inputs, Wih, Whh and the bias."""
 
 
 def expected(problem: LayerProblem) -> list[np.ndarray]:
-    """Compute what `Layer.results` must be in float64, with the reference's step."""
+    """Return the right `Layer.results`, computed in float64 with the reference's steps."""
     numbers = {name: array.astype(np.float64) for name, array in problem.numbers().items()}
     Wih, Whh, bias = numbers["Wih"], numbers["Whh"], numbers["bias"]
     inputs, signals = numbers["inputs"], numbers["signals"]
     T, B, H = inputs.shape
-    # One symbol that is always right: the output layer is not part of this workload.
+    # A single symbol, which is always right: the output layer is not part of this workload.
     network = Parameters(
         Whx=np.zeros((H, 1)), Wha=Whh, Wya=np.zeros((1, H)), bh=bias[:, None], by=np.zeros((1, 1))
     )
@@ -97,7 +98,7 @@ def expected(problem: LayerProblem) -> list[np.ndarray]:
 
 
 def compare(problem: LayerProblem, right: list[np.ndarray], engine: Layer) -> Iterator[Difference]:
-    """Hold an engine, or a stand-in for one in another process, against the oracle's results."""
+    """Compare the results of an engine (or of a proxy for one) with the oracle's."""
     for name, got, wanted in zip(NAMES, engine.results(), right, strict=True):
         allowed = TOLERANCE[problem.dtype] * float(np.max(np.abs(wanted)))
         yield Difference.of(name, got, wanted, allowed)

@@ -1,4 +1,4 @@
-"""The sampling workload: a trained network writes, each character its most probable next one."""
+"""The sampling problem: a trained network writes a text greedily, character by character."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from .training import Problem
 
 @dataclass(frozen=True)
 class SamplingProblem:
-    """A trained network with its state, and how many characters are compared with the oracle's."""
+    """A trained network with its state, and the number of characters to compare."""
 
     training: Problem
     compared: int
 
     @property
     def first(self) -> str:
-        """The character that the network reads first."""
+        """The first character, which the network reads."""
         return self.training.symbols[0]
 
 
@@ -33,14 +33,14 @@ class Sampler(ABC):
 
     @abstractmethod
     def write(self, length: int) -> str:
-        """Return the first character and so many more."""
+        """Return the first character and `length` more."""
 
     def run(self, units: int) -> None:
         self.write(units)
 
 
 def compare(problem: SamplingProblem, engine: Sampler) -> Iterator[Difference]:
-    """Hold the engine's text against the reference's, character by character."""
+    """Compare the engine's text with the reference's, character by character."""
     training = problem.training
     expected = reference.generate(
         training.start.parameters,

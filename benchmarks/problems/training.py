@@ -1,6 +1,6 @@
-"""The training workload: the notebook's iteration, and what an engine of it must offer.
+"""The training problem: the notebook's iteration, and the interface of a training engine.
 
-N characters of text, V symbols, H hidden units, T characters a window.
+N characters of text, V symbols, H hidden units, T characters per window.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from reference import Gradients, Hyperparameters, Parameters, Training, Vocabula
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands: all that its next iteration depends on."""
+    """The state of a training: everything that its next iteration depends on."""
 
     parameters: Parameters
     sums: Gradients
@@ -26,7 +26,7 @@ class State:
 
 @dataclass(frozen=True)
 class Problem:
-    """A training to take up at `start`, in numbers of `dtype`."""
+    """A training to be continued from `start`, computed in `dtype`."""
 
     text: Int[np.ndarray, " N"]
     symbols: str
@@ -50,7 +50,7 @@ class Problem:
 
     @property
     def hyperparameters(self) -> Hyperparameters:
-        """With samples so rare that no measurement has one."""
+        """The hyperparameters, with samples so rare that none falls into a measurement."""
         return Hyperparameters(
             hidden_size=self.H,
             seq_length=self.T,
@@ -60,7 +60,7 @@ class Problem:
         )
 
     def cast(self, array: np.ndarray) -> np.ndarray:
-        """Copy to this problem's dtype, contiguous."""
+        """Return a contiguous copy in this problem's dtype."""
         return np.array(array, self.dtype, order="C")
 
 
@@ -72,7 +72,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def put(self, state: State) -> None:
-        """Take up a copy of the state."""
+        """Continue from a copy of the state."""
 
     @abstractmethod
     def get(self) -> State:
@@ -80,7 +80,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def advance(self, iterations: int) -> Sequence[float]:
-        """Take so many iterations; return each window's loss, the sum in nats."""
+        """Run `iterations` iterations; return the loss of each window, a sum in nats."""
 
     def reset(self) -> None:
         self.put(self.problem.start)
@@ -89,19 +89,19 @@ class Trainer(ABC):
         self.advance(units)
 
     def window(self, position: int) -> tuple[int, bool]:
-        """Return where the next window begins, and whether the text starts again there."""
+        """Return where the next window begins, and whether the text is restarted there."""
         wraps = position + self.problem.T + 1 > len(self.problem.text)
         return (0 if wraps else position), wraps
 
 
 def restricted(text: str, symbols: int) -> tuple[str, str]:
-    """Drop all but the most frequent symbols; return the text and the symbols, sorted."""
+    """Keep only the `symbols` most frequent symbols; return the text and the sorted symbols."""
     kept = {symbol for symbol, _ in Counter(text).most_common(symbols)}
     return "".join(symbol for symbol in text if symbol in kept), "".join(sorted(kept))
 
 
 def trained(training: Training, iterations: int) -> State:
-    """Let the reference take so many iterations and return where it then stands."""
+    """Run `iterations` iterations of the reference and return its state."""
     for _ in range(iterations):
         training.step()
     return State(

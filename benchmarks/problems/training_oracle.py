@@ -1,9 +1,9 @@
-"""What one training iteration must come to, whichever clip and epsilon an engine declares.
+"""The oracle for one training iteration, for each variant of the clip and of epsilon.
 
-Built on `reference`. An engine is asked for one iteration from each of several states. Its gradient
-is read off Adagrad's sums, sqrt(M' - M), and so is held against the oracle's entry by entry; its
-step is held against the rule applied to those sums. A few iterations in a row follow: training is
-chaotic, so they can only show that the engine reads the right windows.
+It is built on `reference`. An engine runs one iteration from each of several states. Its gradient
+is recovered from Adagrad's sums, |G| = sqrt(M' - M), and compared with the oracle's entry by entry;
+its step is compared with the rule applied to those sums. Then it runs a few iterations in a row:
+training is chaotic, so these only show that the engine reads the right windows.
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from reference import Gradients, Parameters
 from .differences import Difference
 from .training import Problem, State, Trainer
 
-RUNNING, FINAL, NONE = "running", "final", "none"  # where the clip stands
-INSIDE, OUTSIDE = "inside", "outside"  # of Adagrad's square root, the epsilon
+RUNNING, FINAL, NONE = "running", "final", "none"  # clip within the sum, of the sum, or none
+INSIDE, OUTSIDE = "inside", "outside"  # where epsilon is added: in Adagrad's root or to it
 EPSILON = reference.adagrad.EPSILON
 
 # Largest error of a gradient, relative to its largest entry: hundreds of roundings.
 GRADIENT_TOLERANCE = {"float64": 1e-12, "float32": 2e-4}
-ROW_TOLERANCE = {"float64": 1e-9, "float32": 2e-2}  # of losses after a few iterations of chaos
-ROW = 3  # iterations
+ROW_TOLERANCE = {"float64": 1e-9, "float32": 2e-2}  # for losses after a few chaotic iterations
+ROW = 3  # iterations in a row
 FIELDS = [field.name for field in fields(Parameters)]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Which of the usual variants an engine computes."""
+    """The variant of clip and Adagrad that an engine computes."""
 
     clip: str
     epsilon: str
@@ -48,24 +48,24 @@ def gradients(problem: Problem, state: State, clip: str) -> tuple[Gradients, flo
         position, hidden = 0, np.zeros_like(hidden)
     window = problem.text[position : position + problem.T + 1]
     trace = reference.forward(state.parameters, window[:-1], window[1:], hidden)
-    slopes = reference.backward(state.parameters, trace, problem.clip if clip == RUNNING else None)
+    grads = reference.backward(state.parameters, trace, problem.clip if clip == RUNNING else None)
     if clip == FINAL:
-        slopes = Gradients(*(np.clip(slope, -problem.clip, problem.clip) for slope in slopes))
-    return slopes, float(trace.loss), trace.final_state
+        grads = Gradients(*(np.clip(grad, -problem.clip, problem.clip) for grad in grads))
+    return grads, float(trace.loss), trace.final_state
 
 
 def denominator(sums: np.ndarray, epsilon: str) -> np.ndarray:
-    """Return what Adagrad divides by."""
+    """Return the number that Adagrad divides by."""
     return np.sqrt(sums + EPSILON) if epsilon == INSIDE else np.sqrt(sums) + EPSILON
 
 
 def step(problem: Problem, state: State, rule: Rule) -> tuple[State, float]:
-    """Return where the next iteration leads, and its loss in nats."""
-    slopes, loss, hidden = gradients(problem, state, rule.clip)
-    sums = Gradients(*(M + G * G for M, G in zip(state.sums, slopes, strict=True)))
+    """Return the state after the next iteration, and its loss in nats."""
+    grads, loss, hidden = gradients(problem, state, rule.clip)
+    sums = Gradients(*(M + G * G for M, G in zip(state.sums, grads, strict=True)))
     moved = [
         value - problem.learning_rate * G / denominator(M, rule.epsilon)
-        for value, G, M in zip(state.parameters, slopes, sums, strict=True)
+        for value, G, M in zip(state.parameters, grads, sums, strict=True)
     ]
     wraps = state.position + problem.T + 1 > len(problem.text)
     position = (0 if wraps else state.position) + problem.T
@@ -73,15 +73,15 @@ def step(problem: Problem, state: State, rule: Rule) -> tuple[State, float]:
 
 
 def probes(problem: Problem) -> dict[str, State]:
-    """Return the states to ask from, in numbers that the problem's dtype holds exactly.
+    """Return the states to check an iteration from, exactly representable in the problem's dtype.
 
-    Large weights and empty sums make the clip act in every row and show the gradient undisturbed;
-    near the end of the text the stream starts again.
+    Large weights make the clip act in every row, empty sums reveal the gradient exactly, and
+    positions near the end of the text check that the stream restarts.
     """
     start = problem.start
     empty = start.parameters.zeros_like()
     wild = np.random.default_rng(1)
-    scale = problem.H**-0.5  # much more, and 35 steps blow rounding up beyond any tolerance
+    scale = problem.H**-0.5  # with larger weights 35 steps amplify rounding beyond any tolerance
     large = Parameters(*(scale * wild.standard_normal(value.shape) for value in start.parameters))
     states = {
         "trained weights, empty sums": replace(start, sums=empty),
@@ -94,7 +94,7 @@ def probes(problem: Problem) -> dict[str, State]:
 
 
 def check(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Difference]:
-    """Hold an engine, or a stand-in for one in another process, against the oracle."""
+    """Compare an engine (or a proxy for one) with the oracle."""
     for name, state in probes(problem).items():
         yield from check_from(problem, rule, name, state, engine)
     yield from _check_row(problem, rule, engine)
@@ -103,7 +103,7 @@ def check(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Difference]
 def check_from(
     problem: Problem, rule: Rule, name: str, state: State, engine: Trainer
 ) -> Iterator[Difference]:
-    """Hold one iteration from one state, called `name`, against the oracle."""
+    """Compare one iteration from one state, called `name`, with the oracle's."""
     tolerance = GRADIENT_TOLERANCE[problem.dtype] * problem.T
     expected, loss = step(problem, state, rule)
     engine.put(state)
@@ -118,25 +118,25 @@ def check_from(
 def _check_update(
     problem: Problem, rule: Rule, name: str, state: State, got: State
 ) -> Iterator[Difference]:
-    slopes, _, _ = gradients(problem, state, rule.clip)
+    grads, _, _ = gradients(problem, state, rule.clip)
     tolerance, resolution = GRADIENT_TOLERANCE[problem.dtype], np.finfo(problem.dtype).eps
     for field in FIELDS:
-        slope, value, sums, got_value, got_sums = (
+        grad, value, sums, got_value, got_sums = (
             getattr(arrays, field)
-            for arrays in (slopes, state.parameters, state.sums, got.parameters, got.sums)
+            for arrays in (grads, state.parameters, state.sums, got.parameters, got.sums)
         )
-        allowed = tolerance * np.max(np.abs(slope))
-        # M' = M + G²: an error e of G moves it by 2 |G| e + e², its own rounding by less than M'.
-        room = 2 * np.abs(slope) * allowed + allowed**2 + 2 * resolution * (sums + slope**2)
-        yield Difference.of(f"sums of {field}, {name}", got_sums, sums + slope**2, room)
+        allowed = tolerance * np.max(np.abs(grad))
+        # M' = M + G²: an error e of G changes it by 2 |G| e + e²; rounding by about eps M'.
+        room = 2 * np.abs(grad) * allowed + allowed**2 + 2 * resolution * (sums + grad**2)
+        yield Difference.of(f"sums of {field}, {name}", got_sums, sums + grad**2, room)
         bottom = denominator(got_sums, rule.epsilon)
         rate = problem.learning_rate
         rounding = 8 * resolution * (np.abs(value) + rate)
-        step_taken, expected = value - got_value, rate * slope / bottom
+        step_taken, expected = value - got_value, rate * grad / bottom
         room = 2 * rate * allowed / bottom + rounding
         yield Difference.of(f"step of {field}, {name}", step_taken, expected, room)
         if not np.any(sums):
-            # With empty sums the engine's own sums say exactly how large its step must be.
+            # With empty sums the engine's own sums determine exactly how large its step must be.
             size = rate * np.sqrt(got_sums) / bottom
             yield Difference.of(f"rule for {field}, {name}", np.abs(step_taken), size, rounding)
 
@@ -153,7 +153,7 @@ def _check_row(problem: Problem, rule: Rule, engine: Trainer) -> Iterator[Differ
 
 
 def check_that_rules_differ(problem: Problem) -> None:
-    """Raises InputError where the check could not tell the three clips apart."""
+    """Raise InputError if the check could not tell the three kinds of clip apart."""
     furthest = dict.fromkeys(((RUNNING, FINAL), (RUNNING, NONE), (FINAL, NONE)), 0.0)
     for state in probes(problem).values():
         for pair in furthest:
@@ -171,7 +171,7 @@ def check_that_rules_differ(problem: Problem) -> None:
 
 
 def rounded(state: State, dtype: str) -> State:
-    """Round all numbers to those that the dtype holds."""
+    """Round all numbers to the dtype's precision."""
 
     def held(arrays: Parameters) -> Parameters:
         return Parameters(*(value.astype(dtype).astype(np.float64) for value in arrays))

@@ -1,4 +1,4 @@
-"""The plots: ratios with error bars, layers by size, and the distance from the limit."""
+"""Plots: ratios with error bars, layers by size, and multiples of the limit."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:b
 
 @as_png
 def ratios(workload: Workload) -> "Figure":
-    """How many times as long each engine takes as the base: median, quartiles, all rounds."""
+    """Plot each engine's time over the base engine's: median, quartiles, all rounds."""
     base = base_of(workload)
     engines = sorted(workload.measured, key=lambda engine: -engine.spread.median)
     figure = new_figure(8, 1.4 + 0.42 * len(engines))
@@ -68,7 +68,7 @@ def ratios(workload: Workload) -> "Figure":
 
 @as_png
 def layers(layers: list[Workload]) -> "Figure":
-    """One panel a number of lanes: ratios to nn.RNN (or the base) over the width."""
+    """Plot the speed over nn.RNN (or the base) by width, one panel per batch size."""
     batches = sorted({layer.sizes["B"] for layer in layers})
     figure = new_figure(3.2 * len(batches) + 1.6, 4)
     panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
@@ -118,7 +118,7 @@ def layers(layers: list[Workload]) -> "Figure":
 
 @as_png
 def of_limit(workloads: list[Workload]) -> "Figure":
-    """Each engine's multiple of the limit, a row a workload, on one logarithmic axis."""
+    """Plot each engine's multiple of the limit, one row per workload, on a logarithmic axis."""
     figure = new_figure(8.5, 1.6 + 0.38 * len(workloads))
     axes = figure.subplots()
     names = sorted({engine.name for workload in workloads for engine in workload.measured})

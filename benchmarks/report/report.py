@@ -1,4 +1,4 @@
-"""results.json, results.md and the plots."""
+"""The files of a report: results.json, results.md and the plots."""
 
 import json
 from collections.abc import Callable
@@ -19,19 +19,19 @@ from . import plots, series_plots, series_tables, tables
 
 INTRODUCTION = """# Benchmarks
 
-Every engine runs in a process of its own with its thread count fixed. A round measures each once,
-in an order drawn anew; ratios are taken round by round. Times are medians over the rounds. An
-engine that computes something else than the oracle is refused. Brackets hold quartiles;
-"processor" is the processor time of all threads, which suffers less from other programs, and
-"cores" that over wall-clock time; "× limit" is the median over the least time that this machine's
-measured ceilings allow (see `benchmarks/limit/limit.py`).
+Every engine runs in its own process with a fixed number of threads. A round measures each engine
+once, in random order; ratios are computed round by round. Times are medians over the rounds. An
+engine whose results differ from the oracle's is refused. Brackets hold quartiles; "processor" is
+the processor time of all threads, which other programs disturb less, and "cores" is that divided
+by wall-clock time; "× limit" is the median divided by the lower bound that follows from this
+machine's measured ceilings (see `benchmarks/limit/limit.py`).
 """
 
 OURS_LAYERS = ("passes", "elman")
 
 
 def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Suite) -> None:
-    """Write all files anew, from what is measured so far."""
+    """Write all files, replacing earlier ones, from the measurements so far."""
     run = run | {"versions": versions(suite.workloads)}
     content = {
         "run": run,
@@ -57,7 +57,7 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
 
 
 def pictures(suite: Suite, layers: list[Workload]) -> dict[str, Callable[[], bytes]]:
-    """Return how to draw each file of what is measured so far."""
+    """Return the plots of the measurements so far, as file name → function that draws it."""
     drawn: dict[str, Callable[[], bytes]] = {
         f"{workload.name}.png": partial(plots.ratios, workload)
         for workload in suite.workloads
@@ -80,12 +80,12 @@ def pictures(suite: Suite, layers: list[Workload]) -> dict[str, Callable[[], byt
 
 
 def files(folder: Path) -> list[str]:
-    """Name what is in the folder."""
+    """Return the names of the report's files in the folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def entry(workload: Workload) -> dict[str, Any]:
-    """Return what results.json says of a workload: every sample, and what is made of them."""
+    """Return a workload's entry in results.json: all samples and their statistics."""
     content = asdict(workload)
     for engine, result in zip(content["engines"], workload.engines, strict=True):
         if result in workload.measured:
@@ -102,10 +102,10 @@ def entry(workload: Workload) -> dict[str, Any]:
 
 
 def versions(workloads: list[Workload]) -> dict[str, str]:
-    """Collect what is installed, and what the engines' processes had loaded."""
+    """Return the versions of the installed packages and of those that engines had loaded."""
     found: dict[str, str] = {}
     for package in PACKAGES:
-        with suppress(PackageNotFoundError):  # a peer that isn't installed has no version
+        with suppress(PackageNotFoundError):  # optional packages may be missing
             found[package] = version(package)
     for workload in workloads:
         for engine in workload.engines:
@@ -114,8 +114,8 @@ def versions(workloads: list[Workload]) -> dict[str, str]:
 
 
 def layer_summary(layers: list[Workload]) -> str:
-    """For each of ours a table: nn.RNN and the best peer over it, and the geometric means."""
-    parts = ["## (b) Layers: how many times as long others take\n"]
+    """Return a table per engine of ours: the times of nn.RNN and of the best peer over its time."""
+    parts = ["## (b) Layers: time of other engines over ours\n"]
     for threads in sorted({layer.threads for layer in layers}):
         chosen = [layer for layer in layers if layer.threads == threads]
         found = [part for ours in OURS_LAYERS if (part := _layer_table(chosen, threads, ours))]

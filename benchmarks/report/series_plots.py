@@ -1,4 +1,4 @@
-"""The plots of growth and cold starts."""
+"""Plots of growth and cold starts."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ MIB = 2**20
 
 @as_png
 def growth(series: Sequence[Series]) -> "Figure":
-    """Time above, memory below; a column an axis, the exponent in each legend."""
+    """Plot time (above) and memory (below), one column per axis, with the fitted exponents."""
     from matplotlib.ticker import LogLocator
 
     axes_names = list(dict.fromkeys(one.axis for one in series))
@@ -70,7 +70,7 @@ def exponent_label(engine: str, axis: str, exponent: float | None) -> str:
 
 @as_png
 def cold(starts: Sequence[ColdStart]) -> "Figure":
-    """A stacked bar a start: the library's import, everything else, the first iteration."""
+    """Plot one stacked bar per start: library import, import and build, first iteration."""
     figure = new_figure(8, 1.3 + 0.4 * len(starts))
     axes = figure.subplots()
     for row, start in enumerate(reversed(starts)):

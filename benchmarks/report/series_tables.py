@@ -11,7 +11,7 @@ MIB = 2**20
 
 
 def growth_sections(series: Sequence[Series]) -> str:
-    """One table an axis: time and memory at each size, and the fitted exponents."""
+    """Return one table per axis: time and memory at each size, and the fitted exponents."""
     parts = []
     for axis in dict.fromkeys(one.axis for one in series):
         along = [one for one in series if one.axis == axis]
@@ -20,8 +20,8 @@ def growth_sections(series: Sequence[Series]) -> str:
         what = "a layer forward and backward" if axis == "B" else "a training iteration"
         parts.append(f"## (c) Growth with {axis}: {what}, float32, {fixed}\n")
         parts.append(
-            "Shortest time of one; peak memory above what was resident before, in a process of "
-            "its own. "
+            "Shortest time of one; peak memory above the memory resident before, each in its own "
+            "process. "
             "`~` is the exponent fitted to the upper half of the sizes (1: linear).\n"
         )
         if drawn:
@@ -48,7 +48,7 @@ def growth_row(series: Series) -> list[str]:
 
 
 def cold_section(starts: Sequence[ColdStart]) -> str:
-    """One row a start: medians of its parts."""
+    """Return one row per start, with the medians of its parts."""
     rows = []
     for start in starts:
         if start.remark:
@@ -69,8 +69,8 @@ def cold_section(starts: Sequence[ColdStart]) -> str:
     return "\n".join(
         [
             "## (e) Cold start\n",
-            "From an empty process to the first training iteration, float64. What comes beyond the "
-            "library's own import (torch's or JAX's) is the last column, with its range.\n",
+            "From a new process to the first training iteration, float64. The last column is the "
+            "time beyond the library's own import (torch's or JAX's), with its range.\n",
             markdown_table([*heading, "beyond the library"], rows) if rows else "",
             *lines,
             "",

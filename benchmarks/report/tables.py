@@ -1,4 +1,4 @@
-"""results.md: what was measured, in tables that need no tool to read."""
+"""The tables of results.md, in Markdown that is readable as plain text."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,33 +10,33 @@ SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def duration(seconds: float) -> str:
-    """Write three digits and a unit."""
+    """Format a duration with three digits and a unit."""
     fitting = [pair for pair in SCALES if seconds >= pair[0]] or SCALES[-1:]
     scale, unit = fitting[0]
     return f"{seconds / scale:.3g} {unit}"
 
 
 def between(spread: Spread) -> str:
-    """Write a ratio's median with its quartiles."""
+    """Format a ratio's median with its quartiles."""
     return f"{spread.median:.2f} ({spread.lower_quartile:.2f} to {spread.upper_quartile:.2f})"
 
 
 def markdown_table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Align the first column left, the rest right."""
+    """Return a Markdown table; the first column is aligned left, the others right."""
     heading = list(heading)
     lines = [heading, ["---"] + ["---:"] * (len(heading) - 1), *map(list, rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def base_of(workload: Workload) -> str:
-    """Name the engine that ratios are over: ours where it was measured, else the fastest."""
+    """Return the engine that ratios are relative to: ours if measured, else the fastest."""
     if any(engine.name == workload.ours for engine in workload.measured):
         return workload.ours
     return min(workload.measured, key=lambda engine: engine.spread.median).name
 
 
 def workload_table(workload: Workload) -> str:
-    """One row an engine: its time, its ratio to the base, its multiple of the limit."""
+    """Return one row per engine: its time, its ratio to the base, its multiple of the limit."""
     if not workload.measured:
         return "Nothing was measured.\n"
     base = base_of(workload)
@@ -63,7 +63,7 @@ def workload_table(workload: Workload) -> str:
 
 
 def absences(workload: Workload) -> str:
-    """A line for each engine that has no time, with the reason."""
+    """Return a line for each engine that was not measured, with the reason."""
     lines = [
         f"- {engine.name}: {engine.status}. {engine.remark}"
         for engine in workload.engines
@@ -87,7 +87,7 @@ def workload_section(workload: Workload) -> str:
 
 
 def agreement(engines: list[EngineResult]) -> str:
-    """Say how near the worst engine came to what is allowed."""
+    """Return a sentence on the engine that came closest to the tolerance."""
     shares = [e for e in engines if e.difference_share is not None]
     if not shares:
         return ""

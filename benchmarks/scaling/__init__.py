@@ -1,1 +1,1 @@
-"""Training in two processes against one."""
+"""The speed of training in several processes compared with one."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scaling`: training in two processes against one, and what would pay."""
+"""`python -m benchmarks.scaling`: training in several processes against one, and a model of it."""
 
 import json
 import os
@@ -24,7 +24,10 @@ LIMIT = 1800.0  # seconds
 
 
 def measured(processes: int, rounds: int, seconds: float, out: Path) -> dict[str, Any]:
-    """Raises InputError where torchrun fails; its own words are on standard error."""
+    """Run the measurement under torchrun; return its results.
+
+    Raises InputError if torchrun fails; its output is on standard error.
+    """
     plan = {"rounds": rounds, "seconds": seconds, "sizes": SIZES}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(processes), "-m", "benchmarks.scaling.worker"]
@@ -41,7 +44,7 @@ def measured(processes: int, rounds: int, seconds: float, out: Path) -> dict[str
 
 
 def speeds(found: dict[str, Any], networks: list[float]) -> str:
-    """One row a size: characters a second, the ratio, and the model's for each network."""
+    """Return a table with the speeds, their ratio and the modelled ratios, one row per size."""
     V, T, R, own = found["V"], found["T"], found["processes"], found["wire"]
     heading = ["H, B, clip", "alone, chars/s", f"{R} processes, chars/s", "ratio (quartiles)"]
     heading += ["model: this machine", *(f"{gbit:g} Gbit/s" for gbit in networks)]
@@ -70,7 +73,7 @@ def speeds(found: dict[str, Any], networks: list[float]) -> str:
 
 
 def thresholds(found: dict[str, Any], networks: list[float]) -> str:
-    """From which T B, without a running clip, and from which H, with one, a process more pays."""
+    """Return a table of the least T B (no running clip) or H (with it) for which it pays off."""
     V, T = found["V"], found["T"]
     operations = Spread.of(
         [
@@ -98,14 +101,18 @@ def scaling(
     processes: Annotated[int, typer.Option("--processes", min=2, metavar="N")] = 2,
     rounds: Annotated[int, typer.Option("--rounds", min=3, metavar="N")] = 7,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.01, help="Of one measurement.")
+        float, typer.Option("--seconds", min=0.01, help="Duration of one measurement.")
     ] = 1.0,
     network: Annotated[
         list[float] | None,
-        typer.Option("--network", metavar="GBIT", help="Gbit/s; repeat it. [default: 1 10 25]"),
+        typer.Option(
+            "--network",
+            metavar="GBIT",
+            help="Network speed to model, in Gbit/s; repeatable. [default: 1 10 25]",
+        ),
     ] = None,
 ) -> None:
-    """Measure one process and several in turn, and model networks that aren't there."""
+    """Measure training in one process and in several, alternately; model other networks."""
     folder, before = prepared(out), load()
     networks = network or [1.0, 10.0, 25.0]
     found = measured(processes, rounds, seconds, folder / "scaling.json")
@@ -124,7 +131,7 @@ def scaling(
 
 
 def main() -> None:
-    """Exit with 2 for what can't be measured."""
+    """Run the command line; exit with status 2 for wrong input."""
     application = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )

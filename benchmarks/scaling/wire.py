@@ -1,6 +1,7 @@
-"""A model of training in several processes: bytes over the wire against arithmetic.
+"""A model of the time of training in several processes: communication plus arithmetic.
 
-V symbols, H hidden units, T characters a window, B lanes, R processes. docs/parallel.md derives it.
+V symbols, H hidden units, T characters per window, B lanes (parallel streams), R processes. It is
+derived in docs/parallel.md.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """`item` is the bytes of a number."""
+    """The sizes of a training; `item` is the number of bytes per number."""
 
     H: int
     V: int
@@ -18,11 +19,11 @@ class Sizes:
 
     @property
     def products(self) -> int:
-        """Floating-point operations of a window, two for each term of its matrix products."""
+        """The floating-point operations of a window's matrix products, two per term."""
         return 6 * self.T * self.B * self.H * (self.H + self.V)
 
     def bytes_received(self, running_clip: bool, R: int) -> float:
-        """What each process gets from the others in an iteration."""
+        """Return the bytes that each process receives from the others per iteration."""
         H, V = self.H, self.V
         if running_clip:
             signals = self.T * self.B * (2 * H + V)
@@ -32,10 +33,10 @@ class Sizes:
     def seconds(
         self, R: int, running_clip: bool, operations: float, bandwidth: float, latency: float
     ) -> float:
-        """Of an iteration in R processes.
+        """Return the seconds of an iteration in R processes.
 
-        `operations` a second of one process, `bandwidth` in bytes a second, `latency` in seconds
-        an iteration.
+        `operations` is the operations per second of one process, `bandwidth` is in bytes per
+        second, `latency` in seconds per iteration.
         """
         computing = self.products / operations / R
         if R == 1:
@@ -44,10 +45,16 @@ class Sizes:
 
 
 def least_lanes_times_steps(item: int, operations: float, bandwidth: float) -> float:
-    """Without a running clip: the T B from which a second process pays, for H far above V."""
+    """Return the least T B for which a second process pays off without a running clip.
+
+    Valid for H far above V.
+    """
     return item * operations / (3 * bandwidth)
 
 
 def least_hidden_size(item: int, operations: float, bandwidth: float) -> float:
-    """With a running clip: the H from which it pays, for T B and H far above V."""
+    """Return the least H for which a second process pays off with a running clip.
+
+    Valid for T B and H far above V.
+    """
     return item * operations / (3 * bandwidth)

@@ -1,6 +1,7 @@
-"""Run by torchrun for benchmarks.scaling: times iterations alone and together, in turn.
+"""The worker that torchrun runs for benchmarks.scaling.
 
-The other processes wait, without using a core, while the first one trains alone.
+It times iterations of one process alone and of all together, alternately. The other processes
+wait, without using a core, while the first one trains alone.
 """
 
 import argparse
@@ -22,11 +23,11 @@ from bptt.training.shared import SharedTraining
 from reference import Hyperparameters, Vocabulary
 
 V, T = 80, 64
-MESSAGE = 8 * 2**20  # bytes
+MESSAGE = 8 * 2**20  # bytes per all-reduce, to measure the bandwidth
 
 
 def trainings(group: Group, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
-    """Make the shared training, and one of the same settings for this process alone."""
+    """Return a training by all processes and one by this process alone, with the same settings."""
     settings = Settings(
         engine="fast", dtype="float32", hidden_size=H, seq_length=T, lanes=B, clip_kind=clip_kind,
         checkpoint_every=10**9, sample_every=10**9, iterations=10**9,
@@ -74,7 +75,7 @@ def measure(group: Group, H: int, B: int, clip_kind: str, rounds: int, seconds: 
 
 
 def wire(group: Group, rounds: int) -> dict[str, float]:
-    """Return what an all-reduce brings: bytes a second received, and seconds of a tiny one."""
+    """Measure all-reduce: bytes received per second, and the seconds of a tiny one (latency)."""
     large, small = torch.zeros(MESSAGE // 4), torch.zeros(1)
     times: dict[int, list[float]] = {0: [], 1: []}
     for _ in range(rounds):

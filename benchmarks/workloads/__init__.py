@@ -1,1 +1,1 @@
-"""What is timed: training, layers, sampling, growth, cold starts."""
+"""The workloads that are timed: training, layers, sampling, growth, cold starts."""

@@ -1,7 +1,7 @@
-"""Workload (e): from nothing to the first iteration, with empty caches and with warm ones.
+"""Workload (e): the time from a new process to the first iteration, with empty and warm caches.
 
-Every start is a new process. Folders for compiled code are new for the empty start and the same
-again for the warm one. Files of the libraries are in memory: one import goes unmeasured.
+Every start is a new process. The folders for compiled code are new for an empty start and reused
+for the warm one. An unmeasured import first brings the libraries' files into the system's memory.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ from ..harness.progress import Progress
 from ..harness.registry import TRAINING, Engine
 from ..problems.training import Problem
 
-LIBRARIES = {  # what an engine's user imports anyway
+LIBRARIES = {  # the library that users of the engine import anyway
     "fast": "torch",
     "elman": "torch",
     "nn.RNN": "torch",
@@ -26,14 +26,14 @@ LIBRARIES = {  # what an engine's user imports anyway
     "jax-loop": "jax",
 }
 EMPTY, WARM = "empty cache", "warm cache"
-CACHED = ("fast", "elman", "nn.RNN-compiled")  # the others keep nothing on disk
+CACHED = ("fast", "elman", "nn.RNN-compiled")  # engines that cache compiled code on disk
 
 
 @dataclass
 class ColdStart:
-    """Seconds of each start: importing the library, everything else up to built, and one iteration.
+    """Seconds of each start: library import, everything else until it is built, one iteration.
 
-    `remark` says why there are none, where there are none.
+    `remark` says why there are no measurements, if there are none.
     """
 
     engine: str
@@ -46,12 +46,12 @@ class ColdStart:
 
     @property
     def beyond(self) -> list[float]:
-        """Seconds beyond the library's own import, start by start."""
+        """Return the seconds beyond the library's own import, for each start."""
         return [building + first for building, first in zip(self.building, self.first, strict=True)]
 
 
 def start_once(cold: ColdStart, engine: Engine, problem: Problem, folder: str) -> None:
-    """Add one start's seconds. Raises AbsentError or FailedError."""
+    """Measure one start and add its seconds. Raises AbsentError or FailedError."""
     caches = {"NUMBA_CACHE_DIR": f"{folder}/numba", "TORCHINDUCTOR_CACHE_DIR": f"{folder}/inductor"}
     with Process(threads=1, extra=caches) as process:
         importing = process.ask("load", cold.library)
@@ -70,7 +70,7 @@ def run(
     names: set[str],
     random: np.random.Generator,
 ) -> Iterator[ColdStart]:
-    """Start every engine `rounds` times with each cache, in an order drawn for each round."""
+    """Start every engine `rounds` times with each kind of cache, in random order per round."""
     engines = [e for e in TRAINING if e.name in LIBRARIES and (not names or e.name in names)]
     starts = {
         (e.name, cache): ColdStart(e.name, LIBRARIES[e.name], cache if e.name in CACHED else "none")

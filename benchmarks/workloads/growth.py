@@ -1,7 +1,8 @@
-"""Workload (c): time and memory against T, H, B and V; every point in a process of its own.
+"""Workload (c): time and memory by T, H, B and V; every point in its own process.
 
-T, H and V grow a training iteration over random symbols, B grows a layer. The weights are a fresh
-network's: they contract, so that even after 10,000 steps engines agree to rounding.
+T, H and V are sizes of a training iteration over random symbols, B is the batch size of a layer.
+The weights are those of an untrained network, whose states contract, so that engines agree to
+rounding even after 10,000 steps.
 """
 
 import statistics
@@ -29,16 +30,16 @@ from ..problems.training import Problem, State
 LANES = "B"
 TRAINERS = ("reference", "fast", "elman", "nn.RNN", "jax-loop")
 LAYERS = ("elman", "nn.RNN", "torch-ops", "jax-scan")
-SMALL = 4  # the size that an engine is warmed up with
-WINDOWS = 4  # in the text
-SAMPLES = 5  # in each process
-RESOLVED = 2**20  # bytes; what is less drowns in pages that were there anyway
+SMALL = 4  # size of the problem that warms an engine up
+WINDOWS = 4  # windows of text
+SAMPLES = 5  # samples per process
+RESOLVED = 2**20  # bytes; smaller amounts can't be told from pages that were resident before
 DTYPE = "float32"
 
 
 @dataclass
 class Point:
-    """Medians at one size: seconds a unit, and bytes above what was resident before."""
+    """The measurement at one size: seconds per unit, and peak bytes above those resident before."""
 
     size: int
     seconds: float
@@ -47,10 +48,10 @@ class Point:
 
 @dataclass
 class Series:
-    """One engine along one axis; `remark` says why there are no points, where there are none.
+    """One engine along one axis; `remark` says why points are missing, if they are.
 
-    The exponents are fitted to the upper half of the sizes, below which fixed costs rule; that of
-    memory only where every point of it is above RESOLVED.
+    The exponents are fitted to the upper half of the sizes, since fixed costs dominate below; that
+    of memory only if all those points are above RESOLVED.
     """
 
     axis: str
@@ -74,7 +75,7 @@ class Series:
 
 
 def fixed_sizes(profile: Profile, axis: str) -> dict[str, int]:
-    """Return the sizes that stay while the axis grows."""
+    """Return the sizes that stay fixed while the axis grows."""
     sizes = {"T": profile.T, "H": profile.H, "V": profile.V}
     if axis == LANES:
         sizes = {"T": profile.layer_steps, "H": profile.H}
@@ -106,9 +107,10 @@ def differences(problem: Any, engine: Engine, remote: Any) -> Iterable[Differenc
 
 
 def measure(engine: Engine, small: Any, problem: Any, seconds: float) -> tuple[float, int | None]:
-    """Return seconds a unit and bytes, from a new process; the bytes first, then equality.
+    """Return seconds per unit and peak bytes, measured in a new process.
 
-    Raises AbsentError or FailedError, the latter also where it isn't equal.
+    The memory is measured first, then the results are checked, then the time is measured. Raises
+    AbsentError, or FailedError if the engine fails or its results are wrong.
     """
     with Process(threads=1) as process:
         memory = process.ask("memory", engine.subject, small, problem)
@@ -116,7 +118,7 @@ def measure(engine: Engine, small: Any, problem: Any, seconds: float) -> tuple[f
         if not found.agrees:
             raise FailedError(f"refused: {found}")
         units = units_needed(process, seconds)
-        # The shortest: a curve is about the engine, not about what disturbed one of its points.
+        # The shortest time, because a disturbance at a single point would distort the curve.
         shortest = min(process.ask("time", units)[0] for _ in range(SAMPLES))
     return shortest / units, memory
 
@@ -124,7 +126,7 @@ def measure(engine: Engine, small: Any, problem: Any, seconds: float) -> tuple[f
 def run(
     profile: Profile, progress: Progress, names: set[str], random: np.random.Generator
 ) -> Iterator[Series]:
-    """Yield every engine's series, axis by axis."""
+    """Measure and yield the series of every engine, axis by axis."""
     for growth in profile.growths:
         progress.head(f"(c) growth of {growth.axis}: {', '.join(map(str, growth.sizes))}")
         yield from run_axis(profile, growth, progress, names, random)
@@ -166,7 +168,7 @@ def run_axis(
             continue
         for size in growth.sizes:
             seconds, memory = zip(*samples[name, size], strict=True)
-            # JAX compiles for every size: its peak would be the compiler's.
+            # JAX compiles for every size, so the peak would be that of the compiler.
             unknown = None in memory or name.startswith("jax")
             bytes_used = None if unknown else float(statistics.median(memory))
             one.points.append(Point(size, statistics.median(seconds), bytes_used))

@@ -1,4 +1,4 @@
-"""Workload (b): one layer forward and backward, float32, over lanes and widths."""
+"""Workload (b): one layer's forward and backward pass, float32, by batch size and width."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def check(problem: LayerProblem) -> Callable[[Engine, Any], Iterable[Difference]
 def run(
     arena: Arena, profile: Profile, names: set[str], engines: tuple[Engine, ...] = LAYER
 ) -> Iterator[Workload]:
-    """Measure every number of lanes with every width."""
+    """Measure every batch size with every width."""
     for B in profile.layer_batches:
         for H in profile.layer_widths:
             problem = LayerProblem(profile.layer_steps, B, H)

@@ -1,4 +1,4 @@
-"""Workload (d): characters that a trained network writes, float64."""
+"""Workload (d): sampling from a trained network, float64."""
 
 from ..harness.arena import Arena, only
 from ..harness.profiles import Profile
@@ -15,7 +15,7 @@ def run(
     names: set[str],
     engines: tuple[Engine, ...] = SAMPLING,
 ) -> Workload:
-    """Measure the writing of many characters at once; a unit is one of them."""
+    """Measure the sampling of a long text; a unit is one character."""
     problem = SamplingProblem(base, profile.characters)
     results, orders = arena.compete(
         only(engines, names),

@@ -1,4 +1,4 @@
-"""The workloads of a run, one after another."""
+"""The course of a run: its workloads, one after another."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,9 +23,10 @@ DTYPES = ("float64", "float32")
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for.
+    """The settings of a run.
 
-    `engines` are their names, none for all; `threads` are for each workload.
+    `engines` holds the names of the engines to measure, empty for all; `threads` the thread counts
+    for each workload.
     """
 
     profile: Profile
@@ -38,7 +39,7 @@ class Settings:
 
 
 class Suite:
-    """Keeps the processes of each thread count; leave the context and they end."""
+    """Holds the processes for each thread count; leaving the context ends them."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings = settings
@@ -57,14 +58,17 @@ class Suite:
 
     def limit(self, threads: int) -> Limit:
         if threads not in self.limits:
-            # Measured in one thread and multiplied: no pool could do better.
+            # Measured in one thread and multiplied, which no thread pool can exceed.
             process = self._stack.enter_context(Process(threads=1))
             seconds = self.settings.profile.ceiling_seconds
             self.limits[threads] = Limit.begin(process, threads, seconds)
         return self.limits[threads]
 
     def run(self) -> Iterator[None]:
-        """Pause after each workload; `workloads`, `growth` and `cold` then hold what is done."""
+        """Run the workloads, yielding after each.
+
+        `workloads`, `growth` and `cold` then hold the results so far.
+        """
         chosen = {
             name: self.settings.threads[name] for name in RUNS if name in self.settings.workloads
         }
@@ -78,7 +82,7 @@ class Suite:
         yield from self._run_series()
 
     def _run_series(self) -> Iterator[None]:
-        """Growth and cold starts: a process for each point, one thread."""
+        """Measure growth and cold starts, with a process per point and one thread."""
         settings = self.settings
         profile, names = settings.profile, settings.engines
         random = np.random.default_rng(settings.seed)

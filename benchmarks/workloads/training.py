@@ -15,11 +15,11 @@ from ..problems import training_oracle
 from ..problems.differences import Difference
 from ..problems.training import Problem, restricted, trained
 
-LONGEST_TEXT = 500_000  # characters; more would only be copied to the workers
+LONGEST_TEXT = 500_000  # characters sent to the workers; more would not be read
 
 
 def problem(profile: Profile, corpus: corpora.Corpus) -> Problem:
-    """Take the reference some iterations into a training, where engines take it up.
+    """Train some iterations with the reference; engines continue from there.
 
     Raises ValueError for a text too short for the profile's windows.
     """
@@ -28,12 +28,12 @@ def problem(profile: Profile, corpus: corpora.Corpus) -> Problem:
     hyperparameters = Hyperparameters(
         hidden_size=profile.H,
         seq_length=profile.T,
-        iterations=profile.begun + 1,
-        sample_every=profile.begun + 1,
+        iterations=profile.training_iterations + 1,
+        sample_every=profile.training_iterations + 1,
     )
     indices = vocabulary.encode(text)
     training = Training(indices, hyperparameters, vocabulary=vocabulary, clip=profile.clip)
-    start = trained(training, profile.begun)
+    start = trained(training, profile.training_iterations)
     return Problem(indices, symbols, profile.T, "float64", start, clip=profile.clip)
 
 
@@ -53,7 +53,7 @@ def run(
     names: set[str],
     engines: tuple[Engine, ...] = TRAINING,
 ) -> Workload:
-    """Measure the engines that compute in this dtype."""
+    """Measure the engines that support this dtype."""
     problem = replace(base, dtype=dtype)
     training_oracle.check_that_rules_differ(problem)
     chosen = [engine for engine in only(engines, names) if dtype in engine.dtypes]

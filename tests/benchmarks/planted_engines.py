@@ -1,4 +1,4 @@
-"""Training engines that compute something else than they say, or nothing at all."""
+"""Wrong training engines: they compute something else than they declare, or fail."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,34 @@ from benchmarks.problems.training import State
 
 
 class Untimed(Loop):
-    """Must be refused before anything is timed."""
+    """An engine that must be refused before anything is timed."""
 
     def run(self, units: int) -> None:
         raise AssertionError("was timed")
 
 
 class Steeper(Untimed):
-    """A thousandth too much in one gradient."""
+    """Computes one gradient a thousandth too large."""
 
     def differentiate(self, inputs, targets, hidden):
-        loss, slopes, final = super().differentiate(inputs, targets, hidden)
-        slopes[1] *= 1.001
-        return loss, slopes, final
+        loss, gradients, final = super().differentiate(inputs, targets, hidden)
+        gradients[1] *= 1.001
+        return loss, gradients, final
 
 
 class FinalClip(Untimed):
-    """Clips the sums only when they are complete."""
+    """Clips the complete gradient instead of the running sums."""
 
     def differentiate(self, inputs, targets, hidden):
         clip = self.problem.clip
         object.__setattr__(self.problem, "clip", np.inf)
-        loss, slopes, final = super().differentiate(inputs, targets, hidden)
+        loss, gradients, final = super().differentiate(inputs, targets, hidden)
         object.__setattr__(self.problem, "clip", clip)
-        return loss, [np.clip(slope, -clip, clip) for slope in slopes], final
+        return loss, [np.clip(gradient, -clip, clip) for gradient in gradients], final
 
 
 class EpsilonOutside(Untimed):
-    """Adagrad as most libraries have it."""
+    """Adds Adagrad's epsilon outside the root, as most libraries do."""
 
     def advance(self, iterations: int) -> Sequence[float]:
         losses = []
@@ -53,7 +53,7 @@ class EpsilonOutside(Untimed):
 
 
 class Forgetful(Untimed):
-    """Begins every window with a zero state."""
+    """Starts every window with a zero state."""
 
     def advance(self, iterations: int) -> Sequence[float]:
         self.hidden = np.zeros_like(self.hidden)
@@ -61,14 +61,14 @@ class Forgetful(Untimed):
 
 
 class Endless(Untimed):
-    """Keeps its state where the text starts again."""
+    """Keeps its hidden state when the text restarts."""
 
     def window(self, position: int) -> tuple[int, bool]:
         return super().window(position)[0], False
 
 
 class Lucky(Untimed):
-    """Not a number, which compares with nothing."""
+    """Returns NaN, for which every comparison is false."""
 
     def get(self) -> State:
         state = super().get()
@@ -77,7 +77,7 @@ class Lucky(Untimed):
 
 
 class Tiring(Loop):
-    """Right until it has been timed."""
+    """Computes right results until it has been timed."""
 
     tired = False
 
@@ -93,14 +93,14 @@ class Tiring(Loop):
 
 
 class Raising(Loop):
-    """Comes to nothing."""
+    """Raises an error."""
 
     def advance(self, iterations: int) -> Sequence[float]:
         raise RuntimeError("out of order")
 
 
 class Dying(Loop):
-    """Takes its process with it."""
+    """Ends its own process."""
 
     def advance(self, iterations: int) -> Sequence[float]:
         raise SystemExit(3)

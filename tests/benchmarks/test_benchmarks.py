@@ -1,4 +1,4 @@
-"""The benchmarks time only what is right, pair what belongs together, and say what is missing."""
+"""The benchmarks time only right engines, pair ratios by round, and report failures."""
 
 import importlib
 import io
@@ -40,7 +40,7 @@ TINY = replace(
     T=5,
     rounds=2,
     sample_seconds=0.001,
-    begun=40,
+    training_iterations=40,
     layer_batches=(2,),
     layer_widths=(4,),
     layer_steps=3,
@@ -49,7 +49,7 @@ TINY = replace(
     characters=20,
     cold_rounds=1,
     ceiling_seconds=0.002,
-    clip=0.5,  # so that it acts in so small a network
+    clip=0.5,  # small enough to act in this small network
 )
 
 

@@ -1,4 +1,4 @@
-"""Texts in small integer types, mapped from a file: read where a window is, never as a whole."""
+"""Memory-mapped texts of small integer types are read window by window, never as a whole."""
 
 import tracemalloc
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_the_integer_type_of_a_text_changes_nothing(training: Any, kind, tmp_pat
 def test_a_mapped_text_is_not_copied(training, kind, tmp_path: Path) -> None:
     text = mapped(tmp_path / "text", np.zeros(8_000_000, kind))
     ours = training(text[:1000], SETTINGS, vocabulary=VOCABULARY, lanes=2)
-    ours.step()  # whatever is allocated once
+    ours.step()  # allocates what is allocated only once
     tracemalloc.start()
     ours = training(text, SETTINGS, vocabulary=VOCABULARY, lanes=2)
     ours.step()

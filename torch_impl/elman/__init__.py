@@ -1,4 +1,4 @@
-"""ElmanRNN: a plain recurrent layer for torch programs, with a hand-written backward."""
+"""ElmanRNN: a plain recurrent layer for PyTorch programs, with a hand-written backward pass."""
 
 from .module import ElmanRNN as ElmanRNN
 from .passes import ElmanGradients as ElmanGradients

@@ -1,4 +1,4 @@
-"""Which way is faster here for this size: measured once a process, not known in advance."""
+"""The choice of the fastest implementation for a size: measured, once per process and size."""
 
 import math
 import time
@@ -8,34 +8,34 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from .computation import Computation, Given, Separate, Slopes
+from .computation import Computation, LayerGradients, LayerInputs, Separate
 from .products import TorchProducts
 from .recurrence import StepByStep
 
 HAS_NUMBA = find_spec("numba") is not None
 COMPILED_DTYPES = (torch.float32, torch.float64)
-# Steps of a trial: what is done once a sequence should weigh as little as it does in use, but where
-# a step is much work, it does with few.
-MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29  # multiplications of lanes, units and inputs
-# A round of trials of each way, after a first one to warm up; in seconds. Another program that has
-# a core for a moment must not decide: the next round comes a while later.
+# Time steps of a trial: many, so that the work done once per sequence weighs as little as in use,
+# but fewer where a step is expensive. MUCH is the number of multiplications of a whole trial.
+MOST_STEPS, FEWEST_STEPS, MUCH = 64, 4, 2**29
+# Several rounds, so that another program that has a core for a moment does not decide. In a round
+# each implementation runs a warm-up and then 2 to 10 trials, for about SECONDS seconds.
 ROUNDS, MOST_TRIALS, FEWEST_TRIALS, SECONDS = 3, 10, 2, 0.015
 
 
 def choose(B: int, H: int, I: int, like: Tensor) -> Computation:  # noqa: E741
-    """Return the fastest way for B lanes, H hidden units and I inputs with torch's threads.
+    """Return the fastest implementation for batch size B, H hidden units and I inputs.
 
-    Where there is a choice, the first call for a size runs short trials of all ways. `like` has
-    the dtype and the device.
+    It uses up to torch.get_num_threads() threads. Where there is a choice, the first call for a
+    size times all implementations in short trials. `like` gives the dtype and the device.
     """
     if not HAS_NUMBA or like.device.type != "cpu" or like.dtype not in COMPILED_DTYPES:
         return Separate(StepByStep(), TorchProducts())
-    # Batches are measured by powers of two: many sizes in one program share a trial.
-    return measured(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
+    # Batch sizes are rounded to powers of two, so that many sizes in one program share a trial.
+    return fastest(2 ** round(math.log2(B)), H, I, like.dtype, torch.get_num_threads())
 
 
-def ways(threads: int) -> list[Computation]:
-    """Return all that may be the fastest; needs numba."""
+def candidates(threads: int) -> list[Computation]:
+    """Return all implementations that may be the fastest; requires numba."""
     from .compiled_sweep import Sweep  # numba takes a while to import, and may be absent
     from .fused import Fused
 
@@ -48,38 +48,38 @@ def ways(threads: int) -> list[Computation]:
 
 
 @cache
-def measured(
+def fastest(
     B: int,
     H: int,
     I: int,  # noqa: E741
     dtype: torch.dtype,
     threads: int,
 ) -> Computation:
-    """Time all ways and return the one whose best time is lowest.
+    """Time all implementations and return the one whose best time is lowest.
 
-    In a round each does all its trials before the next begins: after an operation of torch's, its
-    threads keep cores busy for a while.
+    In a round each runs all its trials before the next one begins, because torch's threads keep
+    cores busy for a while after each of its operations.
     """
-    problem = Problem(B, H, I, dtype)
-    best = dict.fromkeys(ways(threads), float("inf"))
+    trial = Trial(B, H, I, dtype)
+    best = dict.fromkeys(candidates(threads), float("inf"))
     for _ in range(ROUNDS):
-        for way, before in best.items():
-            best[way] = min(before, _best(problem, way))
+        for implementation, before in best.items():
+            best[implementation] = min(before, _best(trial, implementation))
     return min(best, key=best.__getitem__)
 
 
-def _best(problem: "Problem", way: Computation) -> float:
-    problem.seconds(way)  # compiles, or loads
+def _best(trial: "Trial", implementation: Computation) -> float:
+    trial.seconds(implementation)  # compiles, or loads compiled code
     best, begun = float("inf"), time.perf_counter()
-    for trial in range(MOST_TRIALS):
-        if trial >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
+    for repeat in range(MOST_TRIALS):
+        if repeat >= FEWEST_TRIALS and time.perf_counter() - begun > SECONDS:
             break
-        best = min(best, problem.seconds(way))
+        best = min(best, trial.seconds(implementation))
     return best
 
 
-class Problem:
-    """A few steps of a layer, forward and backward."""
+class Trial:
+    """The layer that is timed: a few time steps, forward and backward, on random numbers."""
 
     def __init__(self, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741
         steps = min(max(MUCH // (B * H * max(H, I)), FEWEST_STEPS), MOST_STEPS)
@@ -88,21 +88,29 @@ class Problem:
         def even(*shape: int) -> Tensor:
             return 2 * torch.rand(shape, dtype=dtype, device="cpu", generator=generator) - 1
 
-        self.from_above = even(steps, B, H)
+        self.grad_states = even(steps, B, H)
         weights = even(H, I) / H**0.5, even(H, H) / H**0.5
-        self.given = Given(even(steps, B, I), None, *weights, even(H), even(H))
-        self.states, self.signals = (torch.empty_like(self.from_above) for _ in range(2))
+        self.layer_inputs = LayerInputs(even(steps, B, I), None, *weights, even(H), even(H))
+        self.states, self.grad_preactivations = (
+            torch.empty_like(self.grad_states) for _ in range(2)
+        )
         weight_ih, weight_hh = weights
-        self.slopes = Slopes(
-            torch.empty_like(self.given.input),
+        self.gradients = LayerGradients(
+            torch.empty_like(self.layer_inputs.input),
             None,
             torch.empty_like(weight_ih),
             torch.empty_like(weight_hh),
             even(H),
         )
 
-    def seconds(self, way: Computation) -> float:
+    def seconds(self, implementation: Computation) -> float:
         begun = time.perf_counter()
-        way.forward(self.states, self.given)
-        way.backward(self.slopes, self.signals, self.from_above, self.states, self.given)
+        implementation.forward(self.states, self.layer_inputs)
+        implementation.backward(
+            self.gradients,
+            self.grad_preactivations,
+            self.grad_states,
+            self.states,
+            self.layer_inputs,
+        )
         return time.perf_counter() - begun

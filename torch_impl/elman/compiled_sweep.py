@@ -1,6 +1,6 @@
-"""The compiled recurrence: all steps in one call. Importing this needs numba.
+"""The compiled recurrence: all time steps in one call. Importing this requires numba.
 
-T steps, B lanes (the batch), H hidden units.
+T steps, B lanes (the sequences of the batch), H hidden units.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ SAME_SET_BYTES = 4096
 
 
 class Sweep:
-    """A Recurrence for the CPU, float32 and float64, in one thread."""
+    """The Recurrence in compiled code: one thread of a CPU, float32 and float64."""
 
     def __repr__(self) -> str:
         return "Sweep()"
@@ -34,20 +34,20 @@ class Sweep:
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
         T, B, H = states.shape
-        writable("the signals", signals, states, T, B, H)
-        if by_initial is not None:
-            writable("the gradient by the initial state", by_initial, states, B, H)
-        above = readable("the gradients by the states", from_above, states, T, B, H)
+        writable("the gradient of the pre-activations", grad_preactivations, states, T, B, H)
+        if grad_initial is not None:
+            writable("the gradient of the initial state", grad_initial, states, B, H)
+        above = readable("the gradient of the states", grad_states, states, T, B, H)
         read = readable("the states", states, states, T, B, H)
         matrix = readable("weight_hh", weight, states, H, H)
-        written = 0, address(by_initial), 0, 0, 0, signals.data_ptr()
+        written = 0, address(grad_initial), 0, 0, 0, grad_preactivations.data_ptr()
         addresses = *written, above.data_ptr(), read.data_ptr(), 0, 0, 0, matrix.data_ptr()
         zero, size = ZEROS[states.dtype], rows_backward(H, weight.dtype, B)
         layer_backward(addresses, (T, B, 1, H), zero, size, FIRST, 0, 1)
@@ -55,10 +55,10 @@ class Sweep:
 
 @cache
 def rows_forward(size: int, dtype: torch.dtype, lanes: int) -> int:
-    """Return how long rows of the recurrent matrix should be: its size H, or more.
+    """Return the row length of the recurrent matrix in the forward pass: H, or H padded.
 
-    Several lanes need a copy in any case, and one lane reads many rows side by side: they should
-    not all begin in one set of a first-level cache.
+    A batch of several sequences copies the matrix anyway. A batch of one reads many rows side by
+    side, which must not all start in the same set of the L1 cache.
     """
     if lanes == 1 and size * dtype.itemsize % SAME_SET_BYTES != 0:
         return rows_backward(size, dtype, lanes)
@@ -67,6 +67,6 @@ def rows_forward(size: int, dtype: torch.dtype, lanes: int) -> int:
 
 @cache
 def rows_backward(size: int, dtype: torch.dtype, lanes: int) -> int:
-    """Return how long they should be on the way back, where one lane reads row after row."""
+    """Return the row length in the backward pass, where a batch of one reads row after row."""
     as_it_is = lanes == 1 and size % block(dtype) == 0
     return size if as_it_is else padded(size, dtype)

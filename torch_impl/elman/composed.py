@@ -1,6 +1,6 @@
-"""The layer as a composition of torch's operations, whose derivatives of any order torch knows.
+"""The layer composed of torch's operations, which torch can differentiate any number of times.
 
-T steps, B lanes (the batch), I inputs, H hidden units.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
-from .computation import Given
+from .computation import LayerInputs
 
 
 def composed(
@@ -20,7 +20,7 @@ def composed(
     bias_ih: Tensor | None,
     bias_hh: Tensor | None,
 ) -> Tensor:
-    """Return the states (T, B, H); works inside torch.func's transforms and forward mode."""
+    """Return the states (T, B, H); works inside torch.func transforms and forward-mode AD."""
     if input.is_floating_point():
         rows = linear(input, weight_ih, bias_ih)
     else:
@@ -35,21 +35,22 @@ def composed(
 
 
 def gradients(
-    given: Given,
+    layer_inputs: LayerInputs,
     wanted: Sequence[bool],
-    by_output: Tensor | None,
-    by_last: Tensor | None,
+    grad_output: Tensor | None,
+    grad_last: Tensor | None,
 ) -> list[Tensor | None]:
-    """Return the gradients with respect to the wanted tensors, None for others.
+    """Return the gradients with respect to the wanted tensors, None for the others.
 
-    `by_output` (T, B, H) and `by_last` (1, B, H) are those with respect to the states and the last
-    ones. Where gradients are recorded, the result can be differentiated again.
+    `wanted` has a flag for each field of `layer_inputs`. `grad_output` (T, B, H) and `grad_last`
+    (1, B, H) are the loss gradients with respect to the states and to the last state. If gradients
+    are being recorded, the result can be differentiated again.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
-        # Views, so that no path leads from one argument to another that it was computed from.
-        input, initial, weight_ih, weight_hh, bias_ih, bias_hh = given  # noqa: A001
-        views = Given(
+        # Views, so that no gradient flows from one argument to another it was computed from.
+        input, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs  # noqa: A001
+        views = LayerInputs(
             input.view_as(input),
             None if initial is None else initial.view_as(initial),
             weight_ih.view_as(weight_ih),
@@ -58,14 +59,14 @@ def gradients(
             None if bias_hh is None else bias_hh.view_as(bias_hh),
         )
         states = composed(*views)
-        outputs = [(states, by_output), (states[-1:], by_last)]
-        used = [(value, slope) for value, slope in outputs if slope is not None]
+        outputs = [(states, grad_output), (states[-1:], grad_last)]
+        used = [(value, grad) for value, grad in outputs if grad is not None]
         sought = [view for view, is_wanted in zip(views, wanted, strict=True) if is_wanted]
         found = iter(
             torch.autograd.grad(
                 [value for value, _ in used],
                 [view for view in sought if view is not None],
-                [slope for _, slope in used],
+                [grad for _, grad in used],
                 create_graph=create_graph,
             )
         )

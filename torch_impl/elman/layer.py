@@ -1,49 +1,51 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A dense layer's forward and backward pass, in phases that several threads may share.
+"""The kernels of a dense layer's forward and backward pass, in phases for several threads.
 
-T steps, B lanes, I inputs, H hidden units. Sequences are contiguous: (T B, I) or (T B, H), and so
-is all else. Tensors come as their addresses, 0 for what is not given, or not wanted; inside, that
-has no rows. Thread number `this` of `parts` computes its share of a phase; all of a phase comes
-before any of the next. For one lane, `size` is H, or what the rows of the recurrent matrix are to
-be padded to.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units. All tensors are
+contiguous, sequences have the shape (T B, I) or (T B, H). Tensors are passed as addresses, 0 for
+one that is absent or not wanted, which becomes a matrix without rows. Each of `threads` threads,
+number `thread`, computes its portion of a phase; a phase must be complete before the next one
+begins. For B = 1, `size` is the row length that the recurrent matrix is to be padded to, or H for
+no padding.
 """
 
 import numpy as np
 
 from ..kernels.addresses import matrix_at
-from ..kernels.compiled import inlined, kernel, part
+from ..kernels.compiled import inlined, internal, kernel
 from ..kernels.gemm import gemm
 from ..kernels.packing import panels_of
 from ..kernels.products import ROWS, loose
 from .sweep import sweep_backward, sweep_forward
 
-# Loops instead of assignments to slices: for those numba compiles seconds' worth of error messages.
-STRETCH = 64  # rows whose sum is taken alone, so that rounding grows with fewer of them
-FIRST, SECOND = 1, 2  # phases; their sum is both
+# Loops instead of slice assignments: for those numba spends seconds compiling error messages.
+STRETCH = 64  # rows per partial sum, which keeps the rounding error of long sums small
+FIRST, SECOND = 1, 2  # phases, as flags
 
 
 @kernel
-def layer_forward(addresses, shape, zero, size, phases, this, parts):
-    """Write the first of (states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh).
+def layer_forward(addresses, shape, zero, size, phases, thread, threads):
+    """Compute the states.
 
-    The shape is (T, B, I, H); `zero` has the tensors' type.
+    `addresses` are those of (states, inputs, initial, weight_ih, weight_hh, bias_ih, bias_hh);
+    `shape` is (T, B, I, H); `zero` is a scalar of the tensors' dtype.
     """
     T, B, I, H = shape  # noqa: E741 - inputs
     states = matrix_at(addresses[0], T * B, H, zero)
-    if phases & FIRST:  # what each step gets from its input and the biases
+    if phases & FIRST:  # input products and biases, for all steps at once
         inputs = matrix_at(addresses[1], T * B, I, zero)
         weight_ih = matrix_at(addresses[3], H, I, zero)
         bias_ih, bias_hh = matrix_at(addresses[5], 1, H, zero), matrix_at(addresses[6], 1, H, zero)
-        begin, end = _share(T * B, this, parts, ROWS)
+        begin, end = _portion(T * B, thread, threads, ROWS)
         with_bias = bias_ih.shape[0] > 0
         if with_bias:
             for row in range(begin, end):
                 for i in range(H):
                     states[row, i] = bias_ih[0, i] + bias_hh[0, i]
         gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), with_bias)
-    begin, end = _share(B, this, parts, 1)
-    if phases & SECOND and begin < end:  # turns that into states
+    begin, end = _portion(B, thread, threads, 1)
+    if phases & SECOND and begin < end:  # the recurrence, in place
         initial = matrix_at(addresses[2], B, H, zero)
         matrix = weight_hh = matrix_at(addresses[4], H, H, zero)
         if B > 1:
@@ -54,58 +56,69 @@ def layer_forward(addresses, shape, zero, size, phases, this, parts):
 
 
 @kernel
-def layer_backward(addresses, shape, zero, size, phases, this, parts):
-    """Write the first six of what the addresses are those of.
+def layer_backward(addresses, shape, zero, size, phases, thread, threads):
+    """Fill the six gradient buffers at the first six addresses.
 
-    They are (by_input, by_initial, by_ih, by_hh, by_bias, signals, from_above, states, inputs,
-    initial, weight_ih, weight_hh). The shape is (T, B, I, H); `zero` has the tensors' type.
+    `addresses` are those of (grad_input, grad_initial, grad_weight_ih, grad_weight_hh, grad_bias,
+    grad_preactivations, grad_states, states, inputs, initial, weight_ih, weight_hh). `shape` is
+    (T, B, I, H); `zero` is a scalar of the tensors' dtype.
     """
     T, B, I, H = shape  # noqa: E741 - inputs
-    signals = matrix_at(addresses[5], T * B, H, zero)
+    grad_preactivations = matrix_at(addresses[5], T * B, H, zero)
     states = matrix_at(addresses[7], T * B, H, zero)
-    begin, end = _share(B, this, parts, 1)
-    if phases & FIRST and begin < end:  # signals, and gradients by the initial states
-        by_initial = matrix_at(addresses[1], B, H, zero)
-        from_above = matrix_at(addresses[6], T * B, H, zero)
+    begin, end = _portion(B, thread, threads, 1)
+    if phases & FIRST and begin < end:  # gradients of the pre-activations and initial states
+        grad_initial = matrix_at(addresses[1], B, H, zero)
+        grad_states = matrix_at(addresses[6], T * B, H, zero)
         matrix = weight_hh = matrix_at(addresses[11], H, H, zero)
         if B > 1:
             matrix = panels_of(loose(weight_hh))
         elif size > H:
             matrix = _padded(weight_hh, size)
-        sweep_backward(signals, by_initial, from_above, states, B, begin, end - begin, matrix)
+        sweep_backward(
+            grad_preactivations, grad_initial, grad_states, states, B, begin, end - begin, matrix
+        )
     if phases & SECOND:  # the other gradients
-        by_ih, by_hh = matrix_at(addresses[2], H, I, zero), matrix_at(addresses[3], H, H, zero)
+        grad_weight_ih, grad_weight_hh = (
+            matrix_at(addresses[2], H, I, zero),
+            matrix_at(addresses[3], H, H, zero),
+        )
         inputs, initial = (
             matrix_at(addresses[8], T * B, I, zero),
             matrix_at(addresses[9], B, H, zero),
         )
-        begin, end = _share(H, this, parts, ROWS)
-        mine = signals[:, begin:end]
+        begin, end = _portion(H, thread, threads, ROWS)
+        portion = grad_preactivations[:, begin:end]
         for i in range(begin, end):
             for j in range(H):
-                by_hh[i, j] = 0.0
+                grad_weight_hh[i, j] = 0.0
         if initial.shape[0] > 0:
-            gemm(loose(by_hh[begin:end]), loose(mine[:B].T), loose(initial), True)
-        gemm(loose(by_hh[begin:end]), loose(mine[B:].T), loose(states[:-B]), True)
-        gemm(loose(by_ih[begin:end]), loose(mine.T), loose(inputs), False)
-        _sum_rows(matrix_at(addresses[4], 1, H, zero), signals, begin, end)
-        by_input = matrix_at(addresses[0], T * B, I, zero)
-        if by_input.shape[0] > 0:
+            gemm(loose(grad_weight_hh[begin:end]), loose(portion[:B].T), loose(initial), True)
+        gemm(loose(grad_weight_hh[begin:end]), loose(portion[B:].T), loose(states[:-B]), True)
+        gemm(loose(grad_weight_ih[begin:end]), loose(portion.T), loose(inputs), False)
+        _sum_rows(matrix_at(addresses[4], 1, H, zero), grad_preactivations, begin, end)
+        grad_input = matrix_at(addresses[0], T * B, I, zero)
+        if grad_input.shape[0] > 0:
             weight_ih = matrix_at(addresses[10], H, I, zero)
-            begin, end = _share(T * B, this, parts, ROWS)
-            gemm(loose(by_input[begin:end]), loose(signals[begin:end]), loose(weight_ih), False)
+            begin, end = _portion(T * B, thread, threads, ROWS)
+            gemm(
+                loose(grad_input[begin:end]),
+                loose(grad_preactivations[begin:end]),
+                loose(weight_ih),
+                False,
+            )
 
 
 @inlined
-def _share(count, this, parts, unit):
-    """Return where a share begins and ends; shares begin at multiples of `unit`."""
-    size = -(-count // (parts * unit)) * unit
-    return min(this * size, count), min((this + 1) * size, count)
+def _portion(count, thread, threads, unit):
+    """Return the begin and end of this thread's portion of range(count), in multiples of `unit`."""
+    size = -(-count // (threads * unit)) * unit
+    return min(thread * size, count), min((thread + 1) * size, count)
 
 
-@part
+@internal
 def _padded(weight, size):
-    """Return a copy with longer rows, and more of them, zeros there."""
+    """Return a copy padded with zeros to (size, size)."""
     H = weight.shape[0]
     matrix = np.zeros((size, size), weight.dtype)
     for i in range(H):
@@ -114,9 +127,9 @@ def _padded(weight, size):
     return matrix
 
 
-@part
+@internal
 def _sum_rows(out, rows, begin, end):
-    """Sum the columns begin : end over all rows."""
+    """Sum columns begin : end over all rows."""
     for j in range(begin, end):
         out[0, j] = 0.0
     sums = np.empty(out.shape[1], out.dtype)

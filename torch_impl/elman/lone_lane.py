@@ -1,11 +1,11 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The recurrence of one lane, its hidden units shared among threads that meet at every step.
+"""The recurrence for a batch of one: threads share the hidden units and synchronise at every step.
 
-T steps, H hidden units; sequences are (T, H). Tensors come as their addresses, as in `layer`. What
-all threads see of a step lies in `rows`, which has two rows of `size` (H in whole vectors, or
-more), all zero: a step reads one and writes the other. Every thread runs the same kernel, number
-`this` of `parts`.
+T steps, H hidden units; sequences are (T, H). Tensors are passed as addresses, as in `layer`. The
+threads exchange a step's vector through `rows`, two rows of H padded to whole vectors or more, all
+zero at first: each step reads one row and writes the other. Every thread runs the same kernel, as
+number `thread` of `threads`.
 """
 
 import numpy as np
@@ -15,29 +15,30 @@ from ..kernels.barrier import arrive
 from ..kernels.compiled import inlined, kernel
 from ..kernels.products import loose, multiply_block, multiply_row
 from ..kernels.transcendental import tanh
-from ..kernels.vectors import lanes_of, load, splat, store
+from ..kernels.vectors import load, splat, store, vector_length
 from .sweep import load_end, store_end
 
 
 @inlined
-def _units(H, unit, this, parts):
-    """Return the first and the end of this thread's units, whole vectors."""
-    size = -(-H // (unit * parts)) * unit
+def _units(H, unit, thread, threads):
+    """Return the begin and end of this thread's hidden units, in whole vectors."""
+    size = -(-H // (unit * threads)) * unit
     width = -(-H // unit) * unit
-    return min(this * size, width), min((this + 1) * size, width)
+    return min(thread * size, width), min((thread + 1) * size, width)
 
 
 @kernel
-def share_lane_forward(addresses, T, H, rows, steps, this, parts):
-    """Turn pre-activations without their recurrent part into states, in place.
+def lone_lane_forward(addresses, T, H, rows, steps, thread, threads):
+    """Run the recurrence forward, in place.
 
-    The addresses are those of (sequence, initial, weight).
+    `addresses` are those of (sequence, initial, weight). `sequence` holds the pre-activations
+    without their recurrent term and receives the states.
     """
     zero = rows[0, 0]
     sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
     weight = matrix_at(addresses[2], H, H, zero)
-    unit, size = lanes_of(sequence), rows.shape[1]
-    begin, end = _units(H, unit, this, parts)
+    unit, size = vector_length(sequence), rows.shape[1]
+    begin, end = _units(H, unit, thread, threads)
     if size == H:
         matrix = weight[begin:end]
     else:
@@ -49,34 +50,38 @@ def share_lane_forward(addresses, T, H, rows, steps, this, parts):
     if initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
             rows[0, i] = initial[0, i]
-    arrive(steps, 1, this, parts)
+    arrive(steps, 1, thread, threads)
     for t in range(T):
         before, after = rows[t % 2 : t % 2 + 1], rows[1 - t % 2 : 2 - t % 2]
         for i in range(begin, end, unit):
             multiply_block(sums, matrix, before, i - begin)
             whole = i + unit <= H
-            given = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
-            a = tanh(load(sums, 0, i - begin) + given)
+            preactivation = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
+            a = tanh(load(sums, 0, i - begin) + preactivation)
             store(after, 0, i, a)
             if whole:
                 store(sequence, t, i, a)
             else:
                 store_end(sequence, t, i, scratch, a)
-        arrive(steps, t + 2, this, parts)
+        arrive(steps, t + 2, thread, threads)
 
 
 @kernel
-def share_lane_backward(addresses, T, H, rows, steps, this, parts):
-    """Write the gradients by the pre-activations, and by the initial state if that is wanted.
+def lone_lane_backward(addresses, T, H, rows, steps, thread, threads):
+    """Compute the gradients of the pre-activations and, unless absent, of the initial state.
 
-    The addresses are those of (signals, by_initial, from_above, states, weight).
+    `addresses` are those of (grad_preactivations, grad_initial, grad_states, states, weight), as in
+    sweep_backward.
     """
     zero = rows[0, 0]
-    signals, by_initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
-    from_above, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
+    grad_preactivations, grad_initial = (
+        matrix_at(addresses[0], T, H, zero),
+        matrix_at(addresses[1], 1, H, zero),
+    )
+    grad_states, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
     weight = matrix_at(addresses[4], H, H, zero)
-    unit = lanes_of(signals)
-    begin, end = _units(H, unit, this, parts)
+    unit = vector_length(grad_preactivations)
+    begin, end = _units(H, unit, thread, threads)
     matrix = loose(weight[:, begin:end])
     if H % unit != 0:
         copy = np.zeros((H, end - begin), weight.dtype)
@@ -85,22 +90,22 @@ def share_lane_backward(addresses, T, H, rows, steps, this, parts):
                 copy[i, j - begin] = weight[i, j]
         matrix = loose(copy)
     carried, scratch = np.zeros((1, end - begin), weight.dtype), np.zeros((1, unit), weight.dtype)
-    one = splat(signals, 1.0)
+    one = splat(grad_preactivations, 1.0)
     for t in range(T - 1, -1, -1):
         dh = rows[t % 2 : t % 2 + 1]
         for i in range(begin, end, unit):
             whole = i + unit <= H
             a = load(states, t, i) if whole else load_end(states, t, i, scratch)
-            above = load(from_above, t, i) if whole else load_end(from_above, t, i, scratch)
-            signal = (one - a * a) * (load(carried, 0, i - begin) + above)
-            store(dh, 0, i, signal)
+            above = load(grad_states, t, i) if whole else load_end(grad_states, t, i, scratch)
+            grad = (one - a * a) * (load(carried, 0, i - begin) + above)
+            store(dh, 0, i, grad)
             if whole:
-                store(signals, t, i, signal)
+                store(grad_preactivations, t, i, grad)
             else:
-                store_end(signals, t, i, scratch, signal)
-        arrive(steps, T - t, this, parts)
-        if begin < end and (t > 0 or by_initial.shape[0] > 0):
+                store_end(grad_preactivations, t, i, scratch, grad)
+        arrive(steps, T - t, thread, threads)
+        if begin < end and (t > 0 or grad_initial.shape[0] > 0):
             multiply_row(carried, dh, matrix, H)
-    if by_initial.shape[0] > 0:
+    if grad_initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
-            by_initial[0, i] = carried[0, i - begin]
+            grad_initial[0, i] = carried[0, i - begin]

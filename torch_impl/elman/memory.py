@@ -1,4 +1,4 @@
-"""Checks of the tensors that compiled code gets by their addresses: it would read beyond them."""
+"""Checks of tensors whose addresses go to compiled code, which would read out of bounds."""
 
 import numpy as np
 import torch
@@ -8,10 +8,10 @@ ZEROS = {torch.float32: np.float32(0.0), torch.float64: np.float64(0.0)}
 
 
 def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
-    """Return the tensor, or a contiguous copy, to be kept for as long as its address is used.
+    """Return the tensor or a contiguous copy; keep it alive as long as its address is used.
 
-    Raises RuntimeError unless it has the shape, the dtype of `like` on the same kind of device,
-    and a storage that holds all of it.
+    `name` is what error messages call it. Raises RuntimeError unless it has the given shape, the
+    dtype of `like`, lies on the CPU, and has a storage that holds all of its elements.
     """
     if tensor.shape != shape:
         raise RuntimeError(f"{name} must be of shape {shape}, got {tuple(tensor.shape)}")
@@ -19,7 +19,7 @@ def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
         raise RuntimeError(
             f"{name} must be {like.dtype} on the CPU, got {tensor.dtype} on {tensor.device}"
         )
-    if tensor._is_zerotensor():  # torch's placeholder for zeros, without memory
+    if tensor._is_zerotensor():  # a placeholder for zeros that has no memory
         return torch.zeros_like(tensor)
     if tensor.is_contiguous():
         behind = tensor.storage_offset() * tensor.itemsize + tensor.nbytes
@@ -30,14 +30,14 @@ def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
 
 
 def writable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
-    """Return the tensor. Raises as `readable` does, and RuntimeError where that would copy."""
+    """Return the tensor; raise RuntimeError as `readable` does, or if it would need a copy."""
     if readable(name, tensor, like, *shape) is not tensor:
         raise RuntimeError(f"{name} must be contiguous, got strides {tensor.stride()}")
     return tensor
 
 
 def check_storage(name: str, tensor: Tensor) -> None:
-    """Raise RuntimeError where the storage was freed or made smaller than the tensor needs."""
+    """Raise RuntimeError if the storage was freed or shrunk below what the tensor needs."""
     extent = tensor.numel()
     if not tensor.is_contiguous() and extent > 0:
         steps = zip(tensor.shape, tensor.stride(), strict=True)

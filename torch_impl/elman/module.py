@@ -1,6 +1,6 @@
-"""torch.nn.RNN with a faster way through one layer of tanh on the CPU.
+"""torch.nn.RNN with a faster implementation of a single tanh layer on the CPU.
 
-T steps, B lanes (the batch), I inputs, H hidden units.
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn.functional import embedding
 from torch.nn.utils.rnn import PackedSequence
 
 from .choice import COMPILED_DTYPES, HAS_NUMBA
-from .computation import Given
+from .computation import LayerInputs
 from .memory import check_storage
 from .operator import PLAIN, is_transformed, states_of
 
@@ -20,15 +20,16 @@ NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 class ElmanRNN(nn.RNN):
-    """nn.RNN, with the same arguments, weights, results and errors, and often faster.
+    """A drop-in replacement for nn.RNN: same arguments, weights, results and errors, often faster.
 
-    One layer of tanh in one direction, float32 or float64 on the CPU, is computed by a compiled
-    forward and a hand-written backward pass; everything else, and whatever asks for gradients of
-    gradients or a transform of torch.func, by torch.
+    A single unidirectional tanh layer, float32 or float64 on the CPU, is computed by a compiled
+    forward and a hand-written backward pass. Torch computes everything else: other configurations,
+    gradients of gradients, and torch.func transforms.
 
-    Beyond nn.RNN, the input may be whole numbers (int64 or int32), which stand for one-hot vectors:
-    (T, B), or (B, T) with batch_first, or (T,) without a batch; IndexError for one outside
-    0..input_size-1. It can be mapped by torch.vmap, and exported with a dynamic length.
+    Beyond nn.RNN, the input may hold indices (int64 or int32), which stand for one-hot vectors:
+    (T, B), or (B, T) with batch_first, or (T,) without a batch. An index outside
+    0..input_size-1 raises IndexError. The layer also works under torch.vmap and can be exported
+    with a dynamic sequence length.
 
     Example:
         layer = ElmanRNN(64, 128, batch_first=True)
@@ -41,15 +42,15 @@ class ElmanRNN(nn.RNN):
     bias_hh_l0: nn.Parameter
 
     def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
-        """Return the states after each step and the last ones, as nn.RNN does."""
+        """Return (output, h_n): the states after every step and the last state, as nn.RNN does."""
         if is_compiled_here(self) and _may_pass(input):
-            given = self.given(input, hx)
-            if given is not None:
-                return self.shaped(*states_of(given), input)
+            layer_inputs = self.layer_inputs(input, hx)
+            if layer_inputs is not None:
+                return self.shaped(*states_of(layer_inputs), input)
         elif isinstance(input, torch.fx.Proxy):
             tracer = input.tracer
             if isinstance(tracer, torch.fx.Tracer) and tracer.root is not self:
-                # Left whole, as torch's own modules are.
+                # torch.fx keeps the layer as one call, as it does for torch's own modules.
                 arguments = (input,) if hx is None else (input, hx)
                 path = tracer.path_of_module(self)
                 return tracer.create_proxy("call_module", path, arguments, {})
@@ -57,10 +58,10 @@ class ElmanRNN(nn.RNN):
             self._check_storages(input, hx)
         return super().forward(self._dense(input), hx)
 
-    def given(self, input: Tensor, hx: Tensor | None) -> Given | None:  # noqa: A002
-        """Return what one layer of tanh computes from, or None where that isn't what is asked for.
+    def layer_inputs(self, input: Tensor, hx: Tensor | None) -> LayerInputs | None:  # noqa: A002
+        """Return the tensors that the compiled layer reads, or None if it can't compute this call.
 
-        None also for shapes, dtypes and devices that don't fit: nn.RNN has the words for those.
+        None also for shapes, dtypes and devices that don't fit: nn.RNN then raises its own error.
         """
         found = self._parameters
         weight_ih, weight_hh, bias_ih, bias_hh = [found.get(name) for name in NAMES]
@@ -88,17 +89,17 @@ class ElmanRNN(nn.RNN):
             if not _fits(hx, weight_hh, *((1, B, H) if batched else (1, H))):
                 return None
             hx = hx.view(B, H) if hx.is_contiguous() else hx.reshape(B, H)
-        # A copy that is made is made once, and keeps what it was when the input changes later.
-        return Given(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
+        # Copied here if at all: once, and the copy stays as it is if the input changes later.
+        return LayerInputs(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
 
     def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Return (T, B, …) and (1, B, …) in nn.RNN's shapes for an input."""
+        """Reshape (T, B, …) and (1, B, …) to nn.RNN's output shapes for this input."""
         if self.is_batched(input):
             return (states.transpose(0, 1) if self.batch_first else states), last
         return states.squeeze(1), last.squeeze(1)
 
     def steps_first(self, value: Tensor, batched: bool) -> Tensor:
-        """Return what has the shape of nn.RNN's input or output as (T, B, …)."""
+        """Reshape a tensor with the shape of nn.RNN's input or output to (T, B, …)."""
         if not batched:
             return value.unsqueeze(1)
         return value.transpose(0, 1) if self.batch_first else value
@@ -107,7 +108,7 @@ class ElmanRNN(nn.RNN):
         return input.dim() == (2 if input.dtype in INDICES else 3)
 
     def _check_storages(self, input: Any, hx: Tensor | None) -> None:  # noqa: A002
-        """Raise RuntimeError where torch would read beyond a storage, as it does for some."""
+        """Raise RuntimeError where torch itself might read beyond a tensor's storage."""
         data = input.data if isinstance(input, PackedSequence) else input
         for name, value in (("input", data), ("hx", hx), *self._parameters.items()):
             if not isinstance(value, Tensor) or type(value) not in PLAIN:
@@ -116,7 +117,7 @@ class ElmanRNN(nn.RNN):
                 check_storage(name, value)
 
     def _dense(self, input: Any) -> Any:  # noqa: A002
-        """Return the input with one-hot vectors for indices."""
+        """Return the input with indices replaced by one-hot vectors."""
         if isinstance(input, PackedSequence):
             return input._replace(data=self._dense(input.data))
         if not isinstance(input, Tensor) or input.dtype not in INDICES or input.dim() > 2:
@@ -125,14 +126,14 @@ class ElmanRNN(nn.RNN):
         return embedding(input, one_hot.to(input.device))
 
     def __prepare_scriptable__(self) -> nn.RNN:
-        """Return the nn.RNN that torch.jit.script takes in this one's place, with its weights."""
+        """Return an nn.RNN with the same weights, which torch.jit.script compiles instead."""
         plain = nn.RNN.__new__(nn.RNN)
         plain.__setstate__(self.__getstate__())
         return plain
 
 
 def is_compiled_here(layer: nn.RNN) -> bool:
-    """Whether it is one layer of tanh, in one direction, that compiled code can compute."""
+    """Return whether it is a single unidirectional tanh layer that compiled code can compute."""
     weight = layer._parameters.get("weight_hh_l0")
     return (
         HAS_NUMBA
@@ -146,7 +147,7 @@ def is_compiled_here(layer: nn.RNN) -> bool:
 
 
 def _may_pass(input: Any) -> bool:  # noqa: A002
-    """Whether nobody watches who must see nn.RNN's operations: tracers, modes, autocast."""
+    """Return whether compiled code may run: no tracer, mode or autocast needs to see operations."""
     if torch._C._is_any_autocast_enabled():
         return False
     if torch.compiler.is_compiling():
@@ -159,7 +160,7 @@ def _is_traced() -> bool:
 
 
 def _fits(tensor: Tensor, like: Tensor, *shape: int) -> bool:
-    """Whether it is a dense tensor of the shape, with the dtype and on the device of `like`."""
+    """Return whether it is a strided tensor of this shape, with the dtype and device of `like`."""
     return (
         (type(tensor) in PLAIN or (torch.compiler.is_compiling() and isinstance(tensor, Tensor)))
         and tensor.shape == shape

@@ -1,4 +1,4 @@
-"""An ElmanRNN's passes one at a time, by hand: no graph, and the same buffers each time."""
+"""The forward and backward pass of an ElmanRNN without autograd, in buffers that are reused."""
 
 from typing import NamedTuple
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from .choice import choose
-from .computation import Computation, Given, Slopes, is_dense
+from .computation import Computation, LayerGradients, LayerInputs, is_dense
 from .module import ElmanRNN
 
 
 class ElmanGradients(NamedTuple):
-    """What ElmanPasses.backward gives; a bias's gradient is the same for both biases."""
+    """The result of ElmanPasses.backward; `bias` is the gradient of each of the two biases."""
 
     input: Tensor | None
     hx: Tensor | None
@@ -21,14 +21,19 @@ class ElmanGradients(NamedTuple):
 
 
 class ElmanPasses:
-    """Forward and backward of an ElmanRNN without autograd, for who writes the rest by hand.
+    """Forward and backward pass of an ElmanRNN without autograd, for a hand-written training loop.
 
-    The layer's weights are read anew each time. All that is returned lies in buffers that the next
-    call for the same sizes fills again; copy what has to last.
+    Every call reads the layer's current weights. The returned tensors are buffers that the next
+    call with the same sizes overwrites; clone what you need to keep.
+
+    Example:
+        passes = ElmanPasses(ElmanRNN(64, 128))
+        output, h_n = passes.forward(input)  # (T, B, 128), (1, B, 128)
+        gradients = passes.backward(grad_output)  # the loss gradient of `output`
     """
 
     def __init__(self, layer: ElmanRNN, *, input_gradient: bool = True) -> None:
-        """Without `input_gradient` the gradient by a dense input is not computed.
+        """Prepare the passes; `input_gradient=False` skips the gradient of the input.
 
         Raises NotImplementedError for more than one layer or direction, or another nonlinearity.
         """
@@ -39,69 +44,75 @@ class ElmanPasses:
         self.layer = layer
         self.input_gradient = input_gradient
         self._buffers: _Buffers | None = None
-        self._given: Given | None = None
+        self._layer_inputs: LayerInputs | None = None
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Return all states and the last ones, in nn.RNN's shapes. Raises as ElmanRNN does."""
+        """Return (output, h_n) in nn.RNN's shapes. Raises the errors of ElmanRNN."""
         layer = self.layer
-        given = self._read(input, hx)
-        sequence, initial, _, weight_hh, *_ = given
+        layer_inputs = self._read(input, hx)
+        sequence, initial, _, weight_hh, *_ = layer_inputs
         kinds = sequence.dtype, weight_hh.dtype, initial is None, input.dim(), layer.batch_first
         sizes = (sequence.shape, *kinds, torch.get_num_threads())
         buffers = self._buffers
-        self._given = None  # until all has been computed
+        self._layer_inputs = None  # until the pass is complete
         if buffers is None or buffers.sizes != sizes:
-            buffers = self._buffers = self._allocate(sizes, given, input)
-        own = buffers.states.untyped_storage().data_ptr()  # what it returned is given back to it
+            buffers = self._buffers = self._allocate(sizes, layer_inputs, input)
+        own = buffers.states.untyped_storage().data_ptr()  # an earlier result may be passed back in
         if sequence.untyped_storage().data_ptr() == own:
-            given = given._replace(input=sequence.clone())
+            layer_inputs = layer_inputs._replace(input=sequence.clone())
         if initial is not None and initial.untyped_storage().data_ptr() == own:
-            given = given._replace(initial=initial.clone())
-        buffers.computation.forward(buffers.states, given)
-        self._given = given
+            layer_inputs = layer_inputs._replace(initial=initial.clone())
+        buffers.computation.forward(buffers.states, layer_inputs)
+        self._layer_inputs = layer_inputs
         return buffers.output, buffers.last
 
-    def backward(self, from_output: Tensor) -> ElmanGradients:
-        """Return the gradients for the last forward, from those by its output, of its shape.
+    def backward(self, grad_output: Tensor) -> ElmanGradients:
+        """Return the gradients for the last forward call.
 
-        What the last state is to get beyond the output belongs into the output's last step. Those
-        by input and hx are None where there was no such thing to differentiate by. Neither input
-        nor hx may have changed since.
+        `grad_output` is the loss gradient with respect to its output, of the same shape and dtype;
+        add the gradient of h_n, if any, to the output's last step. The gradients of input and hx
+        are None if the input holds indices or there was no hx. Neither may have changed since
+        forward.
 
-        Raises RuntimeError before any forward or for another shape, ValueError for another dtype.
+        Raises RuntimeError without a forward call before it or for a wrong shape, ValueError for a
+        wrong dtype.
         """
-        buffers, given = self._buffers, self._given
-        if buffers is None or given is None:
+        buffers, layer_inputs = self._buffers, self._layer_inputs
+        if buffers is None or layer_inputs is None:
             raise RuntimeError("backward needs a forward before it")
         output = buffers.output
-        if from_output.shape != output.shape:
+        if grad_output.shape != output.shape:
             raise RuntimeError(
-                f"from_output must be of the output's shape {tuple(output.shape)}, "
-                f"got {tuple(from_output.shape)}"
+                f"grad_output must be of the output's shape {tuple(output.shape)}, "
+                f"got {tuple(grad_output.shape)}"
             )
-        if from_output.dtype != output.dtype:
+        if grad_output.dtype != output.dtype:
             raise ValueError(
-                f"from_output must be {output.dtype} as the output, got {from_output.dtype}"
+                f"grad_output must be {output.dtype} as the output, got {grad_output.dtype}"
             )
-        from_above = from_output.detach()
-        if from_above.shape != buffers.states.shape or self.layer.batch_first:
-            from_above = self.layer.steps_first(from_above, output.dim() == 3)
+        grad_states = grad_output.detach()
+        if grad_states.shape != buffers.states.shape or self.layer.batch_first:
+            grad_states = self.layer.steps_first(grad_states, output.dim() == 3)
         buffers.computation.backward(
-            buffers.slopes, buffers.signals, from_above, buffers.states, given
+            buffers.layer_gradients,
+            buffers.grad_preactivations,
+            grad_states,
+            buffers.states,
+            layer_inputs,
         )
         return buffers.gradients
 
-    def _read(self, input: Tensor, hx: Tensor | None) -> Given:  # noqa: A002
-        given = self.layer.given(input, hx) if isinstance(input, Tensor) else None
-        if given is None:
+    def _read(self, input: Tensor, hx: Tensor | None) -> LayerInputs:  # noqa: A002
+        layer_inputs = self.layer.layer_inputs(input, hx) if isinstance(input, Tensor) else None
+        if layer_inputs is None:
             with torch.no_grad():
-                self.layer(input, hx)  # nn.RNN names what doesn't fit
+                self.layer(input, hx)  # raises nn.RNN's error for what doesn't fit
             raise NotImplementedError(
                 f"ElmanPasses takes tensors of the weights' dtype, got {type(input).__name__} and "
                 f"{type(hx).__name__} for {self.layer}"
             )
-        sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh = given
-        return Given(
+        sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs
+        return LayerInputs(
             sequence.detach(),
             None if initial is None else initial.detach(),
             weight_ih.detach(),
@@ -110,13 +121,13 @@ class ElmanPasses:
             None if bias_hh is None else bias_hh.detach(),
         )
 
-    def _allocate(self, sizes: tuple, given: Given, input: Tensor) -> "_Buffers":  # noqa: A002
+    def _allocate(self, sizes: tuple, layer_inputs: LayerInputs, input: Tensor) -> "_Buffers":  # noqa: A002
         layer = self.layer
-        sequence, initial, weight_ih, weight_hh, *_ = given
+        sequence, initial, weight_ih, weight_hh, *_ = layer_inputs
         T, B = sequence.shape[:2]
         H, I = weight_ih.shape  # noqa: E741
         states = weight_hh.new_empty(T, B, H)
-        slopes = Slopes(
+        layer_gradients = LayerGradients(
             weight_hh.new_empty(sequence.shape)
             if self.input_gradient and is_dense(sequence)
             else None,
@@ -125,19 +136,19 @@ class ElmanPasses:
             torch.empty_like(weight_hh),
             weight_hh.new_empty(H),
         )
-        by_input, by_hx = slopes.input, slopes.initial
-        if by_input is not None:
-            by_input = layer.shaped(by_input, by_input[-1:], input)[0]
-        if by_hx is not None and layer.is_batched(input):
-            by_hx = by_hx.unsqueeze(0)
+        grad_input, grad_hx = layer_gradients.input, layer_gradients.initial
+        if grad_input is not None:
+            grad_input = layer.shaped(grad_input, grad_input[-1:], input)[0]
+        if grad_hx is not None and layer.is_batched(input):
+            grad_hx = grad_hx.unsqueeze(0)
         return _Buffers(
             sizes,
             choose(B, H, I, states),
             states,
             torch.empty_like(states),
-            slopes,
+            layer_gradients,
             *layer.shaped(states, states[-1:], input),
-            ElmanGradients(by_input, by_hx, *slopes[2:]),
+            ElmanGradients(grad_input, grad_hx, *layer_gradients[2:]),
         )
 
 
@@ -145,8 +156,8 @@ class _Buffers(NamedTuple):
     sizes: tuple
     computation: Computation
     states: Tensor
-    signals: Tensor
-    slopes: Slopes
-    output: Tensor  # a view of the states, as are
-    last: Tensor  # the last ones
-    gradients: ElmanGradients  # views of the slopes
+    grad_preactivations: Tensor
+    layer_gradients: LayerGradients
+    output: Tensor  # a view of `states` in nn.RNN's shape
+    last: Tensor  # a view of the last step of `states`
+    gradients: ElmanGradients  # views of `layer_gradients` in nn.RNN's shapes

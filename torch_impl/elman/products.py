@@ -1,6 +1,6 @@
-"""The layer's matrix products, for all steps at once, and how torch computes them.
+"""The layer's matrix products for all time steps at once: the interface, and torch's products.
 
-N rows (steps times lanes), I inputs, H hidden units. Everything is contiguous.
+N rows (steps times batch), I inputs, H hidden units. All tensors are contiguous.
 """
 
 from typing import Protocol, runtime_checkable
@@ -11,35 +11,35 @@ from torch import Tensor
 
 @runtime_checkable
 class Products(Protocol):
-    """A way to compute them, each into a tensor that is given."""
+    """An implementation of the products; each writes its result to `out`."""
 
-    def from_input(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    def input_product(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         """Write rows @ weight.T + bias, (N, H); `rows` is (N, I), `weight` (H, I)."""
         ...
 
-    def by_input(self, out: Tensor, signals: Tensor, weight: Tensor) -> None:
-        """Write signals @ weight, (N, I); `signals` is (N, H)."""
+    def input_gradient(self, out: Tensor, grad_preactivations: Tensor, weight: Tensor) -> None:
+        """Write grad_preactivations @ weight, (N, I); `grad_preactivations` is (N, H)."""
         ...
 
-    def by_weight(self, out: Tensor, signals: Tensor, rows: Tensor) -> None:
-        """Write signals.T @ rows, (H, I)."""
+    def weight_gradient(self, out: Tensor, grad_preactivations: Tensor, rows: Tensor) -> None:
+        """Write grad_preactivations.T @ rows, (H, I)."""
         ...
 
 
 class TorchProducts:
-    """torch's own, on any device and in any dtype."""
+    """The products by torch.mm and torch.addmm, for any device and dtype."""
 
     def __repr__(self) -> str:
         return "TorchProducts()"
 
-    def from_input(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    def input_product(self, out: Tensor, rows: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         if bias is None:
             torch.mm(rows, weight.t(), out=out)
         else:
             torch.addmm(bias, rows, weight.t(), out=out)
 
-    def by_input(self, out: Tensor, signals: Tensor, weight: Tensor) -> None:
-        torch.mm(signals, weight, out=out)
+    def input_gradient(self, out: Tensor, grad_preactivations: Tensor, weight: Tensor) -> None:
+        torch.mm(grad_preactivations, weight, out=out)
 
-    def by_weight(self, out: Tensor, signals: Tensor, rows: Tensor) -> None:
-        torch.mm(signals.t(), rows, out=out)
+    def weight_gradient(self, out: Tensor, grad_preactivations: Tensor, rows: Tensor) -> None:
+        torch.mm(grad_preactivations.t(), rows, out=out)

@@ -1,7 +1,7 @@
-"""The recurrence of a layer, and how plain torch operations compute it.
+"""A layer's recurrence: the interface, and an implementation in plain torch operations.
 
-T steps, B lanes (the batch), H hidden units. Every way computes a_t = tanh(p_t + a_{t-1} Wᵀ) in
-place of p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W).
+T steps, B lanes (the sequences of the batch), H hidden units. Every implementation computes
+a_t = tanh(p_t + a_{t-1} Wᵀ), overwriting p, and dh_t = (1 - a_t²) (da_t + dh_{t+1} W).
 """
 
 from typing import Protocol, runtime_checkable
@@ -12,30 +12,34 @@ from torch import Tensor
 
 @runtime_checkable
 class Recurrence(Protocol):
-    """A way to compute it."""
+    """An implementation of the recurrence."""
 
     def forward(self, sequence: Tensor, initial: Tensor | None, weight: Tensor) -> None:
-        """Turn contiguous (T, B, H) pre-activations into states; without `initial`, from zeros."""
+        """Overwrite the pre-activations in `sequence` by the states.
+
+        `sequence` is contiguous, (T, B, H), without the recurrent term; `initial` is (B, H), None
+        for zeros.
+        """
         ...
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
-        """Write the gradients by pre-activations and, unless None, by the initial states (B, H).
+        """Fill `grad_preactivations` and, unless it is None, `grad_initial` (B, H).
 
-        `signals`, `from_above` (the gradients by the states) and `states` are (T, B, H); the first
-        and the last are contiguous.
+        `grad_states` is the loss gradient with respect to the states. It, `grad_preactivations` and
+        `states` are (T, B, H); the latter two are contiguous.
         """
         ...
 
 
 class StepByStep:
-    """One matrix product of torch's a step: any device, any float dtype."""
+    """One torch matrix product per time step, for any device and float dtype."""
 
     def __repr__(self) -> str:
         return "StepByStep()"
@@ -49,20 +53,22 @@ class StepByStep:
 
     def backward(
         self,
-        signals: Tensor,
-        by_initial: Tensor | None,
-        from_above: Tensor,
+        grad_preactivations: Tensor,
+        grad_initial: Tensor | None,
+        grad_states: Tensor,
         states: Tensor,
         weight: Tensor,
     ) -> None:
-        slopes = torch.addcmul(states.new_ones(()), states, states, value=-1)
+        derivatives = torch.addcmul(states.new_ones(()), states, states, value=-1)
         after = None
-        steps = (reversed(tensor.unbind(0)) for tensor in (from_above, slopes, signals))
-        for da, slope, signal in zip(*steps, strict=True):
+        steps = (
+            reversed(tensor.unbind(0)) for tensor in (grad_states, derivatives, grad_preactivations)
+        )
+        for da, derivative, grad in zip(*steps, strict=True):
             if after is None:
-                torch.mul(da, slope, out=signal)
+                torch.mul(da, derivative, out=grad)
             else:
-                torch.addmm(da, after, weight, out=signal).mul_(slope)
-            after = signal
-        if by_initial is not None:
-            torch.mm(signals[0], weight, out=by_initial)
+                torch.addmm(da, after, weight, out=grad).mul_(derivative)
+            after = grad
+        if grad_initial is not None:
+            torch.mm(grad_preactivations[0], weight, out=grad_initial)

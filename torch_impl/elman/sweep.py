@@ -1,24 +1,25 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A dense layer's recurrence, compiled: states forward, signals backward, over B lanes.
+"""A dense layer's recurrence in compiled code: states forward, gradients backward.
 
-T steps, B lanes, H hidden units. Sequences are contiguous and unpadded, (T B, H), as users'
-tensors are; what is multiplied every step is a block of a row a lane, in whole vectors. Lanes are
-independent, so threads may take some each. A batch of one lane has kernels of its own, which want
-the recurrent matrix another way round.
+T steps, B lanes (the sequences of the batch), H hidden units. Sequences are contiguous and
+unpadded, (T B, H), as users' tensors are; the block that is multiplied at every step has one row
+per lane, padded to whole vectors. Lanes are independent, so threads can divide them among
+themselves. A batch of one uses other products, which need the recurrent matrix untransposed in the
+forward pass.
 """
 
 import numpy as np
 
-from ..kernels.compiled import inlined, part
+from ..kernels.compiled import inlined, internal
 from ..kernels.products import ROWS, loose, multiply_block, multiply_panels, multiply_row
 from ..kernels.transcendental import tanh
-from ..kernels.vectors import lanes_of, load, splat, store
+from ..kernels.vectors import load, splat, store, vector_length
 
 
 @inlined
 def load_end(sequence, row, i, scratch):
-    """Load what is left of a row from column i on, zeros behind it."""
+    """Load the rest of a row from column i on, followed by zeros."""
     store(scratch, 0, 0, splat(scratch, 0.0))
     for column in range(i, sequence.shape[1]):
         scratch[0, column - i] = sequence[row, column]
@@ -34,25 +35,25 @@ def store_end(sequence, row, i, scratch, values):
 
 @inlined
 def _rows(batch, lanes):
-    """Return how many rows a block has: a share of one lane gets whole tiles, as others do."""
+    """Return the number of rows of a block: whole tiles, except for a batch of one."""
     return 1 if batch == 1 else -(-lanes // ROWS) * ROWS
 
 
 @inlined
 def _columns(batch, H, W, unit):
-    """Return how wide a block is: as the matrix for one lane, else no wider than it must be."""
+    """Return the width of a block: the matrix's for a batch of one, else H in whole vectors."""
     return W.shape[1] if batch == 1 else -(-H // unit) * unit
 
 
-@part
+@internal
 def sweep_forward(sequence, initial, batch, first, lanes, W):
-    """Turn pre-activations without their recurrent part into states, in place.
+    """Overwrite pre-activations, which lack their recurrent term, by the states.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them. `initial` is (B, H), or
-    has no rows and stands for zeros. W is the recurrent matrix for a batch of one lane, both its
-    sizes H, or H rounded up to whole vectors, with zeros there; else its transpose in panels.
+    Only `lanes` of the batch's lanes are computed, from `first` on. `initial` is (B, H), or has no
+    rows and stands for zeros. For a batch of one, W is the recurrent matrix, (H, H) or padded with
+    zeros to whole vectors in both dimensions; otherwise it is the transpose in panels.
     """
-    H, unit = sequence.shape[1], lanes_of(sequence)
+    H, unit = sequence.shape[1], vector_length(sequence)
     whole = H // unit * unit
     state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
     sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
@@ -78,34 +79,36 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
                 store_end(sequence, row, whole, scratch, a)
 
 
-@part
-def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes, W):
-    """Write the gradients by the pre-activations to `signals`, from those by the states.
+@internal
+def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch, first, lanes, W):
+    """Fill `grad_preactivations` and, unless it has no rows, `grad_initial`.
 
-    Of a batch's lanes those from `first` on are computed, `lanes` of them. `by_initial` gets the
-    gradient by the initial states, unless it has no rows. W is the recurrent matrix, for one lane
-    as in `sweep_forward`, else in panels.
+    `grad_states` is the loss gradient with respect to the states. Only `lanes` of the batch's lanes
+    are computed, from `first` on. W is the recurrent matrix: for a batch of one as in
+    `sweep_forward`, otherwise in panels.
     """
-    H, unit = signals.shape[1], lanes_of(signals)
+    H, unit = grad_preactivations.shape[1], vector_length(grad_preactivations)
     whole = H // unit * unit
-    carried = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), signals.dtype)
-    dh, scratch = np.zeros_like(carried), np.empty((1, unit), signals.dtype)
-    one = splat(signals, 1.0)
-    for t in range(signals.shape[0] // batch - 1, -1, -1):
+    carried = np.zeros(
+        (_rows(batch, lanes), _columns(batch, H, W, unit)), grad_preactivations.dtype
+    )
+    dh, scratch = np.zeros_like(carried), np.empty((1, unit), grad_preactivations.dtype)
+    one = splat(grad_preactivations, 1.0)
+    for t in range(grad_preactivations.shape[0] // batch - 1, -1, -1):
         for b in range(lanes):
             row = t * batch + first + b
             for i in range(0, whole, unit):
                 a = load(states, row, i)
-                signal = (one - a * a) * (load(carried, b, i) + load(from_above, row, i))
-                store(dh, b, i, signal)
-                store(signals, row, i, signal)
+                grad = (one - a * a) * (load(carried, b, i) + load(grad_states, row, i))
+                store(dh, b, i, grad)
+                store(grad_preactivations, row, i, grad)
             if whole < H:
                 a = load_end(states, row, whole, scratch)
-                da = load(carried, b, whole) + load_end(from_above, row, whole, scratch)
-                signal = (one - a * a) * da
-                store(dh, b, whole, signal)
-                store_end(signals, row, whole, scratch, signal)
-        if t == 0 and by_initial.shape[0] == 0:
+                da = load(carried, b, whole) + load_end(grad_states, row, whole, scratch)
+                grad = (one - a * a) * da
+                store(dh, b, whole, grad)
+                store_end(grad_preactivations, row, whole, scratch, grad)
+        if t == 0 and grad_initial.shape[0] == 0:
             return
         if batch == 1:
             multiply_row(carried, dh, W, H)
@@ -113,4 +116,4 @@ def sweep_backward(signals, by_initial, from_above, states, batch, first, lanes,
             multiply_panels(carried, loose(dh), W, H)
     for b in range(lanes):
         for i in range(H):
-            by_initial[first + b, i] = carried[b, i]
+            grad_initial[first + b, i] = carried[b, i]

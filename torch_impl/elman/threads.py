@@ -1,7 +1,7 @@
-"""Shares of some work, a thread each.
+"""Work divided among threads.
 
-The threads are not torch's: those go on spinning for a while after their own work, on cores that
-are then missing here.
+They are not torch's threads, which keep spinning for a while after their own work and so occupy
+the cores.
 """
 
 import os
@@ -17,21 +17,21 @@ from torch_impl.kernels.barrier import GIVEN_UP, barrier
 _order = Lock()
 
 
-def share(run: Callable[[int, int], None], parts: int) -> None:
-    """Call run(part, parts) for all parts at once, for the first one in this thread."""
-    with _order:  # parts that wait for each other must not wait for those of a later call
-        others = [_pool(parts).submit(run, part, parts) for part in range(1, parts)]
-    run(0, parts)
+def run_in_threads(run: Callable[[int, int], None], threads: int) -> None:
+    """Call run(0, threads) in this thread and run(1, threads), … in others, and wait for all."""
+    with _order:  # threads that wait for each other must not be queued behind those of another call
+        others = [_pool(threads).submit(run, thread, threads) for thread in range(1, threads)]
+    run(0, threads)
     for other in others:
         other.result()
 
 
-def share_steps(run: Callable[[np.ndarray, int, int], None], parts: int) -> None:
-    """Call run(steps, part, parts) as `share` does, for parts that meet at a barrier, `steps`."""
-    steps = barrier(parts)
+def run_with_barrier(run: Callable[[np.ndarray, int, int], None], threads: int) -> None:
+    """Call run(steps, thread, threads) in threads, with the step counters of a new barrier."""
+    steps = barrier(threads)
     try:
-        share(partial(run, steps), parts)
-    except BaseException:  # an interrupt, say: nobody may wait for a part that never runs
+        run_in_threads(partial(run, steps), threads)
+    except BaseException:  # such as Ctrl-C: no thread may wait for one that never runs
         steps.fill(GIVEN_UP)
         raise
 

@@ -1,7 +1,13 @@
 """The fast engine: training windows compiled by numba, for one thread of a CPU.
 
-The same numbers as `reference` to rounding, the running clip included; docs/running-clip.md says
-why. Importing it needs numba; compiling takes seconds once and is kept on disk.
+Its results equal those of `reference` to rounding, also where the running clip acts;
+docs/running-clip.md gives the proof. Importing it requires numba. The first use compiles for some
+seconds; the compiled code is cached on disk.
+
+Example:
+    training = fast.Training(text, Hyperparameters(), vocabulary=vocabulary, dtype=torch.float32)
+    steps = training.advance(1000)
+    print(steps[-1].smooth_loss)  # nats per window
 """
 
 try:

@@ -1,10 +1,14 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A window's backward pass: the signal step by step, then each gradient a few rows at a time."""
+"""A window's backward pass: dz and dh for every step, then each gradient a few rows at a time.
 
-from ..kernels.compiled import part
+The names are those of the formulas: dz is the loss gradient with respect to the logits, dh with
+respect to the pre-activations.
+"""
+
+from ..kernels.compiled import internal
 from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
-from ..kernels.vectors import lanes_of, load, splat, store
+from ..kernels.vectors import load, splat, store, vector_length
 from .running_clip import (
     add_block,
     fold_hidden_bias,
@@ -15,28 +19,30 @@ from .running_clip import (
 )
 
 
-@part
+@internal
 def run_backward(weights, work, T, H, V, clip, safe):
-    """Fill dh, the reaches and the gradients of the biases and of Whx; return the symbols used.
+    """Compute dh, the reaches and the gradients of the biases and of Whx.
 
-    Expects what run_forward leaves. `safe` is running_clip.limit of the clip.
+    Call run_forward first. `safe` is `running_clip.limit` for the clip. Returns the number of
+    different symbols in the window; work.used lists them.
     """
-    run_signals(weights, work, T, H, V)
+    compute_dh(weights, work, T, H, V)
     return begin_sums(work, T, clip, safe)
 
 
-@part
-def run_signals(weights, work, T, H, V):
-    """Fill dh: nothing that is summed over steps or lanes yet."""
+@internal
+def compute_dh(weights, work, T, H, V):
+    """Compute dh for all steps and streams, before any sum over them."""
     multiply(work.from_logits, loose(work.dz.T), weights.Wya, V)
     propagate(weights, work, T, H)
 
 
-@part
+@internal
 def begin_sums(work, T, clip, safe):
-    """Fill the reaches and the gradients of the biases and of Whx; return the symbols used.
+    """Compute the reaches and the gradients of the biases and of Whx.
 
-    Expects states, inputs, dz and dh of all lanes, wherever they were computed.
+    Expects the states, inputs, dz and dh of all streams in `work`; they may come from another
+    process. Returns the number of different symbols in the window.
     """
     B = work.carried.shape[0]
     measure_reach(work, T, B)
@@ -46,11 +52,11 @@ def begin_sums(work, T, clip, safe):
     return fold_input_weights(gradients.Wxh, work.used, work.inputs, work.dh, T, B, clip)
 
 
-@part
+@internal
 def propagate(weights, work, T, H):
-    """Compute every step's dh = (1 - a²) (Wyaᵀ dz + Whaᵀ dh of the step after)."""
+    """Compute dh_t = (1 - a_t²) (Wyaᵀ dz_t + Whaᵀ dh_{t+1}) for all steps, the last one first."""
     B = work.carried.shape[0]
-    unit = lanes_of(work.dh)
+    unit = vector_length(work.dh)
     one = splat(work.dh, 1.0)
     for t in range(T - 1, -1, -1):
         if t < T - 1:
@@ -69,39 +75,48 @@ def propagate(weights, work, T, H):
                 store(work.dh, n, i, (one - a * a) * da)
 
 
-@part
-def sum_long_window(work, of_Wha, of_Wya, T, clip, safe):
-    """Sum those rows of dWha and dWya in blocks of steps, for recurrent_rows and output_rows.
+@internal
+def sum_long_window(work, Wha_rows, Wya_rows, T, clip, safe):
+    """Sum rows of dWha and dWya block by block, for recurrent_rows and output_rows to return.
 
-    A block's factors stay in cache for all rows; and in a block the clip can act on few sums, where
-    over the whole window it might act on most. A window of one block is left to those two.
+    `Wha_rows` and `Wya_rows` are the first row and the end of the rows. A block's factors stay in
+    cache for all rows; and within a block the clip can act on few sums, while over the whole
+    window it could act on most. A window of a single block is left to those two functions.
     """
     if work.reach.shape[0] > 1:
         gradients, after = work.gradients, work.states[work.carried.shape[0] :]
-        by_unit, by_symbol = loose(work.dh.T), loose(work.dz)
-        _sum_blocks(gradients.Wha, work, by_unit, work.states, work.reach, of_Wha, T, clip, safe)
-        _sum_blocks(gradients.Wya, work, by_symbol, after, work.reach_y, of_Wya, T, clip, safe)
+        dh_by_unit, dz_by_symbol = loose(work.dh.T), loose(work.dz)
+        _sum_blocks(
+            gradients.Wha, work, dh_by_unit, work.states, work.reach, Wha_rows, T, clip, safe
+        )
+        _sum_blocks(gradients.Wya, work, dz_by_symbol, after, work.reach_y, Wya_rows, T, clip, safe)
 
 
-@part
-def _sum_blocks(out, work, signal, factors, reach, of, T, clip, safe):
-    """Sum rows of `out` from the last block of steps to the first; `signal` is (rows, T B)."""
+@internal
+def _sum_blocks(out, work, grad, factors, reach, row_range, T, clip, safe):
+    """Sum rows of a gradient from the last block of steps to the first.
+
+    The gradient is the product of `grad` (rows, T B), which is dhᵀ or dz, with `factors`.
+    """
     B = work.carried.shape[0]
-    zero_rows(out[of[0] :], -(-(of[1] - of[0]) // ROWS) * ROWS)
+    zero_rows(out[row_range[0] :], -(-(row_range[1] - row_range[0]) // ROWS) * ROWS)
     for block in range(reach.shape[0] - 1, -1, -1):
         begin, end = block * work.steps, min(T, (block + 1) * work.steps)
-        for row in range(of[0], of[1], ROWS):
-            rows = signal[row : row + ROWS, begin * B :]
+        for row in range(row_range[0], row_range[1], ROWS):
+            rows = grad[row : row + ROWS, begin * B :]
             multiply(work.rows, rows, factors[begin * B :], (end - begin) * B)
             for r in range(ROWS):
                 i = row + r
                 room = safe - reach[block, i]
-                add_block(out, i, work.rows, r, room, signal.T, i, factors, begin, end, B, clip)
+                add_block(out, i, work.rows, r, room, grad.T, i, factors, begin, end, B, clip)
 
 
-@part
+@internal
 def recurrent_rows(work, row, T, clip, safe):
-    """Write rows row : row + ROWS of dWha to work.rows; of a long window, as they were summed."""
+    """Write rows row : row + ROWS of dWha to work.rows.
+
+    For a window of several blocks they are copied from what sum_long_window computed.
+    """
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
     if work.reach.shape[0] > 1:
@@ -113,9 +128,9 @@ def recurrent_rows(work, row, T, clip, safe):
             fold_row(work.rows, r, loose(work.dh), row + r, work.states, T, B, clip)
 
 
-@part
+@internal
 def output_rows(work, row, T, clip, safe):
-    """Write rows row : row + ROWS of dWya to work.rows; of a long window, as they were summed."""
+    """Write rows row : row + ROWS of dWya to work.rows, as recurrent_rows does for dWha."""
     B = work.carried.shape[0]
     N = work.inputs.shape[0]
     if work.reach.shape[0] > 1:

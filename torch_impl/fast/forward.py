@@ -1,39 +1,39 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""A window's forward pass: the hidden states one after another, then all logits at once."""
+"""A window's forward pass: the hidden states step by step, then the logits of all steps at once."""
 
 import math
 
-from ..kernels.compiled import part
+from ..kernels.compiled import internal
 from ..kernels.products import loose, multiply, multiply_block, transpose
 from ..kernels.transcendental import exp, tanh
-from ..kernels.vectors import greater, lanes_of, load, select, splat, store
+from ..kernels.vectors import greater, load, select, splat, store, vector_length
 
 
-@part
+@internal
 def run_forward(weights, work, T, lanes, H, V):
-    """Fill states and dz from the first states and the inputs; return the loss in nats.
+    """Compute the states and dz from the initial states and the inputs; return the loss.
 
-    The loss is the sum over steps and lanes. The indices must have been checked.
+    The loss is in nats, summed over steps and streams. The indices must have been checked.
     """
     advance_states(weights, work, T)
     B = work.carried.shape[0]
-    unit = lanes_of(work.states)
-    width = work.by_unit.shape[1]
+    unit = vector_length(work.states)
+    width = work.transposed_states.shape[1]
     for begin in range(0, T * B, width):
         for i in range(0, work.states.shape[1], unit):
             for n in range(begin, min(begin + width, T * B)):
                 for h in range(i, i + unit):
-                    work.by_unit[h, n - begin] = work.states[n + B, h]
-        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.by_unit, H)
+                    work.transposed_states[h, n - begin] = work.states[n + B, h]
+        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.transposed_states, H)
     return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
 
 
-@part
+@internal
 def advance_states(weights, work, T):
-    """Compute every step's state: tanh(Wha a + Whx[:, x] + bh)."""
+    """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh)."""
     B = work.carried.shape[0]
-    unit = lanes_of(work.states)
+    unit = vector_length(work.states)
     if B > 1:
         transpose(work.transposed, weights.Wha)
     for t in range(T):
@@ -44,7 +44,7 @@ def advance_states(weights, work, T):
         for b in range(B):
             x = work.inputs[t * B + b]
             for column in range(0, after.shape[1], unit):
-                # Every other step goes upwards, from the rows of Wha that are still in L1.
+                # Every other step goes through the rows in reverse: the last ones are still in L1.
                 i = column if t % 2 == 0 else after.shape[1] - unit - column
                 if B == 1:
                     multiply_block(after, weights.Wha, before, i)
@@ -52,14 +52,15 @@ def advance_states(weights, work, T):
                 store(after, b, i, tanh(h))
 
 
-@part
+@internal
 def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
-    """Turn products Wya a into the loss's gradient by the logits; return the loss in nats.
+    """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
 
-    Works on vectors of time steps. The largest logit is subtracted first, so nothing overflows;
-    a logit that is NaN or infinite makes the loss NaN or infinite.
+    Returns the loss in nats. Each SIMD vector holds several time steps. The largest logit is
+    subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
+    NaN or infinite.
     """
-    unit = lanes_of(dz)
+    unit = vector_length(dz)
     N = targets.shape[0]
     loss = 0.0
     for n in range(0, dz.shape[1], unit):

@@ -1,26 +1,27 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The kernel that takes many training iterations without returning to Python."""
+"""The kernel that runs many training iterations without returning to Python."""
 
 import math
 
-from ..kernels.compiled import kernel, part
+from ..kernels.compiled import internal, kernel
 from ..kernels.products import copy_rows, zero_rows
 from .backward import run_backward
 from .forward import run_forward
 from .text import index_at
 from .update import update_parameters
 
-KEPT, ADDED = 0.999, 0.001  # of the smoothed loss, as reference/training.py has them
+OLD_WEIGHT, NEW_WEIGHT = 0.999, 0.001  # of the smoothed loss, as in reference/training.py
 
-DONE, NOT_FINITE, OUTSIDE = 0, 1, 2  # why a kernel returned
+DONE, NOT_FINITE, OUTSIDE = 0, 1, 2  # the reasons for which the kernel returns
 
 
-@part
+@internal
 def read_window(work, text, width, position, T, lanes, V):
-    """Copy a window of each lane's section of the text; return whether all indices are in 0..V-1.
+    """Copy the window at `position` of each stream's section of the text.
 
-    A padding lane reads symbol 0, and its gradients are zero.
+    Returns whether all indices lie in 0..V-1. Padding streams read symbol 0; their gradients are
+    zero.
     """
     B = work.carried.shape[0]
     section = text.shape[0] // width // lanes
@@ -54,12 +55,15 @@ def train(
     safe,
     out,
 ):
-    """Take an iteration for each of out's columns: losses, and smoothed losses before them, nats.
+    """Run one iteration for each column of `out`.
 
-    `text` is its bytes, `width` how many make an index. Returns the iterations done, why it
-    stopped, the position and the smoothed loss. It stops before an iteration that reads an index
-    outside 0..V-1 or whose loss is no finite number (out then holds that loss), and leaves
-    everything as the iterations done left it.
+    out[0] receives the losses, out[1] the smoothed loss before each iteration, both in nats.
+    `text` holds the text's bytes, `width` of them per index; `rate` is the learning rate, `clip`
+    the running clip's bound (inf for none) and `safe` is `running_clip.limit` for it.
+
+    Returns the number of completed iterations, the reason for stopping, the position and the
+    smoothed loss. It stops before an iteration that reads an index outside 0..V-1 or whose loss is
+    not finite (`out` then holds that loss); nothing of that iteration is kept.
     """
     B = work.carried.shape[0]
     section = text.shape[0] // width // lanes
@@ -81,5 +85,5 @@ def train(
         update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe)
         copy_rows(hidden, 0, work.states[T * B :])
         position = begin + T
-        smooth_loss = smooth_loss * KEPT + loss * ADDED
+        smooth_loss = smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
     return out.shape[1], DONE, position, smooth_loss

@@ -1,7 +1,8 @@
-"""Where the numbers lie: torch storage with whole vectors in each row, zeros in the padding.
+"""The memory layout: torch storage whose rows are padded with zeros to whole vectors.
 
-V symbols, H hidden units, T characters a window, B lanes. The padding is zero and stays zero:
-every kernel maps zeros there to zeros. Whx lies transposed, so that a symbol's column is a row.
+V symbols, H hidden units, T characters per window, B lanes: parallel streams of text, each with
+its own hidden state. The padding stays zero, since every kernel maps zeros there to zeros. Whx is
+stored transposed, so that a symbol's column is contiguous.
 """
 
 import math
@@ -16,11 +17,11 @@ from ..kernels.padding import block, padded
 from ..kernels.products import ROWS
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
-TERMS = 64  # of a block, at least: a product of fewer does not pay
+TERMS = 64  # least number of terms (steps times streams) per block; products of fewer are slow
 
 
 class Arrays(NamedTuple):
-    """The five parameters as kernels see them: numpy views of the padded storage."""
+    """The five parameters as kernels get them: NumPy views of the padded storage."""
 
     Wxh: np.ndarray  # (V, H) padded
     Wha: np.ndarray  # (H, H)
@@ -30,34 +31,34 @@ class Arrays(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """What a window needs beside the weights. Row n of a step's lanes is t * lanes + lane."""
+    """Buffers for one window. Step t of stream b has the row t * B + b, B padded to whole tiles."""
 
     inputs: np.ndarray  # (T B)
     targets: np.ndarray  # (T B)
-    states: np.ndarray  # (T B + B, H); the first B rows are what the window begins with
-    by_unit: np.ndarray  # (H, T B) of a block of steps: the states after each, transposed
-    dz: np.ndarray  # (V, T B): logits, then probabilities, then their gradients
+    states: np.ndarray  # (T B + B, H); the first B rows are the initial states
+    transposed_states: np.ndarray  # (H, T B): the states after each step of a block, transposed
+    dz: np.ndarray  # (V, T B): logits, then probabilities, then the gradients of the logits
     scratch: np.ndarray  # (1, T B)
     from_logits: np.ndarray  # (T B, H): Wyaᵀ dz
-    carried: np.ndarray  # (B, H): Whaᵀ dh of the step after
+    carried: np.ndarray  # (B, H): Whaᵀ dh_{t+1}, carried back from the following step
     dh: np.ndarray  # (T B, H)
-    steps: int  # how many make a block of a long window
-    reach: np.ndarray  # (blocks, H): how far a block can move the sums of a row of dWha
+    steps: int  # time steps per block of a long window
+    reach: np.ndarray  # (blocks, H): bound on how far a block can move the sums in a row of dWha
     reach_y: np.ndarray  # (blocks, V): the same for dWya
-    rows: np.ndarray  # (ROWS, H): a few rows of a gradient
-    gradients: Arrays  # dWxh is kept zero between windows; dWha and dWya are for long ones only
-    used: np.ndarray  # (V,): the symbols of the window
-    transposed: np.ndarray  # (H, H): Wha transposed, for lanes
+    rows: np.ndarray  # (ROWS, H): some rows of a gradient
+    gradients: Arrays  # dWxh is zero between windows; dWha and dWya are used by long windows only
+    used: np.ndarray  # (V,): the different symbols of the window
+    transposed: np.ndarray  # (H, H): Wha transposed, for several streams
 
 
 def padded_lanes(lanes: int) -> int:
-    """Round several lanes up to whole tiles; one lane has kernels of its own."""
+    """Round the number of streams up to whole tiles, except 1, for which there are own kernels."""
     return lanes if lanes == 1 else -(-lanes // ROWS) * ROWS
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Five padded tensors, and views of them in the notebook's shapes."""
+    """The five parameters in padded tensors, with views in the notebook's shapes."""
 
     H: int
     V: int
@@ -91,17 +92,17 @@ class Storage:
         return self.tensors[4].T[: self.V]
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        """Give the five views in the order Whx, Wha, Wya, bh, by."""
+        """Iterate over the five views in the order Whx, Wha, Wya, bh, by."""
         return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
 
     def copy(self) -> "Storage":
         return replace(self, tensors=tuple(tensor.clone() for tensor in self.tensors))
 
     def fill(self, values: Iterable[torch.Tensor | np.ndarray], name: str) -> None:
-        """Copy five tensors or arrays in, converting to this dtype.
+        """Copy five tensors or arrays into the storage, converting them to its dtype.
 
-        Raises ValueError for another number of them or another shape, TypeError for values that
-        are not real floating-point numbers.
+        `name` is what error messages call them. Raises ValueError for a wrong number or shape and
+        TypeError for values that are not real floating-point numbers.
         """
         given = [torch.as_tensor(value) for value in values]
         if len(given) != len(NAMES):
@@ -122,14 +123,14 @@ class Storage:
 
 
 def steps_of_block(lanes: int, dtype: torch.dtype) -> int:
-    """Return how many steps make a block: at least TERMS terms, and whole vectors of them."""
+    """Return the number of time steps per block: at least TERMS terms, in whole vectors."""
     B = padded_lanes(lanes)
     whole = math.lcm(B, block(dtype)) // B
     return -(-TERMS // (B * whole)) * whole
 
 
 def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspace:
-    """Allocate for windows of T characters in `lanes` lanes."""
+    """Allocate the buffers for windows of T characters in `lanes` parallel streams."""
     B = padded_lanes(lanes)
     h, v, n = padded(H, dtype), padded(V, dtype), padded(T * B, dtype)
     steps = steps_of_block(lanes, dtype)
@@ -142,7 +143,7 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         inputs=np.zeros(T * B, np.int64),
         targets=np.zeros(T * B, np.int64),
         states=array(T * B + B, h),
-        by_unit=array(h, min(n, steps * B)),
+        transposed_states=array(h, min(n, steps * B)),
         dz=array(v, n),
         scratch=array(1, n),
         from_logits=array(n, h),

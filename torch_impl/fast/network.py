@@ -1,6 +1,6 @@
-"""A network in the engine's own storage, whose windows are differentiated again and again.
+"""A network whose windows are differentiated repeatedly, in buffers that are allocated once.
 
-V symbols, H hidden units, T characters a window, B lanes.
+V symbols, H hidden units, T characters per window, B lanes (parallel streams).
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from .gradients import find_signals, sum_up
 from .layout import Storage, Workspace, workspace
 from .running_clip import limit
 
-Rows = tuple[int, int]  # the first and the end
+Rows = tuple[int, int]  # the first row and the end (exclusive)
 
 
 class Network:
-    """Weights, room for a window of B lanes, and the gradients of the last one.
+    """Weights, buffers for a window of B streams, and the gradients of the last window.
 
-    `weights` may be changed in place between windows; `gradients` are those of the last window.
+    `weights` may be changed in place between windows.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Network:
         lanes: int,
         dtype: torch.dtype,
     ) -> None:
-        """Copy the parameters. Raises as Storage.fill does."""
+        """Copy the parameters. Raises the errors of Storage.fill."""
         weights = Storage.zeros(hidden_size, vocab_size, dtype)
         weights.fill(parameters, "parameters")
         self._begin(weights, seq_length, lanes)
@@ -44,7 +44,7 @@ class Network:
         self._arrays = (weights.arrays(), self.gradients.arrays())
 
     def with_lanes(self, lanes: int) -> "Network":
-        """Return one on the very same weights, with room and gradients of its own."""
+        """Return a network that shares these weights but has its own buffers and gradients."""
         other = object.__new__(Network)
         other._begin(self.weights, self.seq_length, lanes)
         return other
@@ -56,10 +56,10 @@ class Network:
         state: torch.Tensor | np.ndarray,
         clip: float,
     ) -> float:
-        """Fill `gradients` from a window; return its loss in nats, summed over steps and lanes.
+        """Compute `gradients` for a window; return its loss in nats, summed over steps and streams.
 
-        `inputs` and `targets` are (T, B) and must lie in 0..V-1, `state` is (H, B); `clip` is the
-        running clip's bound, infinite for none.
+        `inputs` and `targets` are (T, B) with indices in 0..V-1 (not checked here), `state` is
+        (H, B); `clip` is the running clip's bound, inf for none.
         """
         loss = self.find_signals(inputs, targets, state)
         self.sum_up(clip, (0, self.weights.H), (0, self.weights.V))
@@ -68,21 +68,22 @@ class Network:
     def find_signals(
         self, inputs: np.ndarray, targets: np.ndarray, state: torch.Tensor | np.ndarray
     ) -> float:
-        """Fill `work` with the states, dz and dh of a window; return its loss in nats."""
+        """Compute the states, dz and dh of a window in `work`; return its loss in nats."""
         H, V, T, B = self.weights.H, self.weights.V, self.seq_length, self.lanes
         self.read(inputs, state)
         self.work.targets.reshape(T, -1)[:, :B] = targets
         return find_signals(self._arrays[0], self.work, T, B, H, V)
 
     def read(self, inputs: np.ndarray, state: torch.Tensor | np.ndarray) -> None:
-        """Put into `work` what the sums need of the window itself."""
+        """Copy the initial state and the inputs into `work`: all of the window that sums need."""
         self.work.states[: self.lanes, : self.weights.H] = np.asarray(state).T
         self.work.inputs.reshape(self.seq_length, -1)[:, : self.lanes] = inputs
 
-    def sum_up(self, clip: float, of_Wha: Rows, of_Wya: Rows) -> None:
-        """Fill `gradients` from `work`; of those of Wha and Wya only the given rows.
+    def sum_up(self, clip: float, Wha_rows: Rows, Wya_rows: Rows) -> None:
+        """Compute `gradients` from the states, dz and dh in `work`.
 
-        Rows begin at a multiple of products.ROWS, and those up to the next one are filled too.
+        Of the gradients of Wha and Wya only the given rows are computed. They must start at a
+        multiple of products.ROWS; rows up to the next multiple are overwritten as well.
         """
         number = self.work.dh.dtype.type
         safe = limit(clip, self.seq_length * self.lanes, self.work.dh.dtype)
@@ -90,21 +91,21 @@ class Network:
             self._arrays[1],
             self.work,
             self.seq_length,
-            of_Wha,
-            of_Wya,
+            Wha_rows,
+            Wya_rows,
             number(clip),
             number(safe),
         )
 
     @property
     def final_state(self) -> torch.Tensor:
-        """What the last window ended with, (H, B): a copy."""
+        """A copy of the states after the last window, (H, B)."""
         first = self.seq_length * len(self.work.carried)
         return self._states(self.work.states[first:])
 
     @property
     def initial_signal(self) -> torch.Tensor:
-        """What the last window's loss says of the states it began with, (H, B): a copy."""
+        """The gradient of the last window's loss with respect to its initial states, (H, B)."""
         dh = self._states(self.work.dh)
         return self.weights.Wha.T @ dh
 

@@ -1,50 +1,52 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""The running clip: which rows it can't reach, and the exact fold of those it might.
+"""The running clip: which rows of a gradient it cannot act on, and the exact sum of the others.
 
-The proof that the rest may be summed in any order is in docs/running-clip.md.
+Rows that it cannot act on may be summed in any order, by a matrix product; the proof is in
+docs/running-clip.md. The others are folded: summed step by step from the last, clipped each time.
 """
 
 import numpy as np
 
-from ..kernels.compiled import inlined, part
+from ..kernels.compiled import inlined, internal
 from ..kernels.vectors import (
     absolute,
     anywhere,
     fma,
     greater,
-    lanes_of,
     load,
     select,
     splat,
     store,
     total,
+    vector_length,
 )
 
 
 def limit(clip: float, terms: int, dtype: np.dtype) -> float:
-    """Return what a row's reach must stay below for the clip not to act on it.
+    """Return the bound below which a row's reach guarantees that the clip does not act on the row.
 
-    `terms` is how many products are summed, over steps and lanes. The margin covers the rounding
-    of the reach, of the sums that it bounds, and of the states' sizes.
+    `terms` is the number of summands of an entry (steps times streams). The margin below `clip`
+    covers the rounding of the reach, of the sums it bounds, and of the states' magnitudes.
     """
     return clip * max(0.0, 1.0 - 8.0 * (terms + 8) * float(np.finfo(dtype).eps))
 
 
 @inlined
 def bounded(sums, clip):
-    """Clip each lane to ±clip; NaN stays."""
+    """Clip each element of a vector to ±clip; NaN stays NaN."""
     high, low = splat(sums, clip), splat(sums, -clip)
     return select(greater(sums, high), high, select(greater(low, sums), low, sums))
 
 
-@part
+@internal
 def measure_reach(work, T, B):
-    """Set how far each block of steps can move the running sums of the rows of dWha and dWya.
+    """Compute how far each block of steps can move the running sums in rows of dWha and dWya.
 
-    A state that came out of tanh is at most 1 in size; those given from outside may be larger.
+    That is the sum of |dh| or |dz| times the largest state. States computed by tanh are at most 1
+    in magnitude; initial states may be larger.
     """
-    unit = lanes_of(work.dh)
+    unit = vector_length(work.dh)
     N = T * B
     weight = splat(work.dh, _largest_given(work, B))
     for block in range(work.reach.shape[0]):
@@ -59,15 +61,15 @@ def measure_reach(work, T, B):
             store(work.reach, block, i, reach)
         for v in range(work.reach_y.shape[1]):
             reach = splat(work.dz, 0.0)
-            for n in range(begin, end, unit):  # behind the window's end dz is zero
+            for n in range(begin, end, unit):  # dz is zero beyond the end of the window
                 reach = reach + absolute(load(work.dz, v, n))
             work.reach_y[block, v] = total(reach)
 
 
-@part
+@internal
 def _largest_given(work, B):
-    """Return the largest size among the states that the window began with, at least 1, or NaN."""
-    unit = lanes_of(work.states)
+    """Return the largest magnitude among the initial states, at least 1; NaN if one is NaN."""
+    unit = vector_length(work.states)
     first = splat(work.states, 0.0)
     for b in range(B):
         for i in range(0, work.states.shape[1], unit):
@@ -77,54 +79,54 @@ def _largest_given(work, B):
     largest = work.scratch.dtype.type(1.0)
     for lane in range(unit):
         size = work.scratch[0, lane]
-        largest = largest if largest >= size else size  # NaN is taken over
+        largest = largest if largest >= size else size  # takes NaN over
     return largest
 
 
-@part
-def fold_row(out, row, signal, column, factors, T, B, clip):
-    """Sum a gradient's row the notebook's way: from the last step, clipped after each step.
+@internal
+def fold_row(out, row, grad, column, factors, T, B, clip):
+    """Sum a row of a gradient with the running clip: from the last step on, clipped after each.
 
-    Entry j gets Σ over t and lanes of signal[n, column] * factors[n, j].
+    Entry j is the sum of grad[n, column] * factors[n, j] over all steps and streams n.
     """
-    for j in range(0, out.shape[1], lanes_of(out)):
+    for j in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
-        sums = _folded(sums, signal, column, factors, j, 0, T, B, clip)
+        sums = _folded(sums, grad, column, factors, j, 0, T, B, clip)
         store(out, row, j, sums)
 
 
-@part
-def add_block(out, row, product, product_row, room, signal, column, factors, begin, end, B, clip):
-    """Add the steps begin : end to a gradient's row: as a product where the clip can't act.
+@internal
+def add_block(out, row, product, product_row, room, grad, column, factors, begin, end, B, clip):
+    """Add the steps begin : end to a row of a gradient; as a product where the clip cannot act.
 
-    `room` is how large a running sum may be for that; where it is no positive number, no sum is.
-    A lone step is a product in any case: the clip comes after it.
+    It cannot act on a running sum of a magnitude up to `room`; if that is not positive, it might
+    act on every sum. A block of one step is always added as a product and clipped afterwards.
     """
-    for j in range(0, out.shape[1], lanes_of(out)):
+    for j in range(0, out.shape[1], vector_length(out)):
         sums = load(out, row, j)
         if room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
             sums = sums + load(product, product_row, j)
         elif end - begin == 1:
             sums = bounded(sums + load(product, product_row, j), clip)
         else:
-            sums = _folded(sums, signal, column, factors, j, begin, end, B, clip)
+            sums = _folded(sums, grad, column, factors, j, begin, end, B, clip)
         store(out, row, j, sums)
 
 
 @inlined
-def _folded(sums, signal, column, factors, j, begin, end, B, clip):
+def _folded(sums, grad, column, factors, j, begin, end, B, clip):
     for t in range(end - 1, begin - 1, -1):
         step = splat(sums, 0.0)
         for n in range(t * B, (t + 1) * B):
-            step = fma(splat(sums, signal[n, column]), load(factors, n, j), step)
+            step = fma(splat(sums, grad[n, column]), load(factors, n, j), step)
         sums = bounded(sums + step, clip)
     return sums
 
 
-@part
+@internal
 def fold_hidden_bias(out, dh, T, B, clip):
-    """Sum dbh with the running clip; it is cheap enough to need no bound."""
-    for i in range(0, out.shape[1], lanes_of(out)):
+    """Sum dbh with the running clip, always step by step: it is cheap."""
+    for i in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
             for n in range(t * B, (t + 1) * B):
@@ -133,16 +135,16 @@ def fold_hidden_bias(out, dh, T, B, clip):
         store(out, 0, i, sums)
 
 
-@part
+@internal
 def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
-    """Sum dby with the running clip, step by step only in blocks where the clip could act."""
+    """Sum dby with the running clip; step by step only in blocks where the clip could act."""
     for v in range(out.shape[1]):
         lone = out.dtype.type(0.0)
         for block in range(reach.shape[0] - 1, -1, -1):
             begin, end = block * steps, min(T, (block + 1) * steps)
             if abs(lone) + reach[block, v] < safe:
                 sums = splat(out, 0.0)
-                for n in range(begin * B, end * B, lanes_of(out)):
+                for n in range(begin * B, end * B, vector_length(out)):
                     sums = sums + load(dz, v, n)
                 lone += total(sums)
             else:
@@ -153,11 +155,12 @@ def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
         out[0, v] = lone
 
 
-@part
+@internal
 def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
-    """Sum dWhx, transposed, into rows that are zero; return how many symbols were used.
+    """Sum dWhx (transposed) with the running clip, into rows that must be zero.
 
-    Their indices come in `used`. Only a step's own symbols are touched, so this needs no bound.
+    Returns the number of different symbols and lists them in `used`. A step touches only the rows
+    of its own symbols, so that clipping step by step is cheap.
     """
     count = 0
     for t in range(T - 1, -1, -1):
@@ -170,9 +173,9 @@ def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
             if not known:
                 used[count] = inputs[n]
                 count += 1
-            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, load(dWxh, inputs[n], i) + load(dh, n, i))
         for n in range(t * B, (t + 1) * B):
-            for i in range(0, dWxh.shape[1], lanes_of(dWxh)):
+            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, bounded(load(dWxh, inputs[n], i), clip))
     return count

@@ -1,6 +1,6 @@
-"""Let the network write while it trains: greedily, as reference/sampling.py does.
+"""Greedy sampling during training, as in reference/sampling.py.
 
-Writing is rare and short, so plain tensor operations do.
+Samples are rare and short, so plain tensor operations are fast enough.
 """
 
 import torch
@@ -11,17 +11,17 @@ from reference import Vocabulary
 from .layout import Storage
 
 
-def write(
+def generate(
     parameters: Storage,
     vocabulary: Vocabulary,
     state: Float[torch.Tensor, "H 1"],
     first: int,
     length: int = 100,
 ) -> str:
-    """Return the symbol `first` and `length` more.
+    """Return a text of length + 1 symbols that starts with the symbol of index `first`.
 
-    Where several symbols are equally probable, all of them are fed back at once and the first is
-    written.
+    Where several symbols are equally probable, the sum of their columns is fed back and the first
+    one is written.
     """
     written = [first]
     from_input = parameters.Whx[:, first : first + 1]

@@ -1,6 +1,6 @@
-"""Training with the compiled kernels: reference.Training's interface, many iterations a call.
+"""Training with the compiled kernels: the interface of reference.Training, many iterations a call.
 
-V symbols, H hidden units, T characters a window, B lanes.
+V symbols, H hidden units, T characters per window, B lanes (parallel streams).
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,23 +14,28 @@ from ..kernels.padding import padded
 from .iterations import NOT_FINITE, OUTSIDE, train
 from .layout import Storage, padded_lanes, workspace
 from .running_clip import limit
-from .sampling import write
-from .text import as_bytes, kept, misfit
+from .sampling import generate
+from .text import as_bytes, index_error, readable_text
 from .window import checked_clip, common_dtype
 
-LONGEST_CALL = 500  # iterations; a kernel doesn't hear Ctrl-C
+LONGEST_CALL = 500  # iterations; Ctrl-C has no effect while a kernel runs
 
 
 class Training:
-    """A run, taken one iteration at a time or many.
+    """A training run, advanced one or many iterations at a time.
 
-    Its state is in plain attributes, as reference.Training's: `parameters`, `accumulators`,
+    As in reference.Training, its state is in attributes: `parameters`, `accumulators`,
     `hidden_state`, `position`, `iteration`, `smooth_loss`. The first three are views of the
-    engine's own storage: they show what training did last, and assigning to them copies.
+    engine's storage: they always show the current values, and assigning to them copies.
 
-    With B lanes the text is cut into B sections of equal length (what doesn't divide is dropped)
-    and each lane reads its own, from the same position in it; `hidden_state` has a column a lane.
-    Losses are summed over the lanes, and lane 0 writes the samples.
+    With B lanes, the text is cut into B sections of equal length (the remainder is dropped) that
+    are read in parallel, from the same position in each. Every lane carries its own hidden state,
+    a column of `hidden_state`. Losses are summed over the lanes; lane 0 writes the samples.
+
+    Example:
+        training = Training(text, Hyperparameters(), vocabulary=vocabulary, lanes=16)
+        for step in training.advance(1000):
+            print(step.iteration, step.smooth_loss)  # nats per window, summed over the lanes
     """
 
     def __init__(
@@ -45,21 +50,22 @@ class Training:
         lanes: int = 1,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        """Start from a copy of `parameters` where given, else from the seed's.
+        """Start from a copy of `parameters` if given, otherwise from weights drawn with `seed`.
 
-        A contiguous text of an unsigned type up to uint32, or of int64, is kept as it is. A
-        memory-mapped one isn't looked through: an index outside the vocabulary is then found when
-        a window has it, and the iteration raises ValueError.
+        `text` holds indices into the vocabulary; a contiguous array of uint8, uint16, uint32 or
+        int64 is used without a copy. A memory-mapped text is not checked in advance: an index
+        outside the vocabulary raises ValueError in the iteration that reads it. `clip` is the
+        running clip's bound, None for plain backpropagation through time.
 
         Raises ValueError for sections shorter than one window and its last target, an index
-        outside the vocabulary, lanes below 1, a negative clip or parameters of another shape;
-        TypeError for a text that is no whole numbers or a dtype other than float32 and float64.
+        outside the vocabulary, lanes below 1, a negative clip or parameters of a wrong shape;
+        TypeError for a text that doesn't hold integers or a dtype other than float32 and float64.
         """
         H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
         common_dtype([torch.empty(0, dtype=dtype)])
         if lanes < 1:
             raise ValueError(f"lanes must be at least 1, got {lanes}")
-        self.text = kept(text, V)
+        self.text = readable_text(text, V)
         if self.text.ndim != 1:
             raise ValueError(f"the text must have one dimension, got shape {self.text.shape}")
         if len(self.text) // lanes < T + 1:
@@ -110,7 +116,7 @@ class Training:
 
     @property
     def hidden_state(self) -> torch.Tensor:
-        """The state that the next window begins with, (H, B)."""
+        """The initial state of the next window, (H, B)."""
         return self._hidden.T[: self._weights.H, : self.lanes]
 
     @hidden_state.setter
@@ -123,18 +129,18 @@ class Training:
         view.copy_(given)
 
     def step(self) -> Step:
-        """Take one iteration.
+        """Run one iteration.
 
-        Raises FloatingPointError, before anything changes, when the loss is no finite number.
+        Raises FloatingPointError, before anything changes, if the loss is not finite.
         """
         return self.advance(1)[0]
 
     def advance(self, iterations: int) -> list[Step]:
-        """Take up to so many iterations, without returning to Python between samples.
+        """Run up to `iterations` iterations, without returning to Python between samples.
 
-        Where an iteration's loss is no finite number, those before it are taken and returned; if
-        there are none, that is, when called again, FloatingPointError is raised. Nothing of the
-        failing iteration is kept. Raises ValueError for less than 1.
+        If an iteration's loss is not finite, the iterations before it are kept and returned; if
+        there are none, as in the following call, FloatingPointError is raised. Nothing of the
+        failing iteration is kept. Raises ValueError for `iterations` below 1.
         """
         if iterations < 1:
             raise ValueError(f"iterations must be at least 1, got {iterations}")
@@ -144,7 +150,7 @@ class Training:
             count = 1 if due == 1 else min(due - 1, iterations - len(steps), LONGEST_CALL)
             before = self._weights.copy() if due == 1 else None
             losses, error = self._run(count)
-            sample = self._write(before) if before is not None and error is None else None
+            sample = self._sample(before) if before is not None and error is None else None
             for loss, smooth_loss in losses:
                 self.iteration += 1
                 steps.append(Step(self.iteration, loss, smooth_loss, sample))
@@ -155,7 +161,7 @@ class Training:
         return steps
 
     def __iter__(self) -> Iterator[Step]:
-        """Take what is left of the run, one iteration a turn: the attributes are the step's."""
+        """Run the remaining iterations, yielding after each; the attributes are then current."""
         while self.iteration < self.hyperparameters.iterations:
             yield self.step()
 
@@ -189,15 +195,15 @@ class Training:
                 f"{self.iteration + done + 1}"
             )
         elif reason == OUTSIDE:
-            error = self._misfit()
+            error = self._index_error()
         return list(zip(*out[:, :done].tolist(), strict=True)), error
 
-    def _misfit(self) -> ValueError:
-        """Return which index of the next windows is outside the vocabulary."""
+    def _index_error(self) -> ValueError:
+        """Return the error for the index in the next window that is outside the vocabulary."""
         T, section = self.hyperparameters.seq_length, len(self.text) // self.lanes
         begin = self.position if self.position + T + 1 <= section else 0
         found = (
-            misfit(self.text[start : start + T + 1], self._weights.V, start)
+            index_error(self.text[start : start + T + 1], self._weights.V, start)
             for start in range(begin, self.lanes * section, section)
         )
         return next(filter(None, found), ValueError("the text changed while it was read"))
@@ -206,6 +212,6 @@ class Training:
         every = self.hyperparameters.sample_every
         return 1 if self.iteration == 0 else every - self.iteration % every
 
-    def _write(self, parameters: Storage) -> str:
+    def _sample(self, parameters: Storage) -> str:
         last_input = int(self.text[self.position - 1])
-        return write(parameters, self.vocabulary, self.hidden_state[:, :1], last_input)
+        return generate(parameters, self.vocabulary, self.hidden_state[:, :1], last_input)

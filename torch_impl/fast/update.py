@@ -1,10 +1,13 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Adagrad, fused with the gradients: a few rows are made, used while in cache, and forgotten."""
+"""Adagrad fused with the gradients: a few rows at a time are computed, applied and overwritten.
 
-from ..kernels.compiled import inlined, part
+So the rows are still in cache when they are used.
+"""
+
+from ..kernels.compiled import inlined, internal
 from ..kernels.products import ROWS
-from ..kernels.vectors import lanes_of, load, splat, sqrt, store
+from ..kernels.vectors import load, splat, sqrt, store, vector_length
 from .backward import output_rows, recurrent_rows, sum_long_window
 
 EPSILON = 1e-8  # inside the square root; most libraries add it outside
@@ -12,8 +15,8 @@ EPSILON = 1e-8  # inside the square root; most libraries add it outside
 
 @inlined
 def update_row(values, sums, row, gradients, gradient_row, rate):
-    """Take Adagrad's step on one row, in the reference's order of operations."""
-    for j in range(0, values.shape[1], lanes_of(values)):
+    """Take an Adagrad step on one row, with the operations in the reference's order."""
+    for j in range(0, values.shape[1], vector_length(values)):
         g = load(gradients, gradient_row, j)
         total = load(sums, row, j) + g * g
         store(sums, row, j, total)
@@ -21,18 +24,18 @@ def update_row(values, sums, row, gradients, gradient_row, rate):
         store(values, row, j, load(values, row, j) - step)
 
 
-@part
+@internal
 def update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe):
-    """Make the gradients of Wha and Wya and take one step on all parameters, in place.
+    """Compute the gradients of Wha and Wya and take one step on all parameters, in place.
 
-    Expects what run_backward leaves. A symbol that the window lacks has a gradient of zero, which
-    changes nothing, so only the `used` ones are visited; their gradients are zeroed again.
+    Call run_backward first; `used` is its result. Symbols that do not occur in the window have
+    zero gradients, so only the `used` rows of Whx are updated; their gradients are zeroed again.
     """
     zero = splat(work.dh, 0.0)
     for u in range(used):
         x = work.used[u]
         update_row(weights.Wxh, sums.Wxh, x, work.gradients.Wxh, x, rate)
-        for i in range(0, work.gradients.Wxh.shape[1], lanes_of(work.dh)):
+        for i in range(0, work.gradients.Wxh.shape[1], vector_length(work.dh)):
             store(work.gradients.Wxh, x, i, zero)
     sum_long_window(work, (0, H), (0, V), T, clip, safe)
     for row in range(0, H, ROWS):

@@ -1,6 +1,6 @@
-"""One window's loss and gradients, with the engine's kernels: what lockstep tests compare.
+"""One window's loss and gradients, computed by the engine's kernels; lockstep tests compare them.
 
-V symbols, H hidden units, T characters in the window, B lanes.
+V symbols, H hidden units, T characters in the window, B lanes (parallel streams).
 """
 
 import math
@@ -16,9 +16,10 @@ from .network import Network
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What differentiate_window found: `loss` in nats, summed over steps and lanes.
+    """The result of differentiate_window.
 
-    `gradients` are the running clip's fold of the contributions; `final_state` is (H, B).
+    `loss` is in nats, summed over steps and streams; `gradients` are the steps' contributions
+    summed with the running clip; `final_state` is the state after the window, (H, B).
     """
 
     loss: float
@@ -33,14 +34,19 @@ def differentiate_window(
     initial_state: torch.Tensor | np.ndarray,
     clip: float | None = 5.0,
 ) -> Window:
-    """Run a window forward and backward.
+    """Run one window forward and backward.
 
-    `inputs` and `targets` are (T,) for one lane or (T, B), `initial_state` is (H, B); a step's
-    contributions are summed over the lanes before the running clip. Computes in the dtype of the
-    parameters, float32 or float64. A loss that is no finite number is returned as it is.
+    `inputs` and `targets` are (T,) for a single stream or (T, B) for B parallel ones,
+    `initial_state` is (H, B). A step's contributions are summed over the streams before the
+    running clip, whose bound is `clip` (None: plain backpropagation through time). Computes in the
+    parameters' dtype, float32 or float64. A loss that is not finite is returned, not raised.
 
-    Raises ValueError for sizes that don't fit, an empty window, no lanes, an index outside the
-    vocabulary or a negative clip; TypeError for other dtypes or mixed ones.
+    Raises ValueError for sizes that don't fit, an empty window, no streams, an index outside the
+    vocabulary or a negative clip; TypeError for other or mixed dtypes.
+
+    Example:
+        window = differentiate_window(parameters, inputs, targets, torch.zeros(H, 1))
+        window.gradients.Wha  # (H, H)
     """
     given = [torch.as_tensor(value) for value in parameters]
     state = torch.as_tensor(initial_state)
@@ -68,7 +74,7 @@ def differentiate_window(
 
 
 def common_dtype(tensors: list[torch.Tensor]) -> torch.dtype:
-    """Return the one dtype of CPU tensors; raises TypeError unless it is float32 or float64."""
+    """Return the tensors' common dtype; raise TypeError unless all are float32 or all float64."""
     kinds = {tensor.dtype for tensor in tensors}
     if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
         raise TypeError(
@@ -79,7 +85,7 @@ def common_dtype(tensors: list[torch.Tensor]) -> torch.dtype:
 
 
 def checked_clip(clip: float | None) -> float:
-    """Return the clip as a number, inf for None; raises ValueError where it is below 0 or NaN."""
+    """Return the clip as a number, inf for None; raise ValueError if it is negative or NaN."""
     if clip is not None and not clip >= 0.0:
         raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
     return math.inf if clip is None else float(clip)
@@ -88,7 +94,7 @@ def checked_clip(clip: float | None) -> float:
 def checked_indices(indices: torch.Tensor | np.ndarray, name: str, V: int) -> np.ndarray:
     """Return a copy in int64.
 
-    Raises TypeError unless they are whole numbers, ValueError where one lies outside 0..V-1.
+    Raises TypeError unless they are integers, ValueError for one outside 0..V-1.
     """
     array = np.asarray(indices)
     if array.dtype.kind not in "iu":

@@ -1,1 +1,1 @@
-"""The pieces that both compiled parts, `fast` and `elman`, are built from."""
+"""Compiled building blocks of the training engine (`fast`) and the recurrent layer (`elman`)."""

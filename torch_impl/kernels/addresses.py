@@ -1,10 +1,10 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Matrices in memory that others own, by their addresses.
+"""Matrix views of memory that the caller owns, made from an address.
 
-Turning a tensor into an array, and that into what a kernel sees, takes longer than a step of a
-small layer. A number is passed at once. Nothing is checked here: who passes an address answers
-for sizes, dtype, contiguity, and for keeping the memory.
+Converting a tensor to a NumPy array and unboxing that for a kernel takes longer than a step of a
+small layer; passing an integer costs almost nothing. Nothing is checked here: the caller is
+responsible for the sizes, the dtype, contiguity, and for keeping the memory alive.
 """
 
 from numba.core import types
@@ -26,5 +26,8 @@ def _pointer(typingctx, address, like):
 
 @inlined
 def matrix_at(address, rows, columns, like):
-    """Return what lies there, row after row, as numbers of `like`'s type; no rows at address 0."""
+    """Return a row-major view of the memory at `address`, with `like`'s dtype.
+
+    Address 0 stands for an absent tensor and gives a matrix without rows.
+    """
     return carray(_pointer(address, like), (rows if address != 0 else 0, columns))

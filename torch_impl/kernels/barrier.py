@@ -1,6 +1,9 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Where threads wait for each other at every step, too often for an operating system's means."""
+"""A spinning barrier for threads that wait for each other at every time step.
+
+The operating system's barriers are too slow for that.
+"""
 
 import os
 
@@ -11,28 +14,28 @@ from numba.extending import intrinsic
 
 from .compiled import inlined
 
-APART = 8  # places of a line of the cache, so that no two threads write to the same one
-SPINS = 2000  # before the processor is offered to others
-GIVEN_UP = 2**62  # what to fill `steps` with when a thread will never come
+APART = 8  # int64 counters per cache line, so that no two threads write to the same line
+SPINS = 2000  # polls of the counter before the thread yields its core
+GIVEN_UP = 2**62  # value to fill `steps` with when a thread will never arrive
 
 
-def barrier(parts: int) -> np.ndarray:
-    """Return how many steps each thread has done, for `arrive`."""
-    return np.zeros(parts * APART, np.int64)
+def barrier(threads: int) -> np.ndarray:
+    """Return the threads' step counters, all zero, to be passed to `arrive`."""
+    return np.zeros(threads * APART, np.int64)
 
 
 @inlined
-def arrive(steps, step, this, parts):
-    """Say that this thread has done `step` steps, and wait until all others have."""
-    _publish(steps, this * APART, step)
-    for other in range(parts):
-        if other != this:
+def arrive(steps, step, thread, threads):
+    """Publish that this thread has completed `step` steps, then wait until all others have."""
+    _publish(steps, thread * APART, step)
+    for other in range(threads):
+        if other != thread:
             _wait_for(steps, other * APART, step)
 
 
 @intrinsic
 def _publish(typingctx, steps, place, step):
-    """Set steps[place], after all that this thread wrote before."""
+    """Set steps[place] with release semantics: after all earlier writes of this thread."""
 
     def emit(context, builder, signature, args):
         pointer = _pointer(context, builder, steps, args)
@@ -44,7 +47,10 @@ def _publish(typingctx, steps, place, step):
 
 @intrinsic
 def _wait_for(typingctx, steps, place, step):
-    """Return when steps[place] is at least `step`; all written before it was set is then seen."""
+    """Spin until steps[place] >= step, with acquire semantics.
+
+    All that the other thread wrote before it set the counter is then visible.
+    """
 
     def emit(context, builder, signature, args):
         pointer = _pointer(context, builder, steps, args)

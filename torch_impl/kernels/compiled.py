@@ -1,4 +1,4 @@
-"""Compilation: what every kernel of the engine is compiled with, and where the result is kept."""
+"""The decorators that compile kernels and functions called by them, and the cache on disk."""
 
 import hashlib
 import pickle
@@ -22,13 +22,13 @@ def _digest_of_sources() -> str:
     return digest.hexdigest()
 
 
-# numba looks only at the time and size of the file of the outermost function; a changed callee,
-# or an upgraded package whose files carry a fixed time, would go on running the old code.
+# numba's cache checks only the modification time and size of the outermost function's file. After
+# a change to a callee, or an upgrade to files with a fixed time stamp, it would run the old code.
 SOURCES = _digest_of_sources()
 
 
 class CacheFolderWarning(UserWarning):
-    """Compiled kernels can't be kept or read: this process compiles them again."""
+    """The kernel cache can't be written or read, so this process compiles the kernels again."""
 
 
 def _warn(error: Exception) -> None:
@@ -41,7 +41,7 @@ def _warn(error: Exception) -> None:
 
 
 class _Cache(FunctionCache):
-    """numba's cache of a function, keyed by all sources here; a bad folder only warns."""
+    """numba's cache of a function, keyed by a hash of all sources; a bad folder only warns."""
 
     def _index_key(self, sig, codegen) -> Any:
         return (*super()._index_key(sig, codegen), SOURCES)
@@ -61,9 +61,10 @@ class _Cache(FunctionCache):
 
 
 def kernel(function: Callable) -> Callable:
-    """Compile an entry point, without the interpreter's lock, and keep the result on disk.
+    """Compile a function that Python calls; it releases the GIL and is cached on disk.
 
-    Warns with CacheFolderWarning, and compiles in each process, where no folder can be written.
+    Warns with CacheFolderWarning where no cache folder can be written; each process then compiles
+    it again.
     """
     dispatcher: Any = numba.njit(nogil=True)(function)
     try:
@@ -73,14 +74,14 @@ def kernel(function: Callable) -> Callable:
     return dispatcher
 
 
-ENVIRONMENT = "NumbaEnv"  # in the names of the cells that hold functions' environments
+ENVIRONMENT = "NumbaEnv"  # occurs in the names of the globals that hold function environments
 
 
-class _PartLibrary(JITCodeLibrary):
-    """A part's code: never run, only linked into kernels, which optimise it together with theirs.
+class _InternalLibrary(JITCodeLibrary):
+    """The code of an internal function: linked into kernels and optimised there, never run alone.
 
-    numba would optimise each part with all it calls, and make machine code of it: a third of the
-    time that compiling takes.
+    By default numba would also optimise each internal function with all its callees and generate
+    machine code for it, which takes a third of the compile time.
     """
 
     def _optimize_final_module(self) -> None:
@@ -89,7 +90,7 @@ class _PartLibrary(JITCodeLibrary):
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
-        # numba writes each function's environment into a cell, whose address must exist.
+        # numba stores each function's environment in a global, whose address must exist.
         names = [cell.name for cell in self._final_module.global_variables]
         cells = [f'@"{name}" = common global i8* null' for name in names if ENVIRONMENT in name]
         self._codegen._add_module(llvmlite.binding.parse_assembly("\n".join(cells)))
@@ -100,12 +101,16 @@ class _PartLibrary(JITCodeLibrary):
         return 0
 
 
-class _PartCompiler(Compiler):
+class _InternalCompiler(Compiler):
     def __init__(self, typingctx, targetctx, library, *rest) -> None:
-        super().__init__(typingctx, targetctx, _PartLibrary(targetctx.codegen(), "part"), *rest)
+        super().__init__(
+            typingctx, targetctx, _InternalLibrary(targetctx.codegen(), "internal"), *rest
+        )
 
 
-# Parts are called from kernels only: no doors from Python and C lead into them.
-part = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler)
-# What is inlined keeps vectors in registers.
-inlined = register_jitable(no_cfunc_wrapper=True, pipeline_class=_PartCompiler, forceinline=True)
+# Functions called from kernels only, so no wrappers for Python or C are compiled.
+internal = register_jitable(no_cfunc_wrapper=True, pipeline_class=_InternalCompiler)
+# The same, always inlined, so that vectors stay in registers across the call.
+inlined = register_jitable(
+    no_cfunc_wrapper=True, pipeline_class=_InternalCompiler, forceinline=True
+)

@@ -1,31 +1,34 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Matrix products of any size and layout, in blocks of depth that stay in cache.
+"""Matrix products of any size and layout, blocked along the inner dimension to stay in cache.
 
-Nothing is padded: what a tile would read or write beyond an edge goes through a small buffer.
+Operands need no padding: a tile that crosses an edge goes through a small buffer.
 """
 
 import numpy as np
 
-from .compiled import part
+from .compiled import internal
 from .packing import aligned, pack
 from .products import ROWS, loose, tile_width
 from .tiles import multiply_tile
-from .vectors import lanes_of, load, store
+from .vectors import load, store, vector_length
 
-# Of a block of the left factor. As it lies it should stay in a cache's second level; strips are
-# read from end to end, and may come from the third.
+# Sizes of a block of the left factor: inner dimension, rows, and rows when packed into strips.
+# Unpacked, a block should stay in the L2 cache; strips are read sequentially and may come from L3.
 DEPTH, HEIGHT, STRIPS_HEIGHT = 512, 192, 512
-# How many tiles must read a part of the left factor, or of the right one, at least, before a packed
-# copy of it pays.
+# The number of tiles that must read the same piece of the left or the right factor before a packed
+# copy of it pays off.
 LEFT_READERS, RIGHT_READERS = 5, 17
 
 
-@part
+@internal
 def gemm(C, A, B, add):
-    """Compute C = A @ B, or C += A @ B with `add`; all are `loose`, C's rows dense."""
+    """Compute C = A @ B, or C += A @ B with `add`.
+
+    All three are `loose` views; the rows of C are contiguous.
+    """
     M, N, K = C.shape[0], C.shape[1], A.shape[1]
-    unit = lanes_of(C)
+    unit = vector_length(C)
     span = tile_width(-(-N // unit)) * unit
     tiles = -(-N // span)
     in_strips = M >= ROWS and tiles >= LEFT_READERS and A.strides[1] != A.itemsize
@@ -58,14 +61,15 @@ def gemm(C, A, B, add):
                     _multiply_columns(out, factor, strips, last, panel, n, 0, more, edge)
 
 
-@part
+@internal
 def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
-    """Compute a tile's width of C's columns from n on, from those of B from `column` on.
+    """Compute one tile's width of columns: C[:, n : …] from B[:, column : …].
 
-    `strips`, unless empty, hold A's columns; `last` holds the rows that don't make a tile.
+    `strips`, unless empty, is the packed A; `last` holds the remaining rows of A that do not fill
+    a tile, and `edge` buffers tiles that cross an edge of C.
     """
     M, depth = A.shape
-    unit = lanes_of(edge)
+    unit = vector_length(edge)
     columns = min(edge.shape[1], C.shape[1] - n)
     width = -(-columns // unit)
     for m in range(0, M, ROWS):
@@ -93,9 +97,9 @@ def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
             _copy_edge(C, m, n, edge, rows, columns, add)
 
 
-@part
+@internal
 def _copy_edge(C, m, n, edge, rows, columns, add):
-    unit = lanes_of(edge)
+    unit = vector_length(edge)
     whole = columns // unit * unit
     for r in range(rows):
         for j in range(0, whole, unit):

@@ -1,46 +1,46 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Copies of a product's factors, laid out in the order in which its inner loop reads them.
+"""Packed copies of a product's factors, in the order in which the inner loop reads them.
 
-A panel is as wide as a tile and holds some columns of the right factor, a row after the other. In
-the matrix itself those rows may each lie in a page of their own.
+A panel is as wide as a tile and holds that many columns of the right factor, row by row. In the
+matrix itself each of those rows may lie in a different memory page.
 """
 
 import numpy as np
 
-from .compiled import part
+from .compiled import internal
 from .products import tile_width
 from .tiles import transpose_block
-from .vectors import lanes_of, load, store
+from .vectors import load, store, vector_length
 
 LINE_BYTES = 64
 
 
-@part
+@internal
 def panels_of(B):
-    """Return all columns of B in panels, one below the other; B is `loose`."""
-    unit = lanes_of(B)
+    """Return B packed into panels, stacked vertically; B is a `loose` view."""
+    unit = vector_length(B)
     span = tile_width(-(-B.shape[1] // unit)) * unit
     panels = aligned(-(-B.shape[1] // span) * B.shape[0], span, B)
     pack(panels, B)
     return panels
 
 
-@part
+@internal
 def aligned(rows, columns, like):
-    """Return an array that begins where a cache line does."""
+    """Return an uninitialised array that starts at a cache line boundary, with `like`'s dtype."""
     flat = np.empty(rows * columns + LINE_BYTES // like.itemsize, like.dtype)
     skip = (-flat.ctypes.data % LINE_BYTES) // like.itemsize
     return flat[skip : skip + rows * columns].reshape(rows, columns)
 
 
-@part
+@internal
 def pack(panels, B):
-    """Copy all columns of B to panels, one below the other, zeros beside the last one."""
+    """Copy B into vertically stacked panels, the last one padded with zeros on its right."""
     depth, columns = B.shape
-    unit, span = lanes_of(panels), panels.shape[1]
+    unit, span = vector_length(panels), panels.shape[1]
     whole = columns // span * span if B.strides[1] == B.itemsize else 0
-    for k in range(depth):  # row by row: each is read from end to end
+    for k in range(depth):  # row by row, so that each row of B is read sequentially
         for n in range(0, whole, span):
             for j in range(0, span, unit):
                 store(panels, n // span * depth + k, j, load(B, k, n + j))
@@ -48,14 +48,14 @@ def pack(panels, B):
         _pack_panel(panels[n // span * depth : n // span * depth + depth], B[:, n : n + span])
 
 
-@part
+@internal
 def _pack_panel(panel, B):
-    """Copy B with dense rows, zeros beside it."""
+    """Copy B into a panel with contiguous rows, padded with zeros on the right."""
     depth, columns = B.shape
     if B.strides[0] == B.itemsize:
         transpose_into(panel, B.T)
     else:
-        unit = lanes_of(panel)
+        unit = vector_length(panel)
         whole = columns // unit * unit if B.strides[1] == B.itemsize else 0
         for k in range(depth):
             for n in range(0, whole, unit):
@@ -67,11 +67,11 @@ def _pack_panel(panel, B):
             panel[k, n] = 0.0
 
 
-@part
+@internal
 def transpose_into(out, matrix):
-    """Write the transposed of a matrix with dense rows; `out` may be larger."""
+    """Write the transpose of a matrix with contiguous rows; `out` may be larger."""
     rows, columns = matrix.shape
-    unit = lanes_of(out)
+    unit = vector_length(out)
     whole_rows, whole_columns = rows // unit * unit, columns // unit * unit
     for j in range(0, whole_columns, unit):
         for i in range(0, whole_rows, unit):

@@ -1,20 +1,20 @@
-"""Sizes rounded up to whole vectors and whole tiles."""
+"""Padded sizes: multiples of the vector length and of the tile height."""
 
 import torch
 
 from .products import ROWS
 from .vectors import REGISTER_BYTES
 
-PAGE_BYTES = 512  # rows whose lengths are multiples of this fall into few of a cache's sets
+PAGE_BYTES = 512  # rows whose lengths are multiples of this map to few sets of a cache
 
 
 def block(dtype: torch.dtype) -> int:
-    """Return what sizes are rounded up to: whole vectors, and whole tiles."""
+    """Return the number that sizes are rounded up to a multiple of: whole vectors and tiles."""
     return max(REGISTER_BYTES // dtype.itemsize, ROWS)
 
 
 def padded(size: int, dtype: torch.dtype) -> int:
-    """Round a size up to whole blocks, and away from lengths that caches dislike."""
+    """Round a size up to whole blocks, avoiding row lengths that map to few sets of a cache."""
     unit = block(dtype)
     size = -(-size // unit) * unit
     return size + unit if size * dtype.itemsize % PAGE_BYTES == 0 else size

@@ -1,6 +1,6 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""Matrix products whose operands live in cache: nothing is packed, every number read as it lies.
+"""Matrix products of operands that fit in cache, read in place without packing.
 
 The right factor and the result have contiguous rows of whole vectors (`padding.padded`); the left
 factor is read one number at a time.
@@ -8,12 +8,13 @@ factor is read one number at a time.
 
 from llvmlite import binding
 
-from .compiled import inlined, part
+from .compiled import inlined, internal
 from .tiles import multiply_rows, multiply_tile
-from .vectors import lanes_of, load, splat, store
+from .vectors import load, splat, store, vector_length
 
 ROWS = 4
-# A tile's sums, ROWS * width or width, must fit the registers beside the factors they need.
+# A tile's sums (ROWS * width vectors, or `width` for one row) must fit into the registers together
+# with the factors that are being multiplied.
 _REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
 WIDEST = 5 if _REGISTERS == 32 else 3
 WIDEST_ROW = 10
@@ -21,37 +22,41 @@ WIDEST_ROW = 10
 
 @inlined
 def loose(matrix):
-    """Forget that a matrix is contiguous, so that one compiled product takes all layouts."""
+    """Return a view typed as strided, so that one compiled product takes every layout."""
     return matrix[::1, ::1]
 
 
-@part
+@internal
 def multiply(C, A, B, depth):
-    """Compute C = A[:, :depth] @ B[:depth]; C has a multiple of ROWS rows, and A is `loose`."""
-    lanes = lanes_of(C)
-    vectors = C.shape[1] // lanes
+    """Compute C = A[:, :depth] @ B[:depth].
+
+    The number of C's rows is a multiple of ROWS; A is a `loose` view.
+    """
+    length = vector_length(C)
+    vectors = C.shape[1] // length
     width = tile_width(vectors)
     for tile in range(-(-vectors // width)):
-        n = min(tile * width, vectors - width) * lanes  # the last one may overlap
+        n = min(tile * width, vectors - width) * length  # the last tile may overlap the one before
         _multiply_columns(C, A, B, n, n, depth, width)
 
 
-@part
+@internal
 def multiply_panels(C, A, panels, depth):
-    """Compute C = A[:, :depth] @ B, where `packing.panels_of` B holds `depth` rows of B.
+    """Compute C = A[:, :depth] @ B, where `panels` is `packing.panels_of(B)`, B of `depth` rows.
 
-    C has a multiple of ROWS rows of whole vectors, as many as B's rows need, and A is `loose`.
+    The number of C's rows is a multiple of ROWS, each row as long as B's in whole vectors; A is a
+    `loose` view.
     """
     span = panels.shape[1]
     for n in range(0, C.shape[1], span):
         panel = panels[n // span * depth : n // span * depth + depth]
-        width = min(span, C.shape[1] - n) // lanes_of(C)
+        width = min(span, C.shape[1] - n) // vector_length(C)
         _multiply_columns(C, A, panel, n, 0, depth, width)
 
 
-@part
+@internal
 def _multiply_columns(C, A, B, n, column, depth, width):
-    """Compute so many vectors of C's columns from n on, from those of B from `column` on."""
+    """Compute `width` vectors of columns: C[:, n : …] from B[:, column : …]."""
     for m in range(0, C.shape[0], ROWS):
         if width == 5:
             multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 5)
@@ -67,9 +72,9 @@ def _multiply_columns(C, A, B, n, column, depth, width):
 
 @inlined
 def tile_width(vectors):
-    """Return how many vectors wide tiles are, at most `vectors`: what a row of them costs least.
+    """Return the cheapest tile width for rows of `vectors` vectors, in vectors.
 
-    A tile of the width w costs w + 1: what its sums take, and what reading the left factor does.
+    A tile of width w is assumed to cost w + 1: w for its sums and 1 for reading the left factor.
     """
     best, least = 1, 2 * vectors
     for width in range(2, min(WIDEST, vectors) + 1):
@@ -79,17 +84,17 @@ def tile_width(vectors):
     return best
 
 
-@part
+@internal
 def multiply_row(y, x, B, depth):
-    """Compute y = x[:, :depth] @ B[:depth] for one row, B read once from end to end."""
-    lanes = lanes_of(y)
-    vectors = y.shape[1] // lanes
+    """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once, sequentially."""
+    length = vector_length(y)
+    vectors = y.shape[1] // length
     tiles = -(-vectors // WIDEST_ROW)
     width = -(-vectors // tiles)
-    if width in (7, 9):  # not worth a compiled loop of their own
+    if width in (7, 9):  # not worth compiling a loop for
         tiles, width = 2 * tiles, width // 2 + 1
     for tile in range(tiles):
-        n = min(tile * width, vectors - width) * lanes
+        n = min(tile * width, vectors - width) * length
         if width == 10:
             multiply_tile(y, x, B, 0, n, n, depth, False, 1, 10)
         elif width == 8:
@@ -110,31 +115,34 @@ def multiply_row(y, x, B, depth):
 
 @inlined
 def multiply_block(y, W, x, i):
-    """Compute y[0, i : i + lanes] = W[i : i + lanes] @ x[0], whole rows of a padded W."""
+    """Compute y[0, i : i + length] = W[i : i + length] @ x[0], one vector of a product.
+
+    W's rows are padded to whole vectors.
+    """
     multiply_rows(y, W, x, i, 0)
 
 
-@part
+@internal
 def transpose(out, matrix):
-    """Write the transposed matrix; both are padded to whole vectors in both directions."""
-    lanes = lanes_of(matrix)
-    for i in range(0, matrix.shape[0], lanes):
-        for j in range(0, matrix.shape[1], lanes):
-            for row in range(i, i + lanes):
-                for column in range(j, j + lanes):
+    """Write the transpose; both matrices are padded to whole vectors in both dimensions."""
+    length = vector_length(matrix)
+    for i in range(0, matrix.shape[0], length):
+        for j in range(0, matrix.shape[1], length):
+            for row in range(i, i + length):
+                for column in range(j, j + length):
                     out[column, row] = matrix[row, column]
 
 
-@part
+@internal
 def copy_rows(out, first, rows):
-    """Copy rows of whole vectors to out, from its row `first` on."""
+    """Copy all of `rows`, padded to whole vectors, to `out` from row `first` on."""
     for row in range(rows.shape[0]):
-        for j in range(0, rows.shape[1], lanes_of(rows)):
+        for j in range(0, rows.shape[1], vector_length(rows)):
             store(out, first + row, j, load(rows, row, j))
 
 
-@part
+@internal
 def zero_rows(matrix, count):
     for row in range(count):
-        for j in range(0, matrix.shape[1], lanes_of(matrix)):
+        for j in range(0, matrix.shape[1], vector_length(matrix)):
             store(matrix, row, j, splat(matrix, 0.0))

@@ -1,7 +1,7 @@
-"""The two inner loops that every matrix product of the engine is made of, sums kept in registers.
+"""The two inner loops of every matrix product, with their sums kept in registers.
 
-They are written in LLVM's language because no loop in Python keeps a block of sums in registers
-with certainty. Nothing checks sizes here; `products` is the door.
+They are written in LLVM IR because a loop in Python does not reliably keep a block of sums in
+registers. Sizes are not checked here; call the functions of `products` instead.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ from .vectors import Vector, broadcast, element_pointer, load_at, store_at
 
 @intrinsic
 def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
-    """Compute a tile of C, from C[m, n] on: A[m : m + rows, :depth] @ B[:depth, column : …].
+    """Compute the tile of C at C[m, n] as A[m : m + rows, :depth] @ B[:depth, column : …].
 
-    It is `width` vectors wide. With `add` the product is added to C. The literals `rows` and
-    `width` fix how many sums are kept in registers.
+    It is `width` vectors wide. With `add` the product is added to C. `rows` and `width` must be
+    literals: they fix how many sums are kept in registers.
     """
     if not isinstance(rows, types.IntegerLiteral) or not isinstance(width, types.IntegerLiteral):
         return None
@@ -45,10 +45,10 @@ def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
             return builder.gep(pointer, [offset], source_etype=i8)
 
         number = context.get_value_type(C.dtype)
-        zero = ir.Constant(vector.llvm, [0.0] * vector.lanes)
+        zero = ir.Constant(vector.llvm, [0.0] * vector.length)
         places = [
             [
-                at(C, C_, builder.add(m_, intp(r)), builder.add(n_, intp(w * vector.lanes)))
+                at(C, C_, builder.add(m_, intp(r)), builder.add(n_, intp(w * vector.length)))
                 for w in range(W)
             ]
             for r in range(R)
@@ -70,13 +70,13 @@ def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
         b.add_incoming(b_start, before)
         sums = [[builder.phi(vector.llvm) for _ in range(W)] for _ in range(R)]
         factors = [
-            load_at(builder, skip(b, intp(w * vector.lanes * vector.scalar.bitwidth // 8)), vector)
+            load_at(builder, skip(b, intp(w * vector.length * vector.scalar.bitwidth // 8)), vector)
             for w in range(W)
         ]
         fma = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector.llvm, [vector.llvm] * 3),
-            f"llvm.fmuladd.v{vector.lanes}f{vector.scalar.bitwidth}",
+            f"llvm.fmuladd.v{vector.length}f{vector.scalar.bitwidth}",
         )
         for r in range(R):
             pointer = skip(a, builder.mul(a_row, intp(r)))
@@ -103,12 +103,12 @@ def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
 
 @intrinsic
 def multiply_rows(typingctx, y, W, x, i, row):
-    """Compute y[row, i : i + lanes] = W[i : i + lanes, :] @ x[row, :] over all of W's columns.
+    """Compute y[row, i : i + length] = W[i : i + length, :] @ x[row, :] over all columns of W.
 
-    As many rows at once as a vector has lanes, so that the sums over the lanes are shared.
+    One vector's worth of rows at once, so that they share the sums across the vectors' elements.
     """
     vector = Vector(W.dtype)
-    lanes = vector.lanes
+    length = vector.length
 
     def emit(context, builder, signature, args):
         y_, W_, x_, i_, row_ = args
@@ -118,7 +118,7 @@ def multiply_rows(typingctx, y, W, x, i, row):
         fma = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector.llvm, [vector.llvm] * 3),
-            f"llvm.fmuladd.v{lanes}f{vector.scalar.bitwidth}",
+            f"llvm.fmuladd.v{length}f{vector.scalar.bitwidth}",
         )
         before = builder.block
         loop = builder.append_basic_block("columns")
@@ -127,25 +127,25 @@ def multiply_rows(typingctx, y, W, x, i, row):
         builder.position_at_end(loop)
         k = builder.phi(intp)
         k.add_incoming(intp(0), before)
-        zero = ir.Constant(vector.llvm, [0.0] * lanes)
-        sums = [builder.phi(vector.llvm) for _ in range(lanes)]
+        zero = ir.Constant(vector.llvm, [0.0] * length)
+        sums = [builder.phi(vector.llvm) for _ in range(length)]
         factor = load_at(builder, element_pointer(context, builder, x, x_, (row_, k)), vector)
         grown = []
-        for r in range(lanes):
+        for r in range(length):
             pointer = element_pointer(context, builder, W, W_, (builder.add(i_, intp(r)), k))
             sums[r].add_incoming(zero, before)
             grown.append(builder.call(fma, [load_at(builder, pointer, vector), factor, sums[r]]))
             sums[r].add_incoming(grown[r], loop)
-        after = builder.add(k, intp(lanes))
+        after = builder.add(k, intp(length))
         k.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", after, columns), loop, done)
         builder.position_at_end(done)
-        # Fold pairs of vectors into one until lane l holds the sum of row l's lanes.
-        distance = lanes // 2
+        # Fold pairs of vectors into one until element r is the sum over row r's vector.
+        distance = length // 2
         while distance:
             half = len(grown) // 2
             grown = [
-                _fold(builder, grown[r], grown[r + half], lanes, distance) for r in range(half)
+                _fold(builder, grown[r], grown[r + half], length, distance) for r in range(half)
             ]
             distance //= 2
         pointer = element_pointer(context, builder, y, y_, (row_, i_))
@@ -155,19 +155,19 @@ def multiply_rows(typingctx, y, W, x, i, row):
     return types.void(y, W, x, types.intp, types.intp), emit
 
 
-def _fold(builder, a, b, lanes: int, distance: int) -> Any:
-    """Emit the vector that sums lanes `distance` apart: of a where that bit is 0, else of b."""
+def _fold(builder, a, b, length: int, distance: int) -> Any:
+    """Emit the sums of elements `distance` apart: of `a` where that index bit is 0, else of `b`."""
     i32 = ir.IntType(32)
     low, high = [], []
-    for lane in range(lanes):
+    for element in range(length):
         first, second = (
-            (lane, lane + distance)
-            if not lane & distance
-            else (lanes + lane - distance, lanes + lane)
+            (element, element + distance)
+            if not element & distance
+            else (length + element - distance, length + element)
         )
         low.append(i32(first))
         high.append(i32(second))
-    shape = ir.VectorType(i32, lanes)
+    shape = ir.VectorType(i32, length)
     return builder.fadd(
         builder.shuffle_vector(a, b, ir.Constant(shape, low)),
         builder.shuffle_vector(a, b, ir.Constant(shape, high)),
@@ -176,31 +176,31 @@ def _fold(builder, a, b, lanes: int, distance: int) -> Any:
 
 @intrinsic
 def transpose_block(typingctx, out, matrix, i, j):
-    """Write matrix[i : i + lanes, j : j + lanes], transposed, to out[j : j + lanes, i : i + lanes].
+    """Write the transpose of matrix[i : i + length, j : j + length] to `out` at out[j, i].
 
-    Both have dense rows.
+    Both have contiguous rows.
     """
     vector = Vector(matrix.dtype)
-    lanes = vector.lanes
+    length = vector.length
 
     def emit(context, builder, signature, args):
         out_, matrix_, i_, j_ = args
         intp = i_.type
         rows = []
-        for r in range(lanes):
+        for r in range(length):
             place = (builder.add(i_, intp(r)), j_)
             rows.append(
                 load_at(builder, element_pointer(context, builder, matrix, matrix_, place), vector)
             )
-        distance = lanes // 2
-        while distance:  # swap the upper right with the lower left, in ever smaller squares
-            for r in range(lanes):
+        distance = length // 2
+        while distance:  # swap upper right and lower left squares, halving their size each time
+            for r in range(length):
                 if not r & distance:
                     a, b = rows[r], rows[r + distance]
-                    rows[r] = _interleaved(builder, a, b, lanes, distance, 0)
-                    rows[r + distance] = _interleaved(builder, a, b, lanes, distance, distance)
+                    rows[r] = _interleaved(builder, a, b, length, distance, 0)
+                    rows[r + distance] = _interleaved(builder, a, b, length, distance, distance)
             distance //= 2
-        for r in range(lanes):
+        for r in range(length):
             place = (builder.add(j_, intp(r)), i_)
             store_at(builder, rows[r], element_pointer(context, builder, out, out_, place), vector)
         return context.get_dummy_value()
@@ -208,11 +208,11 @@ def transpose_block(typingctx, out, matrix, i, j):
     return types.void(out, matrix, types.intp, types.intp), emit
 
 
-def _interleaved(builder, a, b, lanes: int, distance: int, offset: int) -> Any:
-    """Emit a's squares of the width `distance` from `offset` on, with b's in between."""
+def _interleaved(builder, a, b, length: int, distance: int, offset: int) -> Any:
+    """Emit runs of `distance` elements, alternately of `a` and `b`, each starting at `offset`."""
     order = [
-        lane + offset if not lane & distance else lanes + lane - distance + offset
-        for lane in range(lanes)
+        element + offset if not element & distance else length + element - distance + offset
+        for element in range(length)
     ]
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [ir.IntType(32)(o) for o in order])
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), length), [ir.IntType(32)(o) for o in order])
     return builder.shuffle_vector(a, b, mask)

@@ -2,10 +2,11 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """tanh and exp of whole vectors: argument reduction, then a Taylor polynomial.
 
-With k the whole number nearest x / ln 2 and r = x - k ln 2, exp x = 2^k exp r and |r| <= 0.3466,
-where Taylor's series of the stated degree errs by less than a tenth of an ulp. Largest errors found
+With k the integer nearest x / ln 2 and r = x - k ln 2, exp x = 2^k exp r and |r| <= 0.3466, where
+the Taylor polynomial has an error below a tenth of an ulp. Largest errors found
 (tests/torch_impl/kernels/test_transcendental.py): exp 1.1 ulp, tanh 3 ulp. NaN, infinities, signed
-zeros and numbers below the normal range come out as NumPy's."""
+zeros and subnormal numbers give the same results as in NumPy.
+"""
 
 from decimal import Decimal
 from math import factorial
@@ -22,18 +23,21 @@ LN_2 = Decimal("0.693147180559945309417232121458176568")
 
 
 def _split(bits: int) -> tuple[float, float]:
-    """Return ln 2 as a part of so few bits that its multiples by k are exact, and the rest."""
+    """Return ln 2 as a sum of two numbers; the first is so short that its product with k is exact.
+
+    `bits` is the number of its binary digits after the point.
+    """
     high = int(LN_2 * 2**bits) / 2**bits
     return high, float(LN_2 - Decimal(high))
 
 
 def _series(degree: int) -> tuple[float, ...]:
-    """Return the coefficients of (exp r - 1 - r) / r², the highest power first."""
+    """Return the Taylor coefficients of (exp r - 1 - r) / r², highest power first."""
     return tuple(1.0 / factorial(n) for n in range(degree, 1, -1))
 
 
-# 1.5 * 2^mantissa bits: adding it rounds to whole numbers; then the range of exp's argument in
-# which anything but 0 and inf comes out, widened; then where tanh is 1 to the last bit.
+# Per dtype: 1.5 * 2^(mantissa bits), whose addition rounds to an integer; bounds beyond which exp
+# is 0 or inf; an argument above which tanh rounds to 1; the two parts of ln 2.
 DOUBLE = (1.5 * 2.0**52, -750.0, 710.0, 20.0, *_split(32))
 SINGLE = (1.5 * 2.0**23, -105.0, 89.0, 10.0, *_split(9))
 DOUBLE_SERIES = _series(13)
@@ -64,7 +68,7 @@ def _coefficients_of(v):
 
 @inlined
 def _reduce(x):
-    """Return k + the rounding constant, k, and exp r - 1."""
+    """Return k plus the rounding constant, k, and exp(r) - 1."""
     magic, _, _, _, high, low = _constants(x)
     shifted = fma(x, splat(x, LOG2_E), splat(x, magic))
     k = shifted - splat(x, magic)
@@ -78,12 +82,12 @@ def _reduce(x):
 
 @inlined
 def exp(x):
-    """Return e to the x, lane by lane."""
+    """Return e to the power x, element by element."""
     magic, lowest, highest, _, _, _ = _constants(x)
     low, high = splat(x, lowest), splat(x, highest)
     x = select(greater(x, high), high, select(greater(low, x), low, x))
     _, k, less_one = _reduce(x)
-    # 2^k in two factors, each a normal number where the product is not
+    # 2^k as two factors: each is a normal number, even where 2^k itself is not.
     first = fma(k, splat(x, 0.5), splat(x, magic))
     second = (k - (first - splat(x, magic))) + splat(x, magic)
     return (less_one + splat(x, 1.0)) * power_of_two(first) * power_of_two(second)
@@ -91,7 +95,7 @@ def exp(x):
 
 @inlined
 def tanh(x):
-    """Return the hyperbolic tangent, lane by lane; its size never exceeds 1."""
+    """Return the hyperbolic tangent, element by element; no result exceeds 1 in magnitude."""
     _, _, _, saturated, _, _ = _constants(x)
     size, limit = absolute(x), splat(x, saturated)
     size = select(greater(size, limit), limit, size)

@@ -1,8 +1,8 @@
-"""Hardware vectors as values inside numba functions.
+"""SIMD vectors as values inside numba functions.
 
-numba vectorises loops when LLVM manages to, and never tanh or exp. Here a register's worth of
-numbers is a value of its own: loaded, multiplied and added by name, so what runs is what is
-written. LLVM splits a vector that the machine's registers don't hold, so this is portable.
+numba leaves vectorisation to LLVM, which does not always succeed and never vectorises tanh or exp.
+Here a vector as wide as a register is a value that is loaded, multiplied and added explicitly.
+LLVM splits vectors that are wider than the machine's registers, so the code is portable.
 """
 
 import operator
@@ -25,25 +25,25 @@ REGISTER_BYTES = _register_bytes()
 
 
 class Vector(types.Type):
-    """As many numbers of one float type as a register holds."""
+    """A SIMD vector: as many numbers of one float type as a register holds."""
 
     def __init__(self, scalar: types.Float) -> None:
         self.scalar = scalar
-        self.lanes = REGISTER_BYTES * 8 // scalar.bitwidth
-        super().__init__(name=f"Vector({self.lanes} x {scalar})")
+        self.length = REGISTER_BYTES * 8 // scalar.bitwidth
+        super().__init__(name=f"Vector({self.length} x {scalar})")
 
     @property
     def llvm(self) -> ir.VectorType:
         element = ir.DoubleType() if self.scalar.bitwidth == 64 else ir.FloatType()
-        return ir.VectorType(element, self.lanes)
+        return ir.VectorType(element, self.length)
 
     @property
     def integers(self) -> ir.VectorType:
-        return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.lanes)
+        return ir.VectorType(ir.IntType(self.scalar.bitwidth), self.length)
 
     @property
     def mask(self) -> ir.VectorType:
-        return ir.VectorType(ir.IntType(1), self.lanes)
+        return ir.VectorType(ir.IntType(1), self.length)
 
 
 @register_default(Vector)
@@ -53,7 +53,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 class Mask(types.Type):
-    """What comparing two vectors gives: a truth value for each lane."""
+    """The result of comparing two vectors: a truth value for each element."""
 
     def __init__(self, vector: Vector) -> None:
         self.vector = vector
@@ -67,14 +67,14 @@ class _MaskModel(models.PrimitiveModel):
 
 
 def broadcast(builder: ir.IRBuilder, scalar: ir.Value, vector: ir.VectorType) -> ir.Value:
-    """Emit a vector whose lanes all hold the scalar."""
+    """Emit a vector whose elements all equal the scalar."""
     lone = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.IntType(32)(0))
     first = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(lone, ir.Constant(vector, ir.Undefined), first)
 
 
 def element_pointer(context, builder, array_type, array, indices) -> ir.Value:
-    """Emit the address of an array's element; nothing checks the indices."""
+    """Emit the address of an array's element; the indices are not checked."""
     view = context.make_array(array_type)(context, builder, array)
     return cgutils.get_item_pointer(
         context, builder, array_type, view, indices, wraparound=False, boundscheck=False
@@ -88,20 +88,20 @@ def _vector_of(array: types.Array) -> Vector:
 
 
 def load_at(builder: ir.IRBuilder, pointer: ir.Value, vector: Vector) -> ir.Value:
-    """Emit a load that asks for no more alignment than one number's."""
+    """Emit a load that needs only the alignment of a single element."""
     cast = builder.bitcast(pointer, vector.llvm.as_pointer())
     return builder.load(cast, align=vector.scalar.bitwidth // 8, typ=vector.llvm)
 
 
 def store_at(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, vector: Vector) -> None:
-    """Emit the store that mirrors load_at."""
+    """Emit a store that needs only the alignment of a single element."""
     cast = builder.bitcast(pointer, vector.llvm.as_pointer())
     builder.store(value, cast, align=vector.scalar.bitwidth // 8)
 
 
 @intrinsic
 def load(typingctx, array, row, column):
-    """Read array[row, column : column + lanes]; the rows must be contiguous."""
+    """Read array[row, column : column + length]; the rows must be contiguous."""
     vector = _vector_of(array)
 
     def emit(context, builder, signature, args):
@@ -113,7 +113,7 @@ def load(typingctx, array, row, column):
 
 @intrinsic
 def store(typingctx, array, row, column, value):
-    """Write array[row, column : column + lanes]; the rows must be contiguous."""
+    """Write array[row, column : column + length]; the rows must be contiguous."""
     vector = _vector_of(array)
 
     def emit(context, builder, signature, args):
@@ -126,7 +126,10 @@ def store(typingctx, array, row, column, value):
 
 @intrinsic
 def splat(typingctx, like, scalar):
-    """Return a vector for `like` (a vector or an array) whose lanes all hold the scalar."""
+    """Return a vector whose elements all equal the scalar, in the dtype of `like`.
+
+    `like` is a vector or an array.
+    """
     vector = like if isinstance(like, Vector) else _vector_of(like)
 
     def emit(context, builder, signature, args):
@@ -137,10 +140,10 @@ def splat(typingctx, like, scalar):
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """Return a * b + c, rounded once where the machine can."""
+    """Return a * b + c, rounded once where the processor has fused multiply-add."""
 
     def emit(context, builder, signature, args):
-        name = f"llvm.fmuladd.v{a.lanes}f{a.scalar.bitwidth}"
+        name = f"llvm.fmuladd.v{a.length}f{a.scalar.bitwidth}"
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(a.llvm, [a.llvm] * 3), name
         )
@@ -153,7 +156,7 @@ def _unary(llvm_name: str):
     @intrinsic
     def apply(typingctx, a):
         def emit(context, builder, signature, args):
-            name = f"llvm.{llvm_name}.v{a.lanes}f{a.scalar.bitwidth}"
+            name = f"llvm.{llvm_name}.v{a.length}f{a.scalar.bitwidth}"
             function = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(a.llvm, [a.llvm]), name
             )
@@ -201,7 +204,7 @@ for _operator, _function in (
 
 @intrinsic
 def greater(typingctx, a, b):
-    """Compare lane by lane; false where either is NaN."""
+    """Return a > b, element by element; false where either is NaN."""
 
     def emit(context, builder, signature, args):
         return builder.fcmp_ordered(">", *args)
@@ -211,10 +214,10 @@ def greater(typingctx, a, b):
 
 @intrinsic
 def anywhere(typingctx, mask):
-    """Return whether a lane is true."""
+    """Return whether any element of the mask is true."""
 
     def emit(context, builder, signature, args):
-        bits = ir.IntType(mask.vector.lanes)
+        bits = ir.IntType(mask.vector.length)
         return builder.icmp_unsigned("!=", builder.bitcast(args[0], bits), bits(0))
 
     return types.boolean(mask), emit
@@ -222,7 +225,7 @@ def anywhere(typingctx, mask):
 
 @intrinsic
 def select(typingctx, mask, where_true, where_false):
-    """Pick lane by lane."""
+    """Return where_true where the mask is true, else where_false, element by element."""
 
     def emit(context, builder, signature, args):
         return builder.select(*args)
@@ -232,10 +235,10 @@ def select(typingctx, mask, where_true, where_false):
 
 @intrinsic
 def copy_sign(typingctx, magnitude, sign):
-    """Return the magnitudes with the signs of the second vector, those of zeros included."""
+    """Return `magnitude` with the signs of `sign`, element by element; a zero's sign counts too."""
 
     def emit(context, builder, signature, args):
-        name = f"llvm.copysign.v{sign.lanes}f{sign.scalar.bitwidth}"
+        name = f"llvm.copysign.v{sign.length}f{sign.scalar.bitwidth}"
         function = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(sign.llvm, [sign.llvm] * 2), name
         )
@@ -246,15 +249,15 @@ def copy_sign(typingctx, magnitude, sign):
 
 @intrinsic
 def power_of_two(typingctx, shifted):
-    """Return 2**k for the whole number k in the last bits of `shifted` = k + 1.5 * 2**mantissa.
+    """Return 2**k, where `shifted` is the integer k plus 1.5 * 2**(mantissa bits).
 
-    k must be the exponent of a normal number.
+    2**k must be a normal number.
     """
     bits, bias = (52, 1023) if shifted.scalar.bitwidth == 64 else (23, 127)
 
     def emit(context, builder, signature, args):
         def constant(value):
-            return ir.Constant(shifted.integers, [value] * shifted.lanes)
+            return ir.Constant(shifted.integers, [value] * shifted.length)
 
         whole = builder.add(builder.bitcast(args[0], shifted.integers), constant(bias))
         return builder.bitcast(builder.shl(whole, constant(bits)), shifted.llvm)
@@ -264,15 +267,15 @@ def power_of_two(typingctx, shifted):
 
 @intrinsic
 def total(typingctx, a):
-    """Return the sum over the lanes, halves added to halves."""
+    """Return the sum of the elements, added pairwise: the upper half to the lower, repeatedly."""
 
     def emit(context, builder, signature, args):
-        value, width = args[0], a.lanes
+        value, width = args[0], a.length
         while width > 1:
             width //= 2
             halves = []
             for first in (0, width):
-                order = [ir.IntType(32)(first + lane) for lane in range(width)]
+                order = [ir.IntType(32)(first + element) for element in range(width)]
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), width), order)
                 halves.append(builder.shuffle_vector(value, value, mask))
             value = builder.fadd(*halves)
@@ -281,12 +284,12 @@ def total(typingctx, a):
     return a.scalar(a), emit
 
 
-def lanes_of(array) -> int:
-    """Return how many of the array's numbers make a vector; compiled code only."""
+def vector_length(array) -> int:
+    """Return how many of the array's elements make a vector; usable in compiled code only."""
     raise NotImplementedError("compiled code only")
 
 
-@overload(lanes_of)
-def _lanes_of(array):
-    lanes = _vector_of(array).lanes
-    return lambda array: lanes
+@overload(vector_length)
+def _vector_length(array):
+    length = _vector_of(array).length
+    return lambda array: length

@@ -1,4 +1,4 @@
-"""The parity peer follows the protocol: nn.RNN and autograd held against the hand-written twins."""
+"""The PyTorch peer follows the protocol: nn.RNN with autograd against the hand-written twin."""
 
 import math
 from itertools import islice
@@ -41,7 +41,7 @@ def training(text: np.ndarray = TEXT, scale: float = 0.5, **changed) -> ModuleTr
 
 
 def plain_gradient(peer: ModuleTraining) -> torch_impl.Parameters:
-    """Of the next window, summed over the lanes, by hand."""
+    """Return the gradient of the next window, computed by the twin, summed over the lanes."""
     position, state = peer.position, peer.hidden_state[0].T
     if position + T + 1 > len(peer.text):
         position, state = 0, torch.zeros_like(state)
@@ -52,19 +52,19 @@ def plain_gradient(peer: ModuleTraining) -> torch_impl.Parameters:
         trace = torch_impl.forward(
             parameters, window[:-1, lane], window[1:, lane], state[:, lane : lane + 1]
         )
-        for sums, slope in zip(total, torch_impl.backward(parameters, trace, None), strict=True):
-            sums += slope
+        for sums, gradient in zip(total, torch_impl.backward(parameters, trace, None), strict=True):
+            sums += gradient
     return total
 
 
 def own_gradient(peer: ModuleTraining) -> list[torch.Tensor]:
-    """What the last iteration left, in the twins' shapes."""
+    """Return the peer's gradients of the last iteration, in the twin's shapes."""
     Whx, Wha, bh, Wya, by = peer.trained
-    slopes = []
+    gradients = []
     for tensor in (Whx, Wha, Wya, bh, by):
         assert tensor.grad is not None
-        slopes.append(tensor.grad if tensor.ndim == 2 else tensor.grad[:, None])
-    return slopes
+        gradients.append(tensor.grad if tensor.ndim == 2 else tensor.grad[:, None])
+    return gradients
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
@@ -107,13 +107,13 @@ def test_lanes_read_their_own_sections_in_order(lanes: int) -> None:
 @settings(max_examples=20)
 def test_clip_is_of_the_whole_gradient(bound: float, kind: str) -> None:
     peer = training(lanes=2, clip=Clip(kind, bound))
-    slopes = list(plain_gradient(peer))
+    gradients = list(plain_gradient(peer))
     peer.step()
     if kind == VALUE:
-        expected = [slope.clamp(-bound, bound) for slope in slopes]
+        expected = [gradient.clamp(-bound, bound) for gradient in gradients]
     else:
-        norm = math.sqrt(sum(float((slope**2).sum()) for slope in slopes))
-        expected = [slope * min(1.0, bound / (norm + 1e-6)) for slope in slopes]
+        norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients))
+        expected = [gradient * min(1.0, bound / (norm + 1e-6)) for gradient in gradients]
     assert_close(got=own_gradient(peer), expected=expected, relative=1e-12)
 
 
@@ -126,9 +126,9 @@ def test_adam_steps_as_its_paper_says_at_the_scheduled_rate() -> None:
     for t in range(1, 6):
         expected = list(peer.parameters)
         peer.step()
-        for value, slope, m, v in zip(expected, own_gradient(peer), means, squares, strict=True):
-            m.mul_(0.9).add_(0.1 * slope)
-            v.mul_(0.999).add_(0.001 * slope**2)
+        for value, gradient, m, v in zip(expected, own_gradient(peer), means, squares, strict=True):
+            m.mul_(0.9).add_(0.1 * gradient)
+            v.mul_(0.999).add_(0.001 * gradient**2)
             value -= rate(t) * (m / (1 - 0.9**t)) / (torch.sqrt(v / (1 - 0.999**t)) + 1e-8)
         assert_close(got=peer.parameters, expected=expected, relative=1e-12)
 
@@ -140,8 +140,8 @@ def test_adagrad_follows_the_scheduled_rate() -> None:
     for rate in rates:
         expected = peer.parameters
         peer.step()
-        slopes = torch_impl.Gradients(*own_gradient(peer))
-        torch_impl.adagrad.update(expected, slopes, sums, rate)
+        gradients = torch_impl.Gradients(*own_gradient(peer))
+        torch_impl.adagrad.update(expected, gradients, sums, rate)
         assert_close(got=peer.parameters, expected=expected, relative=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""The reference lines: Kneser-Ney n-grams against the plain form of the formulas, compressors."""
+"""The baselines without a network: Kneser-Ney n-grams against a direct version, compressors."""
 
 import math
 import random
@@ -15,7 +15,7 @@ from benchmarks.baseline.reference_lines import reference_lines
 
 
 def plain_discounts(counts: Counter) -> list[float]:
-    """Index 1, 2, 3; index 0 is never asked for."""
+    """Return the discounts at index 1, 2, 3; index 0 is unused."""
     n = Counter(counts.values())
     if any(n[r] == 0 for r in (1, 2, 3)):
         return [0.0, 0.5, 1.0, 1.5]
@@ -25,7 +25,7 @@ def plain_discounts(counts: Counter) -> list[float]:
 
 
 class Plain:
-    """Dictionaries, one sum at a time."""
+    """The same model written directly from the formulas, with dictionaries."""
 
     def __init__(self, text: list[int], V: int, n: int) -> None:
         self.V, self.n = V, n
@@ -55,7 +55,7 @@ class Plain:
 
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[list[int], list[int], int, int]:
-    """A training text, another, V and n: of one symbol, skewed or even, from the shortest up."""
+    """Draw a training text, another text, V and n; with one symbol, skewed or even frequencies."""
     V, n = draw(st.integers(1, 6)), draw(st.integers(1, 5))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shares = generator.dirichlet(np.full(V, draw(st.sampled_from([0.1, 1.0, 100.0]))))

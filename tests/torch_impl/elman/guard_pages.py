@@ -1,8 +1,8 @@
-"""Runs the layer's kernels on tensors that end where memory that may not be touched begins.
+"""Runs the layer's kernels on tensors that end at a protected page of memory.
 
     python -m tests.torch_impl.elman.guard_pages
 
-A kernel that reads or writes behind its tensors ends the process with a signal.
+A kernel that reads or writes beyond the end of a tensor ends the process with a signal.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.torch_impl.elman.layers import WAYS
-from torch_impl.elman.computation import Computation, Given, Slopes
+from torch_impl.elman.computation import Computation, LayerGradients, LayerInputs
 
 COMPILED = WAYS[1:]
 
@@ -23,7 +23,7 @@ _mappings: list[mmap.mmap] = []  # kept: a tensor does not own what it lies in
 
 
 def before_a_guard_page(value: Tensor) -> Tensor:
-    """Return a contiguous copy that ends where an untouchable page begins."""
+    """Return a contiguous copy that ends where a protected page begins."""
     count = value.numel() * value.element_size()
     whole = -(-count // mmap.PAGESIZE) * mmap.PAGESIZE
     mapping = mmap.mmap(-1, whole + mmap.PAGESIZE)
@@ -38,18 +38,20 @@ def before_a_guard_page(value: Tensor) -> Tensor:
 
 
 def run(way: Computation, T: int, B: int, H: int, I: int, dtype: torch.dtype) -> None:  # noqa: E741 - inputs
-    """Go forward and backward, everything before a page of its own."""
+    """Run both passes with every tensor in front of its own protected page."""
 
     def guarded(*shape: int) -> Tensor:
         return before_a_guard_page(torch.randn(shape, dtype=dtype) / H)
 
-    inputs, initial, from_above = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
+    inputs, initial, grad_states = guarded(T, B, I), guarded(B, H), guarded(T, B, H)
     weights = guarded(H, I), guarded(H, H)
-    states, signals = guarded(T, B, H), guarded(T, B, H)
-    slopes = Slopes(guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H))
-    given = Given(inputs, initial, *weights, guarded(H), guarded(H))
-    way.forward(states, given)
-    way.backward(slopes, signals, from_above, states, given)
+    states, grad_preactivations = guarded(T, B, H), guarded(T, B, H)
+    gradients = LayerGradients(
+        guarded(T, B, I), guarded(B, H), guarded(H, I), guarded(H, H), guarded(H)
+    )
+    layer_inputs = LayerInputs(inputs, initial, *weights, guarded(H), guarded(H))
+    way.forward(states, layer_inputs)
+    way.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
 
 
 def main() -> None:
@@ -58,7 +60,7 @@ def main() -> None:
         for way in COMPILED:
             for I in (1, 33):  # noqa: E741 - inputs
                 run(way, 3, B, H, I, dtype)
-    print("nothing was touched that may not be")
+    print("no kernel read or wrote out of bounds")
 
 
 if __name__ == "__main__":

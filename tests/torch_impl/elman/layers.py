@@ -1,4 +1,4 @@
-"""What tests of the layer share: ways to compute it, drawn configurations, a comparison."""
+"""Shared by the layer's tests: all implementations, drawn configurations, a comparison."""
 
 import torch
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""ElmanRNN against torch.nn.RNN, and against PyTorch's own checks of operators."""
+"""ElmanRNN compared with torch.nn.RNN, and under PyTorch's own checks of operators."""
 
 import copy
 import pickle
@@ -26,7 +26,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Comp
 
 
 def run(layer: nn.Module, x: Tensor, hx: Tensor | None, uses: str) -> dict[str, Tensor]:
-    """Return outputs and all gradients of a fixed uneven function of them."""
+    """Return the outputs and all gradients of a fixed loss that weights each output differently."""
     output, h_n = layer(x, hx)
     total = output.new_zeros(())
     for name, value in (("output", output), ("h_n", h_n)):
@@ -151,7 +151,7 @@ def test_an_optimizer_trains_it() -> None:
 def test_compiled_graphs_hold_it_as_one_operator() -> None:
     layer, x = ElmanRNN(3, 5), torch.randn(4, 2, 3)
     torch._dynamo.reset()
-    # Without this, torch.compile leaves any nn.RNN, and so this one, out of its graphs.
+    # Without this option torch.compile excludes every nn.RNN, and so this one, from its graphs.
     with torch._dynamo.config.patch(allow_rnn=True):
         compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
         output, _ = compiled(x)
@@ -191,18 +191,18 @@ def test_other_float_types_are_computed_by_torch() -> None:
 
 def test_choice_goes_to_whatever_measures_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     for fast in range(4):
-        candidates = choice.ways(2)
+        candidates = choice.candidates(2)
         assert len(candidates) == 4
-        monkeypatch.setattr(choice, "ways", lambda *_, given=candidates: given)
+        monkeypatch.setattr(choice, "candidates", lambda *_, given=candidates: given)
         monkeypatch.setattr(
-            choice.Problem,
+            choice.Trial,
             "seconds",
             lambda self, way, best=candidates[fast]: 1.0 if way is best else 2.0,
         )
-        choice.measured.cache_clear()
+        choice.fastest.cache_clear()
         assert choice.choose(3, 4, 2, torch.zeros(1)) is candidates[fast]
         monkeypatch.undo()
-    choice.measured.cache_clear()
+    choice.fastest.cache_clear()
 
 
 def of_float64(*shape: int) -> Tensor:
@@ -262,7 +262,7 @@ def test_kernels_stay_within_their_tensors() -> None:
         text=True,
     )
     assert done.returncode == 0, done
-    assert "nothing was touched" in done.stdout
+    assert "no kernel read or wrote out of bounds" in done.stdout
 
 
 @pytest.mark.parametrize("place", range(1, 5))

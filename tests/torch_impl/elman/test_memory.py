@@ -1,18 +1,18 @@
-"""What kernels are given by address: checked, and read as torch itself would read it."""
+"""Tensors passed to kernels by address are checked, and read as torch itself would read them."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.torch_impl.elman.layers import WAYS, assert_near
-from torch_impl.elman.computation import Computation, Given, Slopes
+from torch_impl.elman.computation import Computation, LayerGradients, LayerInputs
 from torch_impl.elman.memory import address, readable, writable
 
 T, B, I, H = 4, 3, 5, 7  # noqa: E741 - inputs
 
 
 def negated(value: Tensor) -> Tensor:
-    """Return the same numbers as a view that torch negates when it reads it."""
+    """Return the same numbers as a view with torch's negative bit set."""
     view = torch.complex(value, -value).conj().imag
     assert view.is_neg()
     return view
@@ -33,12 +33,14 @@ def expanded(value: Tensor) -> Tensor:
     return value[..., :1].expand(value.shape)
 
 
-def gradients(way: Computation, given: Given, from_above: Tensor) -> list[Tensor]:
-    states, signals = torch.empty(T, B, H), torch.empty(T, B, H)
-    slopes = Slopes(*(torch.empty(shape) for shape in ((T, B, I), (B, H), (H, I), (H, H), (H,))))
-    way.forward(states, given)
-    way.backward(slopes, signals, from_above, states, given)
-    return [states, *(slope for slope in slopes if slope is not None)]
+def gradients(way: Computation, layer_inputs: LayerInputs, grad_states: Tensor) -> list[Tensor]:
+    states, grad_preactivations = torch.empty(T, B, H), torch.empty(T, B, H)
+    found = LayerGradients(
+        *(torch.empty(shape) for shape in ((T, B, I), (B, H), (H, I), (H, H), (H,)))
+    )
+    way.forward(states, layer_inputs)
+    way.backward(found, grad_preactivations, grad_states, states, layer_inputs)
+    return [states, *(grad for grad in found if grad is not None)]
 
 
 @pytest.mark.parametrize("view", [negated, negated_in_place, strided, expanded])
@@ -48,8 +50,8 @@ def test_views_are_read_as_torch_reads_them(way: Computation, view) -> None:
     shapes = (T, B, I), (B, H), (H, I), (H, H), (H,), (H,), (T, B, H)
     viewed = [view(torch.randn(shape)) for shape in shapes]
     plain = [value.resolve_neg().clone().contiguous() for value in viewed]
-    got = gradients(way, Given(*viewed[:-1]), viewed[-1])
-    expected = gradients(way, Given(*plain[:-1]), plain[-1])
+    got = gradients(way, LayerInputs(*viewed[:-1]), viewed[-1])
+    expected = gradients(way, LayerInputs(*plain[:-1]), plain[-1])
     for number, (a, b) in enumerate(zip(got, expected, strict=True)):
         assert_near(a, b, f"result {number}")
 

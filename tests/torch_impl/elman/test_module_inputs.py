@@ -1,4 +1,4 @@
-"""PyTorch's own module inputs and error inputs of nn.RNN, with nn.RNN itself as the control."""
+"""PyTorch's own test inputs and error inputs for nn.RNN, with nn.RNN itself as the control."""
 
 import copy
 import pickle
@@ -18,7 +18,7 @@ common = pytest.importorskip(
 )
 INFO = next(info for info in common.module_db if info.module_cls is nn.RNN)
 KINDS = [nn.RNN, ElmanRNN]
-# All of theirs have two layers; with one, those of tanh in one direction are compiled.
+# All of PyTorch's samples have two layers; with one, unidirectional tanh layers are compiled.
 LAYERS = [2, 1]
 
 
@@ -44,7 +44,7 @@ def tensors(result: Any) -> list[Tensor]:
 
 
 def function_of(layer: nn.RNN, arguments: tuple) -> tuple[Callable, list[Tensor]]:
-    """Return the layer as a function of all that it can be differentiated by, and that."""
+    """Return the layer as a function of its differentiable tensors, and those tensors."""
     input, *hx = arguments  # noqa: A001
     packed = isinstance(input, PackedSequence)
     names = [name for name, _ in layer.named_parameters()]

@@ -1,4 +1,4 @@
-"""Tensors that a layer was not made for: an error, or what nn.RNN gives; never a crash."""
+"""Unusual tensors give an error or the result of nn.RNN, never a crash."""
 
 from collections.abc import Callable
 

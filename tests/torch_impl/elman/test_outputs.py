@@ -1,4 +1,4 @@
-"""What a program does between forward and backward: the same results as with nn.RNN, or its error.
+"""In-place changes between forward and backward give nn.RNN's results or its error.
 
 Each use takes a layer and returns tensors to compare; ElmanRNN must raise where nn.RNN raises.
 """
@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 def sequence(seed: int = 1) -> Tensor:
-    """Return numbers for (T, B, I), or as well for (B, T, I) where the layer is batch_first."""
+    """Return an input that serves as (T, B, I) and, for a batch_first layer, as (B, T, I)."""
     return torch.randn(T, B, I, generator=torch.Generator().manual_seed(seed))
 
 

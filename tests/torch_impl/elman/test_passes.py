@@ -1,4 +1,4 @@
-"""ElmanPasses: an ElmanRNN's passes without autograd, against nn.RNN with it."""
+"""ElmanPasses, which computes without autograd, compared with nn.RNN and autograd."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Several threads in one layer, and several layers' threads at once."""
+"""Several threads in one layer, and several threaded layers at the same time."""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -10,28 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from torch_impl.elman.computation import Given, Slopes
+from torch_impl.elman.computation import LayerGradients, LayerInputs
 from torch_impl.elman.fused import Fused
-from torch_impl.elman.threads import share, share_steps
+from torch_impl.elman.threads import run_in_threads, run_with_barrier
 from torch_impl.kernels.barrier import APART, GIVEN_UP
 
 
 def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> list[Tensor]:  # noqa: E741
-    """Return all that a layer of drawn numbers gives."""
+    """Return the states and all gradients of a layer with random numbers."""
     generator = torch.Generator().manual_seed(T * 1000 + B * 100 + H)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, dtype=dtype, generator=generator)
 
-    inputs, initial, from_above = normal(T, B, I), normal(B, H), normal(T, B, H)
+    inputs, initial, grad_states = normal(T, B, I), normal(B, H), normal(T, B, H)
     weights = normal(H, I) / H**0.5, normal(H, H) / H**0.5
-    states, signals = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
+    states, grad_preactivations = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
     shapes = (T, B, I), (B, H), (H, I), (H, H), (H,)
-    slopes = Slopes(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
-    given = Given(inputs, initial, *weights, normal(H), normal(H))
-    way.forward(states, given)
-    way.backward(slopes, signals, from_above, states, given)
-    return [states, signals, *(slope for slope in slopes if slope is not None)]
+    gradients = LayerGradients(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
+    layer_inputs = LayerInputs(inputs, initial, *weights, normal(H), normal(H))
+    way.forward(states, layer_inputs)
+    way.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
+    return [states, grad_preactivations, *(grad for grad in gradients if grad is not None)]
 
 
 @given(
@@ -78,15 +78,15 @@ def test_a_forked_child_gets_threads_of_its_own() -> None:
 def test_a_part_that_never_runs_is_not_waited_for() -> None:
     seen = []
 
-    def run(steps: np.ndarray, this: int, parts: int) -> None:
-        if this == 0:
+    def run(steps: np.ndarray, thread: int, threads: int) -> None:
+        if thread == 0:
             raise KeyboardInterrupt
         while steps[0] < 1:
             pass
-        seen.append((steps[0], this, parts))
+        seen.append((steps[0], thread, threads))
 
     with pytest.raises(KeyboardInterrupt):
-        share_steps(run, 2)
-    share(lambda this, parts: None, 2)  # after which the one before has ended
+        run_with_barrier(run, 2)
+    run_in_threads(lambda thread, threads: None, 2)  # after which the one before has ended
     assert seen == [(GIVEN_UP, 1, 2)]
     assert APART * 8 >= 64

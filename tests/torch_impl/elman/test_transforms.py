@@ -1,4 +1,4 @@
-"""ElmanRNN inside what torch offers around modules: there as nn.RNN, or right where that can't."""
+"""ElmanRNN under torch's transforms, hooks and tracers: as nn.RNN, or right where that fails."""
 
 import io
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def loss_of(layer: nn.RNN) -> Callable[[Tensor], Tensor]:
 
 
 def penalty(layer: nn.RNN) -> list[Tensor]:
-    """A gradient penalty, through two windows that carry the state."""
+    """Return the gradients of a gradient penalty through two windows that carry the state."""
     x = numbers(T, B, I).requires_grad_()
     output, h_n = layer(x)
     output, h_n = layer(x.flip(0), h_n)

@@ -1,4 +1,4 @@
-"""Windows of several blocks of steps, which the fast engine sums block by block."""
+"""Windows of several blocks of time steps, whose gradients the fast engine sums block by block."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ LENGTHS = st.sampled_from([16, 17, 31, 32, 33, 48, 50])
 
 @pytest.fixture(autouse=True, scope="module")
 def short_blocks() -> Iterator[None]:
-    """Let a block be as short as it may: a vector of float32 on the widest machine."""
+    """Make blocks as short as possible: one float32 vector of the widest processor."""
     assert layout.steps_of_block(1, torch.float32) == layout.steps_of_block(1, torch.float64) == 64
     assert [layout.steps_of_block(n, torch.float32) for n in (4, 16, 64, 256)] == [16, 4, 1, 1]
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def test_blocks_give_the_reference_s_fold(engine: Engine, cases: list[Case], T: 
 def test_clip_at_any_share_of_the_largest_sum(
     engine: Engine, cases: list[Case], T: int, share: float
 ) -> None:
-    # Bounds of the first order say nothing where the weights saturate: hold it to the other dtype.
+    # First-order error bounds say nothing where states saturate: compare with the other dtype.
     cases = [engine.prepare(case) for case in longer(cases, T)]
     assume(cases[0].scale <= 1.0)
     plain = reference.backward_lanes(cases[0].parameters, [c.forward() for c in cases], None)

@@ -1,4 +1,4 @@
-"""Rows summed as products are those the running clip can't reach, and no others by much."""
+"""Only rows on which the running clip cannot act are summed as products, and most of those are."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from ...lockstep import assert_close
 
 
 def saturated(H: int, V: int, seed: int) -> Parameters:
-    """States of exactly ±1 that never change, so that sums attain their reach."""
+    """Return weights with states of exactly ±1 that never change: sums then attain their reach."""
     rng = np.random.default_rng(seed)
     return Parameters(
         Whx=np.zeros((H, V)),

@@ -1,4 +1,4 @@
-"""The compiled training loop against the reference's, iteration by iteration."""
+"""The compiled training loop compared with the reference's, iteration by iteration."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def start(**options) -> Training:
 def test_300_iterations_in_lockstep_with_the_reference(
     sizes: tuple[int, int], clip: float | None
 ) -> None:
-    """Training is chaotic: each iteration begins from the reference's own state."""
+    """Training is chaotic, so each iteration starts from the reference's state."""
     settings = hyperparameters(hidden_size=sizes[0], seq_length=sizes[1], sample_every=1000)
     right = reference.Training(VOCABULARY.encode(TEXT), settings, vocabulary=VOCABULARY, clip=clip)
     ours = start(hyperparameters=settings, clip=clip)

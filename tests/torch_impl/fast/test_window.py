@@ -1,4 +1,4 @@
-"""The compiled window against the reference: one set of weights, one window, every gradient."""
+"""The compiled window compared with the reference: same weights, same window, every gradient."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from torch_impl.fast import differentiate_window
 from ...lockstep import assert_close, differentiate_lanes, magnitudes
 from ...strategies import Case, cases
 
-ROUNDING = 1e-14  # of what an entry would be if nothing cancelled; about 50 roundings
-SIZES = 20  # beyond a vector of any machine, so that remainders and padding are reached
+ROUNDING = 1e-14  # relative to the sum of an entry's absolute terms; about 50 roundings
+SIZES = 20  # more than any processor's vector, so that remainders and padding occur
 
 
 @given(cases(max_size=SIZES, max_scale=0.3))
@@ -31,7 +31,7 @@ def test_window_equals_the_reference(case: Case) -> None:
 
 @given(cases(max_size=SIZES))
 def test_window_is_as_near_as_rounding_the_weights_where_tanh_saturates(case: Case) -> None:
-    """1 - a² loses its digits where |a| is nearly 1: no two correct programs agree on them."""
+    """1 - a² cancels where |a| is nearly 1; correct programs then differ in the rest."""
     assume(not case.softmax_overflows)
     window = differentiate_window(case.parameters, case.inputs, case.targets, case.state, case.clip)
     expected = backward(case.parameters, case.forward(), case.clip)

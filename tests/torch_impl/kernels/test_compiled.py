@@ -1,4 +1,4 @@
-"""Where compiled code is kept, and what happens where it can't be, or where numba is missing."""
+"""The cache of compiled code, folders that can't be written, and a missing numba."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def run(folder: Path, program: str, **environment: str) -> subprocess.CompletedP
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The package as installed elsewhere, and a module with a small kernel beside it."""
+    """Return a folder with a copy of the package and a module with a small kernel."""
     for package in ("torch_impl", "reference"):
         shutil.copytree(
             ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -59,7 +59,7 @@ def test_kernels_are_kept_and_found_again(copied: Path) -> None:
 
 
 PARTS = """
-from torch_impl.kernels.compiled import inlined, kernel, part
+from torch_impl.kernels.compiled import inlined, internal, kernel
 
 @inlined
 def checked(x, i):
@@ -67,7 +67,7 @@ def checked(x, i):
         raise ValueError("below zero")
     return x[i]
 
-@part
+@internal
 def tell(x, i):
     print("part", i)
     return checked(x, i)

@@ -1,4 +1,4 @@
-"""The engine's matrix products of any size and layout, against NumPy's in float64."""
+"""Matrix products of any size and layout, compared with NumPy's in float64."""
 
 import numba
 import numpy as np
@@ -12,7 +12,7 @@ from torch_impl.kernels.products import loose
 
 @numba.njit
 def multiply(C, A, B, of_A, of_B, add):
-    """Call the part, which only compiled code can."""
+    """Call gemm from a kernel, since only compiled code can call it."""
     left = loose(A.T) if of_A else loose(A)
     right = loose(B.T) if of_B else loose(B)
     gemm.gemm(loose(C), left, right, add)
@@ -24,7 +24,7 @@ sizes = st.sampled_from(EDGES)
 
 
 def product(A, B, of_A=False, of_B=False, C=None):
-    """Return C, filled with NaN before where it isn't given."""
+    """Return C after the product; unless given, C is filled with NaN beforehand."""
     shape = A.shape[1 if of_A else 0], B.shape[0 if of_B else 1]
     out = np.full(shape, np.nan, A.dtype) if C is None else C.copy()
     multiply(out, A, B, of_A, of_B, C is not None)

@@ -1,6 +1,6 @@
 # pyright: reportCallIssue=false
 # An intrinsic's first parameter, its typing context, is numba's to pass.
-"""tanh and exp on vectors: within the stated errors of mpmath, NumPy's values at the edges."""
+"""tanh and exp of vectors: within the stated errors of mpmath, as NumPy for special values."""
 
 import mpmath
 import numba
@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from torch_impl.kernels.transcendental import exp, tanh
-from torch_impl.kernels.vectors import lanes_of, load, store
+from torch_impl.kernels.vectors import load, store, vector_length
 
 LARGEST_ULP = {"tanh": 3.0, "exp": 1.1}
 
 
 @numba.njit
 def fill_tanh(out, x):
-    for n in range(0, x.shape[1], lanes_of(x)):
+    for n in range(0, x.shape[1], vector_length(x)):
         store(out, 0, n, tanh(load(x, 0, n)))
 
 
 @numba.njit
 def fill_exp(out, x):
-    for n in range(0, x.shape[1], lanes_of(x)):
+    for n in range(0, x.shape[1], vector_length(x)):
         store(out, 0, n, exp(load(x, 0, n)))
 
 
@@ -35,7 +35,7 @@ def apply(name: str, x: np.ndarray) -> np.ndarray:
 
 
 def points(count: int, dtype: type, seed: int) -> np.ndarray:
-    """A quarter each: where states live, over the whole range, tiny ones, and near reductions."""
+    """Return arguments, a quarter each: typical, of the whole range, tiny, hard to reduce."""
     rng = np.random.default_rng(seed)
     quarter = count // 4
     reach = 700 if dtype is np.float64 else 85
@@ -51,7 +51,7 @@ def points(count: int, dtype: type, seed: int) -> np.ndarray:
 
 
 def largest_error(name: str, x: np.ndarray, got: np.ndarray) -> float:
-    """Return the largest error in units of the last place of the true value."""
+    """Return the largest error in ulps (units in the last place of the true value)."""
     function, worst = getattr(mpmath, name), 0.0
     with mpmath.workprec(120):
         for a, b in zip(x.tolist(), got.tolist(), strict=True):
