@@ -1,7 +1,7 @@
-"""The backward pass in a lower precision, compared with itself in float64 at the rounded inputs.
+"""Compare a backward pass in a lower precision with itself in float64, at the rounded inputs.
 
-The bound is what rounding can do to this code: the effect of disturbing each of its operations in
-float64 (Monte Carlo arithmetic), scaled to the dtype's unit roundoff.
+The bound estimates the effect of rounding on this code: that of disturbing each of its operations
+in float64 (Monte Carlo arithmetic), scaled to the unit roundoff of the dtype.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from .problem import BackwardCase, copied, in_dtype, is_floating
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
 TIMES_THE_NOISE = 16.0
-TOO_COARSE = 0.5  # of the largest entry: rounding alone can do as much
+TOO_COARSE = 0.5  # relative to the largest entry: an error that rounding alone can cause
 
 
 def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Iterator[CheckResult]:
-    """Compare the gradients in `dtype` with float64's, within what rounding explains."""
+    """Compare the gradients in `dtype` with those in float64, within the bound on rounding."""
     name = dtype
     try:
         problem: Any = maker.function

@@ -1,4 +1,4 @@
-"""Verify a backward pass: every check, then the values against the best oracle."""
+"""Verify a backward pass: its values against the best oracle, then the other checks."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from .checks import CHECKS, run
 from .lower_precision import UNIT_OF, lower_precision
 from .problem import BackwardCase, BackwardProblem
 
-SMALL, MEDIUM = 2, 17  # sizes at which the checks are run: from here upwards, each another
+SMALL, MEDIUM = 2, 17  # the first of the sizes at which checks are run; the next is one larger
 RACE_SECONDS = 2.0
 
 
@@ -35,16 +35,16 @@ def verify_backward(
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:
-    """Verify a function with its own backward pass; see `BackwardProblem` for what it may be.
+    """Verify a function with its own backward pass; see `BackwardProblem` for its arguments.
 
-    `function` may be a `BackwardProblem` itself. `dtypes` are the lower precisions that are tried
-    too: float32, bfloat16, float16. `seen` is called after each case. `race_seconds` is how long
-    the same call is repeated.
+    `function` may also be a `BackwardProblem`, instead of the first three. `seen` is called with
+    the result of each case. `dtypes` are the lower precisions to check as well: float32, bfloat16,
+    float16. `race_seconds` is the time for repeating the same call, to find race conditions.
 
         report = verify_backward(LayerNorm.apply, inputs)
         report.verdict, [check.name for check in report.failed_checks]
 
-    Raises InputError where nothing could be run.
+    Raises InputError where nothing could be run, or for an unknown dtype.
     """
     problem = _problem(function, inputs, forward)
     maker = Maker(problem, problem.size_names, problem.name)
@@ -58,7 +58,7 @@ def verify_maker(
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:
-    """Verify a maker whose function is a `BackwardProblem`, as `verify_backward` does."""
+    """Verify a factory whose function is a `BackwardProblem`, as `verify_backward` does."""
     begun = time.perf_counter()
     given: Any = maker.function
     maker = replace(maker, function=replace(given, time_limit=settings.time_limit))
@@ -85,7 +85,7 @@ def _problem(
 def _checked(
     maker: Maker, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
 ) -> Iterator[CheckResult]:
-    """Run every check at small and at medium sizes; the first result that isn't a pass counts."""
+    """Run every check at small and at medium sizes; the worst result of each counts."""
     problem: Any = maker.function
     cases = [
         Case(

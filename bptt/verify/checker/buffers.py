@@ -1,8 +1,8 @@
-"""Buffers that somebody's code makes while it runs, turned into what the caller needs there.
+"""Convert the arrays that user code allocates while it runs.
 
-`np.zeros(n)` makes room for real numbers. When parameters are complex, or carry noise, what is
-written into such a buffer would lose just that; so while a block runs, NumPy's functions that make
-arrays hand out converted ones.
+`np.zeros(n)` allocates real numbers. Complex parameters, or parameters of a subclass that adds
+noise, would lose their imaginary part or their class when written into such a buffer. So within a
+block, NumPy's functions that allocate arrays return converted ones.
 """
 
 import sys
@@ -26,10 +26,10 @@ def buffers_converted(
     used_by: Callable[..., Any],
     makers: Sequence[str] = MAKERS,
 ) -> Iterator[None]:
-    """Let the buffers of floats that NumPy's `makers` make in the block go through `convert`.
+    """Apply `convert` to the floating arrays that NumPy's functions `makers` return in the block.
 
-    Names that the module of `used_by` imported from NumPy (`from numpy import zeros`) are covered
-    too. Buffers of integers and of booleans stay as they are.
+    Names that the module of the function `used_by` imported from NumPy (`from numpy import zeros`)
+    are covered too. Arrays of integers and booleans stay as they are.
     """
     originals = {name: getattr(np, name) for name in makers}
     converting = {name: _converting(make, convert) for name, make in originals.items()}

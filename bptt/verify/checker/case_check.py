@@ -1,7 +1,7 @@
-"""A gradient compared with the best oracle at one case.
+"""Compare a gradient with the best oracle at one case.
 
-Every entry is compared where that is cheap; in larger cases random signed projections of each
-parameter come first, and its entries only when one of them fails.
+Every entry is compared where that is cheap. In larger cases, random projections of each parameter's
+gradient are compared first, and single entries only if a projection disagrees.
 """
 
 import math
@@ -39,20 +39,25 @@ from .problem import Case
 from .subject import UNITS, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
-ENTRYWISE_AT_MOST = 1500  # where a comparison of every entry is asked for
-ENTRIES_SECONDS = 2.0  # of a parameter, once projections have found it wrong
-TIME_FOR_ENTRIES = 0.1  # of what is left until the deadline
-USUAL_SIZE = 6.0  # up to which the units below were found
-# Correct gradients in the drawn problems are within 200 units of the largest entry, but for those
-# that cancel; what is beyond is held against an estimate of the rounding that was really done.
+ENTRYWISE_AT_MOST = 1500  # entries, where the caller asks for a comparison of every entry
+ENTRIES_SECONDS = 2.0  # for the entries of a parameter whose projections disagree
+TIME_FOR_ENTRIES = 0.1  # as a fraction of the time until the deadline
+USUAL_SIZE = 6.0  # the largest size at which the units below were measured
+# Correct gradients in the drawn problems are within 200 unit roundoffs of the largest entry, except
+# where terms cancel; larger errors are compared with an estimate of the actual rounding.
 UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
 TIMES_THE_NOISE = 16.0
-VAGUE_SHARES = 1e-6  # of the largest entry, where shares are central differences
-FAR_OFF, ROUGHLY = 1e-3, 64.0  # of the largest entry; how far off a rough estimate may be
+VAGUE_SHARES = 1e-6  # relative error of per-step contributions by central differences
+FAR_OFF = 1e-3  # relative to the largest entry
+ROUGHLY = 64.0  # factor by which a rough estimate of rounding may be off
 
 
 class CaseCheck:
-    """One problem at one case, and the oracle that its gradient is compared with."""
+    """The check of one problem at one case.
+
+    `entrywise` asks for a comparison of every entry up to a larger number of entries; `limit` is in
+    seconds, for each call; `tolerance` is the permitted relative error.
+    """
 
     def __init__(
         self, maker: Maker, case: Case, entrywise: bool, limit: float, tolerance: float
@@ -63,7 +68,7 @@ class CaseCheck:
         self.entries = sum(value.size for value in self.subject.point.values())
         self.entrywise = self.entries <= (ENTRYWISE_AT_MOST if entrywise else ENTRYWISE_BELOW)
         self.tolerance = tolerance
-        # Sums over more terms round more.
+        # Longer sums have larger rounding errors.
         self.leeway = math.prod(max(1.0, size / USUAL_SIZE) for size in case.sizes.values())
         self._noise: dict[bool, dict[str, float]] = {}
 
@@ -83,7 +88,8 @@ class CaseCheck:
         message = ""
         move = FINEST if oracle.name == choice.DIFFERENCES else 0.0
         if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
-            verdict, message = UNDECIDABLE, "the loss is chaotic here: tiny moves change it"
+            verdict = UNDECIDABLE
+            message = "the loss is chaotic here: tiny changes of its parameters change it"
         return Outcome(
             self.case,
             verdict,
@@ -100,7 +106,7 @@ class CaseCheck:
         )
 
     def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
-        """Compare all parameters; anew with central differences where they refute the oracle."""
+        """Compare all parameters; if central differences refute the oracle, use them instead."""
         try:
             if self.subject.problem.fold is not None:
                 return self._folded(oracle)
@@ -116,7 +122,7 @@ class CaseCheck:
 
     @cached_property
     def arithmetic(self) -> str:
-        """The dtype that the gradient is computed in; looked for only where it matters."""
+        """The dtype that the gradient is computed in; determined only if it is needed."""
         single = gradient_is_single(self.subject, self.mine)
         return "float32" if single else self.subject.dtype
 
@@ -152,11 +158,11 @@ class CaseCheck:
         if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == choice.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
         if oracle.name == choice.DIFFERENCES and self.subject.problem.fold is not None:
-            allowed += VAGUE_SHARES  # no other steps confirm the sums of theirs
+            allowed += VAGUE_SHARES  # their sums are not confirmed with other step sizes
         return (allowed * self.leeway + self.tolerance) * size
 
     def _one_entry(self, name: str, oracle: Oracle, projections: Projections) -> Finding:
-        """Judge a parameter, too large to compare every entry, by one that projections lead to."""
+        """Judge a parameter with too many entries by the one that projections find to be worst."""
         mine = self.mine[name]
         finite = np.isfinite(mine)
         place = projections.wrong_entry() if finite.all() else first_place(~finite)
@@ -165,14 +171,14 @@ class CaseCheck:
         found = self._judge(name, true, errors, oracle)
         entry = place, float(mine[place]), float(true[place])
         if found.verdict != RIGHT:
-            why = found.why or "projections led to this entry, the only one compared"
+            why = found.why or "found by projections; no other entry was compared"
             return Finding(
                 name, found.verdict, found.digits, why, size=found.size, limit=found.limit,
                 entry=entry,
             )  # fmt: skip
         noise = TIMES_THE_NOISE * self._rounding(name, oracle)
         verdict = ROUNDING if projections.within(noise) else UNDECIDABLE
-        return Finding(name, verdict, found.digits, "projections differ more than an entry")
+        return Finding(name, verdict, found.digits, "projections differ by more than an entry does")
 
     def _entries(self, name: str, oracle: Oracle) -> Finding:
         point = self.subject.point[name]
@@ -186,7 +192,7 @@ class CaseCheck:
         return self._judge(name, true, errors, oracle)
 
     def _judge(self, name: str, true: np.ndarray, errors: np.ndarray, oracle: Oracle) -> Finding:
-        """Turn one parameter's differences into a verdict."""
+        """Judge one parameter, given its expected gradient and the oracle's errors."""
         mine = self.mine[name]
         size = float(np.abs(true).max(initial=0.0))
         off = distance(mine, true)
@@ -210,24 +216,24 @@ class CaseCheck:
             allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
         if (off <= allowed).all():
             if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(mine).max(initial=0.0)):
-                return finding(UNDECIDABLE, f"{oracle.name} can't tell: the loss is too noisy")
+                return finding(UNDECIDABLE, f"{oracle.name} can't decide: the loss is too noisy")
             return finding(RIGHT)
         rough = ROUGHLY * self._rounding(name, oracle, thorough=False)
         largest = float(off.max())
         if largest > max(FAR_OFF * scale, TIMES_THE_NOISE * rough):
-            # No rounding explains this, so nothing has to be known of it exactly.
+            # Rounding can't explain this, so a rough estimate of it is enough.
             allowed += TIMES_THE_NOISE * rough / ROUGHLY
             return self._unless_ruled_out(name, true, allowed, oracle, finding)
         beyond = self._rounding(name, oracle)
         if not np.isfinite(beyond):
-            return finding(UNDECIDABLE, "a little rounding makes it overflow")
+            return finding(UNDECIDABLE, "rounding alone makes the gradient overflow")
         allowed += TIMES_THE_NOISE * beyond
         if (off <= allowed).all():
-            return finding(ROUNDING, "no further off than rounding in this code explains")
+            return finding(ROUNDING, "the error is explained by rounding in this code")
         if gradient_is_coarse(self.subject, self.mine):
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
-                return finding(ROUNDING, "no further off than float32 inside this code explains")
+                return finding(ROUNDING, "the error is explained by float32 inside this code")
         return self._unless_ruled_out(name, true, allowed, oracle, finding)
 
     def _unless_ruled_out(
@@ -247,8 +253,8 @@ class CaseCheck:
             self._noise[thorough] = rounding.gradient_noise(
                 self.subject, self.mine, self.arithmetic, thorough=thorough
             )
-        # The oracle may be computed more precisely; the gradient's own rounding can be out of
-        # sight (in another library, in Python floats), and is as large in its own precision.
+        # The oracle may be computed in a higher precision, and the gradient's own rounding may be
+        # invisible (in another library, in Python floats): so scale the oracle's up as well.
         coarser = UNITS[self.arithmetic] / UNITS[oracle.dtype]
         keys = [name]
         if self.subject.problem.fold is not None:
@@ -257,7 +263,7 @@ class CaseCheck:
         return self._noise[thorough][name] + coarser * of_oracle
 
     def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
-        """Compare with the fold of each step's share of the true gradient."""
+        """Compare with the problem's fold of the expected per-step contributions."""
         shares, errors, oracle = true_shares(self.subject, self.case, self.rng, oracle)
         true = self.subject.folded(shares)
         findings = {

@@ -1,9 +1,9 @@
-"""Large, odd cases, which end a search that has found nothing wrong among small ones.
+"""Check a few large, odd sizes at the end of a search that has found no error at small ones.
 
-Code that works in blocks forgets the rest of a block; code that is cut off in time is right as long
-as no loss is further away. So each size goes beyond 16, 32, 64 and 128 by one, and T to 20, 40 and
-129, the others staying small; then several at once. They are compared by projections. How time and
-memory have grown with a size so far tells what still fits.
+Code that works in blocks may omit the last, incomplete block, and a gradient truncated in time is
+right for short sequences. So each size in turn becomes 17, 33, 65 and 129 (T: 20, 40 and 129) while
+the others stay small; then several at once. These cases are compared by projections. Time and
+memory are extrapolated from the smaller cases, and cases that would take too much are left out.
 """
 
 import time
@@ -33,7 +33,7 @@ from .subject import make
 
 
 class Search(Protocol):
-    """The search that large cases end: it checks them and remembers what each came to."""
+    """The part of a search that large cases need: it checks cases and records their results."""
 
     maker: Maker
     settings: Settings
@@ -48,25 +48,28 @@ class Search(Protocol):
 
 SIZES = (17, 33, 65, 129)
 STEPS = (20, 40, 129)
-NEIGHBOURS = 8  # tried one after the other where the maker skips a size
-AT_MOST = 1 / 3  # of the small cases' number
+NEIGHBOURS = 8  # next sizes to try where the problem skips one
+AT_MOST = 1 / 3  # as a fraction of the number of small cases
 STEEPEST_POWER = 4.5
-MEMORY = 0.5  # of what is free
-COPIES = 16  # of the parameters, that a case needs at the least
-SEEDS = 2  # with which a smaller case may fail
-ROUNDS = 2  # of shrinking: a size can need another to be small first
+MEMORY = 0.5  # as a fraction of the free memory
+COPIES = 16  # of the parameters: the least memory that a case needs
+SEEDS = 2  # tried for each smaller case
+ROUNDS = 2  # of shrinking: one size may only shrink after another has
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a case took: seconds, and bytes beyond the most in use before, or for its parameters."""
+    """The cost of a case: seconds, and bytes.
+
+    The bytes are the growth of the peak, or those of COPIES of the parameters, if that is more.
+    """
 
     seconds: float
     memory: float
 
 
 class LargeCases:
-    """Tries them, the smaller ones first, and shrinks the first that fails."""
+    """Check large cases, the smaller ones first, and shrink the first that fails."""
 
     def __init__(self, search: Search) -> None:
         self.search = search
@@ -75,7 +78,7 @@ class LargeCases:
         self.costs: dict[str, dict[int, Cost]] = {name: {} for name in self.names}
 
     def first_failing(self) -> Outcome | None:
-        """Return the first case that fails, or None; the search is told what was left out."""
+        """Return the first failing case, or None; add what was not checked to the search's list."""
         most = int(self.search.settings.cases * AT_MOST)
         stopped: set[str] = set()
         plan = list(self._plan())[:most]
@@ -86,7 +89,7 @@ class LargeCases:
             if stopped & grown.keys():
                 continue
             if time_left() <= 0.0:
-                self.search.left_out.append(f"{_listed(grown)} and larger cases (time was up)")
+                self.search.left_out.append(f"{_listed(grown)} and larger cases (out of time)")
                 break
             outcome, trouble = self._tried(grown)
             if outcome is not None and self.search.remember(outcome).verdict in FAILURES:
@@ -119,7 +122,7 @@ class LargeCases:
         return value > self.base[name] and (chosen is None or chosen[0] <= value <= chosen[1])
 
     def _tried(self, grown: dict[str, int]) -> tuple[Outcome | None, str]:
-        """Check a case unless it would take too much; without an outcome, say why."""
+        """Check a case unless it would take too much; return its result, or None and the reason."""
         predicted = self._predicted(grown)
         if predicted.seconds > time_left():
             return None, f"would take about {predicted.seconds:.2g} s"
@@ -133,7 +136,7 @@ class LargeCases:
         if outcome.verdict in (OUT_OF_TIME, HUNG):
             return None, "took too long"
         if outcome.verdict == UNDECIDABLE:
-            return None, outcome.message or "no oracle could tell"
+            return None, outcome.message or "no oracle could decide"
         if outcome.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(outcome):
             return None, f"{outcome.verdict}: {outcome.message}".removesuffix(": ")
         if len(sizes) == 1:
@@ -142,7 +145,7 @@ class LargeCases:
         return outcome, ""
 
     def _has_a_loss(self, outcome: Outcome) -> bool:
-        """Whether it is the gradient that can't be had, and not a problem of such sizes."""
+        """Whether the loss can be computed at these sizes, so that the gradient is to blame."""
         if outcome.verdict not in (CRASHED, BROKEN):
             return True
         try:
@@ -159,7 +162,7 @@ class LargeCases:
         return Cost(time.monotonic() - begun, used), outcome
 
     def _predicted(self, grown: dict[str, int]) -> Cost:
-        """Extrapolate what a case will take from how it has grown with each size alone."""
+        """Extrapolate the cost of a case from its growth with each size alone."""
         base = self.costs[self.names[0]][self.base[self.names[0]]].seconds
         seconds, needed = base, 0.0
         for name, value in grown.items():
@@ -170,7 +173,7 @@ class LargeCases:
         return Cost(seconds, needed)
 
     def shrunk(self, found: Outcome) -> Outcome:
-        """Return a case with sizes as small as fail: each is halved in on, one after the other."""
+        """Return a failing case with smaller sizes, found by bisecting each size in turn."""
         best = found
         for _ in range(ROUNDS):
             before = best
@@ -211,12 +214,12 @@ def _listed(sizes: dict[str, int]) -> str:
 
 
 def extrapolated(seen: dict[int, float], value: int) -> float:
-    """Return what a cost will be at a value: on by a power law, or by an exponential if steeper."""
+    """Extrapolate a cost to a larger size, by a power law or, if it grows faster, exponentially."""
     *before, (last, cost) = sorted(seen.items())
     if cost <= 0.0:
         return 0.0
     if not before or before[-1][1] <= 0.0:
-        return cost * value / last  # too little often enough, but then the deadline ends it
+        return cost * value / last  # often too low; then the deadline ends the case
     earlier, cheaper = before[-1]
     power = log(cost / cheaper) / log(last / earlier)
     if power > STEEPEST_POWER:

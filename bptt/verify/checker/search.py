@@ -1,8 +1,8 @@
-"""Looks for a case where a gradient is wrong, and then for the smallest one.
+"""Search for a case where a gradient is wrong, and then for the smallest such case.
 
-The smallest sizes come first, one after the other, so that what fails there need not be shrunk.
-Then hypothesis draws sizes, seeds and scales, and shrinks what it finds. Where all is right, a few
-large cases come last.
+The smallest sizes are checked first, in order, since a failure there needs no shrinking. Then
+hypothesis draws sizes, seeds and scales, and shrinks the failing case. If no case fails, a few
+large cases follow.
 """
 
 import random
@@ -24,19 +24,20 @@ from .problem import Case
 from .settings import Settings
 
 SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
-SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
+SMALLEST_CASES = 24  # the largest number of cases of the smallest sizes
 SHRINKING_CASES, SEEDS_TO_SHRINK = 150, 12
 HANGS_ENOUGH = 3
-# Of the budget, at the most; each counts from where the one before has ended.
+# The largest fractions of the budget; each starts where the one before has ended.
 LOOKING, LOOKING_AT_LARGE, SHRINKING, DIAGNOSING = 1 / 3, 1 / 6, 1 / 6, 1 / 4
 IGNORED = "the loss does not change with its parameters: does the adapter pass them on?"
 TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
 
 
 class Search:
-    """Checks cases, each once, and remembers them all.
+    """Check cases, each once, and record their results.
 
-    `skipped` are those that the maker refused. `left_out` says what else was not checked, and why.
+    `skipped` are the cases for which the problem raised Skip. `left_out` lists what else was not
+    checked, and why. `seen` is called after each case.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Search:
         return known or self.remember(self.tried(case, entrywise))
 
     def tried(self, case: Case, entrywise: bool) -> Outcome:
-        """Check a case, and don't remember it."""
+        """Check a case without recording the result."""
         settings = self.settings
         return check_case(self.maker, case, entrywise, settings.time_limit, settings.tolerance)
 
@@ -82,7 +83,7 @@ class Search:
         return outcome
 
     def run(self) -> Outcome | None:
-        """Return the smallest failing case that was found, or None."""
+        """Return the smallest failing case found, or None."""
         cases = self._smallest_cases()
         with self._within(1.0):
             self.check(cases[0], entrywise=True)
@@ -91,7 +92,7 @@ class Search:
         if found is None and not self._ignored:
             if self._out_of_time:
                 checked = len(self._outcomes)
-                self.left_out.append(f"time was up after {checked} of {self.settings.cases} cases")
+                self.left_out.append(f"out of time after {checked} of {self.settings.cases} cases")
             large = LargeCases(self)
             with self._within(LOOKING_AT_LARGE * min(1.0, self.settings.cases / 60)):
                 found = None if self._gives_up() else large.first_failing()
@@ -110,7 +111,7 @@ class Search:
             yield
 
     def diagnosing(self, found: Outcome) -> AbstractContextManager[None]:
-        """Limit what is done in the block to what is left; with many parameters, to a part."""
+        """Set the block's deadline to the rest of the budget, or to a part with many parameters."""
         left = 1.0 - (time.monotonic() - self._begun) / self.settings.budget
         return self._within(min(left, DIAGNOSING) if found.entries > ENTRYWISE_AT_MOST else left)
 
@@ -125,9 +126,9 @@ class Search:
         return self._drawn()
 
     def _ignores_its_parameters(self, found: Outcome) -> bool:
-        """Whether the loss stands still in other cases as well: then it isn't the gradient's fault.
+        """Whether the loss is constant in other cases too: then the gradient isn't to blame.
 
-        One that stands still in a single case may be that of one class only, say.
+        A loss that is constant in a single case may be legitimate, such as that of a single class.
         """
         if not found.findings or set(found.unmoved) != set(found.findings):
             return False
@@ -204,10 +205,10 @@ class Search:
         return self.check(smallest)
 
     def _shrunk(self, found: Outcome) -> Outcome:
-        """Return a smaller failing case, if other seeds have one.
+        """Return a smaller failing case, if there is one at other seeds.
 
-        Hypothesis shrinks a seed as if it were a size; what a seed draws (a mask, say) may be just
-        what a smaller case needs.
+        Hypothesis shrinks a seed as if it were a size, but a smaller case may only fail with
+        another seed (one that draws a certain mask, say).
         """
         names = self.maker.size_names
         choices = [

@@ -1,4 +1,4 @@
-"""The whole verification: search, shrink, diagnose, and one verdict over all cases."""
+"""Verify a gradient: search, shrink, diagnose, and give one verdict over all cases."""
 
 import time
 from collections.abc import Callable
@@ -20,10 +20,15 @@ def verify(
     settings: Settings | None = None,
     seen: Callable[[Outcome], None] = lambda _: None,
 ) -> Report:
-    """Search for a case where a hand-written gradient is wrong, and say what is wrong there.
+    """Search for a case where a hand-written gradient is wrong, and diagnose the error.
 
-    `target` is `file.py:problem` or a callable; `seen` is called after each case. Raises
-    InputError where no case at all could be checked.
+    `target` is a function problem(T, H, ..., rng) that returns a GradientProblem, or the text
+    "file.py:problem". `seen` is called with the result of each case.
+
+        report = verify(problem, Settings(cases=100))
+        report.verdict, report.exit_status
+
+    Raises InputError where no case at all could be checked.
     """
     begun = time.perf_counter()
     settings = settings or Settings()
@@ -75,5 +80,5 @@ def _nothing_ran(report: Report) -> str:
         if first.detail:
             said.append(first.detail)
         if kind == o.HUNG:
-            said.append("A higher --time-limit gives it more.")
+            said.append("A higher --time-limit allows longer calls.")
     return f"{report.target} could not be run: " + "\n".join(said)

@@ -1,7 +1,7 @@
-"""The engines of this project as problems for its own verifier.
+"""The engines of this project as problems for its verifier.
 
-The clip makes the gradient another thing than the loss's: it is held against the fold of each
-step's true share. It is set low enough to act in most of the drawn cases.
+A gradient with the running clip isn't the gradient of the loss, so it is compared with the fold of
+the expected per-step contributions. The clip is low enough to act in most of the drawn cases.
 
 V symbols, H hidden units, T characters in a window.
 """
@@ -42,7 +42,7 @@ def own_engines() -> list[Maker]:
 
 
 def compile_kernels() -> None:
-    """Let the fast engine compile what it will need, which would overrun a call's time limit.
+    """Compile the fast engine's kernels first, since that would exceed the time limit of a call.
 
     Raises InputError where numba is missing.
     """

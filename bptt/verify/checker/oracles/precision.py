@@ -1,8 +1,8 @@
-"""Does code compute in float32, whatever it is given?
+"""Detect code that computes in float32 although its parameters are float64.
 
-`.astype("f4")`, `torch.Tensor(…)` and JAX without x64 do. Then what it returns is exact in float32,
-which one number in 2**29 is by chance; or it is the same for arguments rounded to float32; or,
-where only a part of the code does so, small moves of its arguments don't move its results.
+`.astype("f4")`, `torch.Tensor(…)` and JAX without x64 do so. Then its results are exact in float32
+(by chance, one number in 2**29 is); or they don't change if its arguments are rounded to float32;
+or, if only a part of the code is in float32, they don't change with small changes of its arguments.
 """
 
 import numpy as np
@@ -13,19 +13,19 @@ from ..subject import Arrays, Loss, Subject
 from . import differences
 
 POINTS = 5
-NEARBY_AND_FAR = ((1.0, 0.1), (0.03, 1.0))  # where it is flat, it needn't be elsewhere
-MOVING = 1e-3  # a loss that moves less, relative to its size, may not notice float32 either
-TINY, SMALL = 2.0**-40, 2.0**-16  # below what float32 can tell apart, and well above
+NEARBY_AND_FAR = ((1.0, 0.1), (0.03, 1.0))  # a loss that is constant nearby may vary far away
+MOVING = 1e-3  # a loss that varies less, relative to its size, may not depend on the dtype
+TINY, SMALL = 2.0**-40, 2.0**-16  # relative changes below and well above float32's resolution
 
 
 def is_exact_in_float32(values: np.ndarray) -> bool:
-    """Whether all are, and some for no simpler reason, such as being small whole numbers."""
+    """Whether all finite values are exact in float32, and not because they are simple numbers."""
     finite = values[np.isfinite(values)]
     return bool((in_dtype(finite, np.float32) == finite).all()) and not is_simple(finite)
 
 
 def is_simple(values: np.ndarray) -> bool:
-    """Whether all have so few bits that it says nothing, as whole numbers and rounding do."""
+    """Whether all values have at most 11 significant bits, as small integers do."""
     leading_bits = np.frexp(values)[0] * 2.0**11
     return bool((leading_bits == np.rint(leading_bits)).all())
 
@@ -77,7 +77,7 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
             return False
         moves = moved != there
         change = np.abs(moved - there).max(initial=0.0)
-        if 0.0 < change < 0.1 * np.abs(there).max():  # more were rounding and nothing else
+        if 0.0 < change < 0.1 * np.abs(there).max():  # a larger change would be mere rounding
             still = (there == rounded)[moves].mean() > 0.5
             unmoved = still and not is_simple(there)
             said.append(unmoved or is_exact_in_float32(there))
@@ -85,7 +85,7 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
 
 
 def makes_single_buffers(subject: Subject) -> bool:
-    """Whether the gradient asks NumPy for buffers of float32 although it is given float64."""
+    """Whether the gradient allocates NumPy arrays of float32 although it is given float64."""
     single = False
 
     def noted(made: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def makes_single_buffers(subject: Subject) -> bool:
 
 
 def gradient_is_coarse(subject: Subject, computed: Arrays) -> bool:
-    """Whether tiny moves of float64 parameters leave most of the gradient's entries as they are."""
+    """Whether tiny changes of float64 parameters leave most entries of the gradient unchanged."""
     if subject.dtype == "float32":
         return False
     rng, here = np.random.default_rng(50), flat(computed)

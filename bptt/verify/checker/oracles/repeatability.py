@@ -1,4 +1,4 @@
-"""Do the functions leave what they are given alone, and say the same twice?"""
+"""Check that loss and gradient don't change their arguments, and are deterministic."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..subject import Arrays, Loss, Subject, to_array
 
 
 def mutations(subject: Subject) -> str:
-    """Say which parameters the gradient or the loss changes, if any."""
+    """Return a message that names the arguments which the gradient or the loss changes, or ""."""
     for what, function in (
         ("gradient", subject.gradient),
         ("loss", subject.loss.evaluate),
@@ -25,7 +25,10 @@ def mutations(subject: Subject) -> str:
 
 
 def differing_calls(subject: Subject, mine: Arrays) -> str:
-    """Call twice, with the loss of other weights in between: it may leave something behind."""
+    """Return a message if two calls differ, else "".
+
+    The loss at other parameters is called in between, since it may leave state behind.
+    """
     moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
     subject.loss(moved)
     again = subject.gradient()
@@ -46,7 +49,7 @@ def differing_calls(subject: Subject, mine: Arrays) -> str:
 
 
 def unmoved(loss: Loss) -> tuple[str, ...]:
-    """List the parameters that the loss doesn't change with, wherever they are moved."""
+    """List the parameters on which the loss doesn't depend, at several values of each."""
     here = loss(loss.point)
     return tuple(
         name

@@ -1,4 +1,7 @@
-"""Each time step's share of the true gradient: the slopes in that step's own parameters."""
+"""Compute the expected contribution of each time step to the gradient.
+
+It is the gradient with respect to that step's own copy of the parameters.
+"""
 
 import numpy as np
 
@@ -12,9 +15,10 @@ from .choice import Oracle
 def true_shares(
     subject: Subject, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
 ) -> tuple[list[Arrays], Arrays, Oracle]:
-    """Return each step's share of the true gradient, first step first, and their errors' sum.
+    """Return the expected contribution of each step, the sum of their errors, and the oracle.
 
-    `oracle` is one of the loss with a copy of the parameters a step; by default the best.
+    The first step comes first. `oracle` belongs to the loss with a copy of the parameters for each
+    step; by default it is the best. Raises CaseError where the problem has no such loss.
     """
     T = case.sizes.get("T")
     if T is None or subject.problem.loss_of_steps is None:

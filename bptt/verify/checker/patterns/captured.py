@@ -1,7 +1,7 @@
-"""The constant arrays that a problem's functions hold: inputs, targets, masks, upstream gradients.
+"""Find the constant arrays of a problem's functions: inputs, targets, masks, upstream gradients.
 
-They are found in the closures of the loss and the gradient, and of the functions there. A problem
-that is made anew is its own: its arrays can be changed, to see what a wrong gradient amounts to.
+They are in the closures of the loss and the gradient, and of the functions that these call. In a
+newly made problem they can be changed, to see which change reproduces a wrong gradient.
 """
 
 import inspect
@@ -19,7 +19,7 @@ ROUGHLY = 1e-3
 
 
 def captured(subject: Subject, kinds: str) -> dict[str, Any]:
-    """Return the arrays and tensors of some kinds ("f", "iu") by the names that the code gives."""
+    """Return the arrays and tensors of some dtype kinds ("f", "iu") by their names in the code."""
     found: dict[str, Any] = {}
     for function in (subject.problem.loss, subject.problem.gradient):
         for name, value in _held(function, DEEPEST, set()):
@@ -50,7 +50,7 @@ def _held(function: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]
 
 
 def fill(array: Any, values: Any) -> None:
-    """Write into an array or a tensor."""
+    """Write values into an array or a tensor."""
     if is_tensor(array):
         import torch
 
@@ -61,7 +61,7 @@ def fill(array: Any, values: Any) -> None:
 
 
 def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
-    """Whether a gradient agrees with the loss along one direction, roughly: a cheap first look.
+    """Whether a gradient roughly agrees with the loss along one direction: a cheap first check.
 
     Raises CaseError where the loss can't be evaluated.
     """

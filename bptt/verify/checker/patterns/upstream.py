@@ -1,6 +1,6 @@
-"""Is something ignored: is it the gradient as if an array were 1, or 0, everywhere?
+"""Hypothesis that an array is ignored: the gradient is as if it were 1, or 0, everywhere.
 
-An upstream gradient that a backward pass never multiplies with is 1 to it; a mask too.
+A backward pass that doesn't multiply by the upstream gradient, or by a mask, treats it as 1.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from ..calls import CaseError
 from .captured import captured, fill, may_be_gradient, true_gradient
 from .evidence import Evidence
 
-ARRAYS = 8  # tried at most
+ARRAYS = 8  # the largest number to try
 
 
 def as_if_constant(evidence: Sequence[Evidence]) -> str | None:

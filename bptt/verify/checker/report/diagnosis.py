@@ -1,11 +1,10 @@
-"""Where is it wrong: in which parameters, in what way, and from which time lag on?
+"""Diagnose a wrong gradient: which parameters, which pattern, and from which time lag on.
 
-The smallest failing case shows that a gradient is wrong; it is often too small to show how. So more
-cases are checked, of middling sizes that all differ, and of others yet: a pattern is only named if
-it holds in all of them. A problem with a size T is checked at one T after the other. A maker that
-takes `counted` is also asked for the loss of the last step alone, at T = 1, 2, 3…: its gradient for
-the state at the start is that of one target for a state k = T − 1 steps before it, and so its error
-is the error at lag k.
+The smallest failing case is often too small to show a pattern. So further cases are checked, with
+medium sizes that all differ, and a pattern is only named if it holds in all of them. A problem with
+a size T is checked at several T in turn. If the function that makes problems takes `counted`, the
+loss of the last step only is checked at T = 1, 2, 3… as well: the gradient with respect to the
+initial state is then that of one target k = T − 1 steps later, and its error is the error at lag k.
 """
 
 from collections.abc import Iterator
@@ -27,14 +26,17 @@ from . import lags
 
 SEEDS = 4
 LONGEST = 8
-ROTATIONS = 3  # of the middling sizes
+ROTATIONS = 3  # of the medium sizes among their names
 MOST_EVIDENCE = 30
-MORE_SEEDS = 12  # where too few cases are wrong
+MORE_SEEDS = 12  # if too few cases are wrong
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A failing parameter: its worst entry, the pattern of its error, and since which T."""
+    """A failing parameter: its worst entry, the pattern of its error, and the first wrong T.
+
+    `place` is the index of the worst entry, `mine` its computed and `true` its expected value.
+    """
 
     name: str
     place: tuple[int, ...]
@@ -47,13 +49,13 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong in what.
+    """The diagnosis of a wrong gradient.
 
-    `suspects` are the parameters that fail first (at the smallest failing T), `also` those that
-    fail too, later. `errors` has, for each T, each parameter's largest error over its largest
-    entry; empty for problems without T. `of_one_target` has the same for each lag, where the last
-    step's loss counts alone; empty where the maker can't do that. `lag` says what the former shows,
-    `handed_back` what the latter does. `shown` is the case to draw.
+    `suspects` are the parameters that are wrong at the smallest failing T (`first_T`), `also` those
+    that are wrong only at larger T. `errors` holds, for each T, the largest error of each parameter
+    relative to its largest entry; it is empty for problems without T. `of_one_target` holds the
+    same for each lag, for the loss of the last step only; it is empty if the problem doesn't take
+    `counted`. `lag` summarises the former, `handed_back` the latter. `shown` is the case to draw.
     """
 
     suspects: tuple[Suspect, ...]
@@ -70,7 +72,7 @@ class Diagnosis:
 
 
 def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
-    """Look closer at a wrong gradient; None for other failures."""
+    """Diagnose a wrong gradient; return None for other failures."""
     if smallest.verdict != WRONG:
         return None
     sizes = _middling(search, smallest)
@@ -116,27 +118,27 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
 
 
 def _middling(search: Search, smallest: Outcome, rotation: int = 0) -> dict[str, int]:
-    """Return middling sizes that differ, none below the smallest at which it fails."""
+    """Return medium sizes that differ, none below that of the smallest failing case."""
     middling = search.settings.distinct_sizes(search.maker, rotation)
     return {name: max(size, smallest.case.sizes[name]) for name, size in middling.items()}
 
 
 def _lengths(search: Search, failing: int) -> list[int]:
-    """Return the T to check: the short ones, and those about the one that failed."""
+    """Return the T to check: the short ones, and those around the failing one."""
     low, high = search.settings.range_of("T")
     short = range(low, min(high, LONGEST) + 1)
     return sorted({*short, max(failing - 1, low), failing, failing + 1 if failing < high else low})
 
 
 def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
-    """Check several seeds at one size; cases that can't be run are left out."""
+    """Check several seeds at the same sizes; leave out cases that can't be run."""
     cases = [Case(sizes, seed, like.scale) for seed in range(like.seed, like.seed + SEEDS)]
     outcomes = [search.check(case, entrywise=True) for case in cases]
     return [outcome for outcome in outcomes if outcome.findings]
 
 
 def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
-    """Check the loss of the last step alone; not among the search's own, which count them all."""
+    """Check the loss of the last step only; these cases are not recorded in the search."""
     if not search.maker.counts_one_step:
         return []
     seeds = range(like.seed, like.seed + SEEDS)
@@ -178,7 +180,7 @@ def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iter
 
 
 def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
-    """List the cases where a parameter is wrong; `whole` leaves out mere projections."""
+    """List the cases where a parameter is wrong; if `whole`, without mere projections."""
     return [
         outcome
         for outcome in search.outcomes
@@ -189,7 +191,7 @@ def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
 
 
 def _several(search: Search, outcomes: list[Outcome], name: str) -> list[Evidence]:
-    """Take evidence from small and large cases alike, not from more than are needed."""
+    """Take evidence from a limited number of cases, small and large ones alike."""
     ordered = sorted(outcomes, key=lambda outcome: outcome.entries)
     every = -(-len(ordered) // MOST_EVIDENCE) or 1
     return [_evidence(search, outcome, name) for outcome in ordered[::every]]
@@ -203,7 +205,7 @@ def _suspect(search: Search, name: str, smallest: Outcome, since: int | None) ->
     worst = max(at_first, key=lambda outcome: lags.error(outcome.findings[name]))
     found = worst.findings[name]
     pattern = ""
-    # Where only the first failing T has a pattern, least else has gone wrong there.
+    # A pattern may hold at the first failing T only, where the fewest other errors add to it.
     for outcomes in (wrong, at_first):
         if found.mine is not None and not pattern:
             pattern = _explained(search, outcomes, name)
@@ -226,7 +228,7 @@ def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
             return None
         try:
             return true_shares(subject, outcome.case, np.random.default_rng(0))[0]
-        except CaseError:  # the pattern is then told without them
+        except CaseError:  # the other hypotheses do without them
             return None
 
     return Evidence(name, outcome.findings, outcome.case.sizes, again, contributions)

@@ -1,7 +1,7 @@
-"""From which number of steps on is it wrong? Said by the very table that is shown.
+"""Describe from which number of steps on a gradient is wrong, using the table that is shown.
 
-A gradient over T steps reaches back T − 1 of them, so the first T that fails names the lag at which
-an error begins, as far as all smaller T were tried and right.
+A gradient over T steps reaches back T − 1 of them, so the smallest failing T gives the lag at which
+an error begins, provided that all smaller T were checked and are right.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ Errors = Mapping[int, Mapping[str, float]]
 
 
 def errors_by(place: str, outcomes: Iterable[Outcome]) -> dict[int, dict[str, float]]:
-    """Tabulate, for each value of a size, each parameter's largest error over its size."""
+    """Tabulate each parameter's largest relative error for each value of the size `place`."""
     table: dict[int, dict[str, float]] = {}
     for outcome in outcomes:
         if not outcome.findings or place not in outcome.case.sizes:
@@ -26,7 +26,7 @@ def errors_by(place: str, outcomes: Iterable[Outcome]) -> dict[int, dict[str, fl
 
 
 def error(found: Finding) -> float:
-    """Return the largest error relative to the finding's size; 0 where it isn't wrong."""
+    """Return the largest error relative to the parameter's size; 0 if it isn't wrong."""
     if found.verdict != WRONG:
         return 0.0
     if found.mine is None or found.true is None:
@@ -36,7 +36,7 @@ def error(found: Finding) -> float:
 
 
 def first_wrong(errors: Errors, name: str | None = None) -> int | None:
-    """Return the first T at which a parameter, or any, is wrong."""
+    """Return the smallest T at which a parameter is wrong (any parameter, if name is None)."""
     rows = errors.items()
     return next(
         (T for T, row in rows if (row.get(name, 0.0) if name else max(row.values())) > 0.0), None
@@ -44,7 +44,7 @@ def first_wrong(errors: Errors, name: str | None = None) -> int | None:
 
 
 def in_words(errors: Errors) -> str:
-    """Say at which T it is wrong, at which right, and what follows."""
+    """Describe at which T the gradient is wrong, at which it is right, and what follows."""
     wrong = [T for T, row in errors.items() if max(row.values()) > 0.0]
     if not wrong:
         return ""
@@ -58,14 +58,14 @@ def in_words(errors: Errors) -> str:
     if first == 1:
         return f"{said}: within a single step" if at_all_later else said
     if first == 2 and before == [1] and at_all_later:
-        return f"{said}: in what is handed 1 step back, or in the sum over the steps"
+        return f"{said}: in the gradient passed 1 step back, or in the sum over the steps"
     if before == list(range(1, first)) and at_all_later:
-        return f"{said}: in what takes {first} steps"
+        return f"{said}: in the terms that take {first} steps"
     return f"{said}, the smallest tried" if not before and at_all_later else said
 
 
 def handed_back(of_one_target: Mapping[int, Sequence[Outcome]], states: Sequence[str]) -> str:
-    """Say of the gradients for the states at the start, by lag, where they are wrong or cut off."""
+    """Describe at which lags the gradients for the initial states are wrong or missing."""
     said = []
     for name in states:
         found = {
@@ -79,10 +79,10 @@ def handed_back(of_one_target: Mapping[int, Sequence[Outcome]], states: Sequence
         if wrong == [lag for lag in found if lag >= wrong[0]]:
             lags = f"from lag {wrong[0]} on"
             if len(wrong) > 1 and all(_is_lost(one) for lag in wrong for one in found[lag]):
-                said.append(f"nothing is handed to {name} {lags}: it is cut off in time")
+                said.append(f"the gradient for {name} is zero {lags}: it is truncated in time")
                 continue
-        said.append(f"what is handed to {name} is wrong {lags}")
-    return f"with one target counted, {'; '.join(said)}" if said else ""
+        said.append(f"the gradient for {name} is wrong {lags}")
+    return f"for the loss of one step, {'; '.join(said)}" if said else ""
 
 
 def _is_lost(found: Finding) -> bool:
@@ -90,7 +90,7 @@ def _is_lost(found: Finding) -> bool:
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    """Write numbers with runs shortened: 1 to 6, 9."""
+    """Format numbers with runs shortened: 1 to 6, 9."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""The report as one page: nothing is loaded from anywhere, and no script runs."""
+"""The report as one HTML page that loads nothing and runs no script."""
 
 from html import escape
 
@@ -97,13 +97,13 @@ def _sentence(report: Report) -> str:
     if report.smallest is not None:
         return report.smallest.message
     if report.exit_status == 2:
-        return next((message for _, message in report.troubles), "No oracle could tell.")
+        return next((message for _, message in report.troubles), "No oracle could decide.")
     if not report.digits:
-        return "No case could tell how many digits are right."
+        return "No case shows how many digits are right."
     name, (worst, _) = min(report.digits.items(), key=lambda item: item[1][0])
     limit = report.limits.get(name)
     said = f"At least {worst:.1f} digits of every parameter in every case"
-    return f"{said}: {limit} see no more." if limit else f"{said}."
+    return f"{said}, the limit of {limit}." if limit else f"{said}."
 
 
 def _checks(report: Report) -> str:
@@ -166,7 +166,7 @@ def _maps(report: Report) -> str:
     maps = "".join(heat_map(found, shown.dtype) for found in shown.findings.values())
     return (
         f"<h2>Errors, entry by entry</h2><p class='soft'>At {escape(str(shown.case))}. "
-        "Green is right; the stronger the red, the fewer digits are.</p>"
+        "Right entries are green, wrong ones red: the fewer right digits, the stronger.</p>"
         f'<div class="maps">{maps}</div>'
     )
 
@@ -183,8 +183,8 @@ def _lags(report: Report) -> str:
     if len(diagnosis.of_one_target) > 1:
         said = escape(sentence(diagnosis.handed_back)) + "." if diagnosis.handed_back else ""
         parts += [
-            "<h2>Error against lag</h2><p class='soft'>The loss is that of one target, the state "
-            f"at the start lies so many steps before it. {said}</p>",
+            "<h2>Error against lag</h2><p class='soft'>The loss is that of one target; the lag is "
+            f"the number of steps from the initial state to it. {said}</p>",
             lag_chart(diagnosis.of_one_target, "lag k: steps from the state to the target"),
         ]
     return "".join(parts)
@@ -201,7 +201,7 @@ def _digits(report: Report) -> str:
         f'<td class="number">{median:.1f}</td></tr>'
         for name, (worst, median) in report.digits.items()
     )
-    more = f"At least: {' and '.join(sorted(set(limits.values())))} see no more." if limits else ""
+    more = f"At least: the limit of {' and '.join(sorted(set(limits.values())))}." if limits else ""
     return (
         "<h2>Right digits</h2><p class='soft'>Entries of the case above, the wrong ones in red.</p>"
         + histogram(findings, MOST_DIGITS[shown.dtype])

@@ -1,4 +1,4 @@
-"""The whole verification as data: what was checked, by what, and what came of it."""
+"""The report of a verification as data: cases, oracles, verdicts and the diagnosis."""
 
 import json
 from collections import Counter
@@ -19,18 +19,24 @@ FLOAT32_NOTE = (
     "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
 )
 OWN_BACKWARDS_NOTE = (
-    "The loss brings its own backward pass ({}), and autograd ran it: it may have checked that "
-    "against itself. So autograd was compared with central differences, and digits are theirs."
+    "The loss has its own backward pass ({}), which autograd calls, so it may have been compared "
+    "with itself. Therefore the digits are those that central differences confirm."
 )
 
 
 @dataclass(frozen=True)
 class Report:
-    """What verifying one gradient came to.
+    """The report of verifying one gradient.
 
-    `digits` are each parameter's (worst, median) over the cases compared entry by entry. `skipped`
-    are the cases that the maker refused; `left_out` says what was not checked, and why. `verdict`
-    is that on the values; `checks` are the other checks of a function with its own backward pass.
+    `verdict` is the verdict on the values over all cases, whose results are in `outcomes`.
+    `smallest` is the smallest failing case, None if none fails, and `diagnosis` describes a wrong
+    gradient. `seconds` is the duration. `skipped` are the cases for which the problem raised Skip;
+    `left_out` lists what else was not checked, and why. `checks` are the other checks, of a
+    function with its own backward pass. `to_json()` has everything.
+
+        report = verify(problem)
+        if report.exit_status != 0:
+            print(report.summary, report.snippet)
     """
 
     target: str
@@ -50,14 +56,14 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
+        """0: all right; 1: something is wrong; 2: undecided, or it couldn't be run everywhere."""
         if self.verdict in o.FAILURES or self.failed_checks:
             return 1
         return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
 
     @property
     def headline(self) -> str:
-        """The verdict, and in how many cases no oracle could tell."""
+        """The verdict, and the number of undecidable cases."""
         if self.failed_checks and self.verdict not in o.FAILURES:
             return f"{o.WRONG}: {', '.join(check.name for check in self.failed_checks)}"
         undecidable = self.tally("verdict").get(o.UNDECIDABLE, 0)
@@ -68,18 +74,18 @@ class Report:
 
     @property
     def searched(self) -> str:
-        """Each size's values that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
+        """The values of each size that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
         run = [out for out in self.outcomes if out.verdict not in (*o.COULD_NOT_RUN, o.NOT_FINITE)]
         return ranges([outcome.case.sizes for outcome in run])
 
     @property
     def coverage(self) -> list[str]:
-        """Sentences on what was searched, what was skipped, and what was left out."""
+        """Sentences on what was searched, skipped and left out."""
         return coverage(self.searched, self.skipped, self.left_out)
 
     @property
     def summary(self) -> str:
-        """All of it in one line."""
+        """The report in one line."""
         said = [f"{number_of_cases(len(self.outcomes))} in {self.seconds:.1f} s"]
         if self.diagnosis is not None:
             said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
@@ -95,6 +101,7 @@ class Report:
 
     @property
     def digits(self) -> dict[str, tuple[float, float]]:
+        """The right digits of each parameter: those of the worst case, and the median."""
         found: dict[str, list[float]] = {}
         for outcome in self.outcomes:
             for name, finding in outcome.findings.items():
@@ -104,7 +111,7 @@ class Report:
 
     @property
     def limits(self) -> dict[str, str]:
-        """Name the oracles that see no more digits, for the parameters whose worst they limit."""
+        """The oracles whose own errors limit the digits of the worst case, by parameter."""
         found = {}
         for name, (worst, _) in self.digits.items():
             findings = [outcome.findings.get(name) for outcome in self.outcomes]
@@ -115,7 +122,7 @@ class Report:
 
     @property
     def shown(self) -> Outcome | None:
-        """The case to draw: the diagnosis's, or the largest that was compared entry by entry."""
+        """The case to draw: that of the diagnosis, or the largest one compared entry by entry."""
         if self.diagnosis is not None:
             return self.diagnosis.shown
         whole = [
@@ -128,7 +135,7 @@ class Report:
 
     @property
     def troubles(self) -> dict[tuple[str, str], list[Outcome]]:
-        """Group the cases that couldn't be checked by what was wrong with them."""
+        """The cases that couldn't be checked, grouped by verdict and message."""
         groups: dict[tuple[str, str], list[Outcome]] = {}
         for outcome in self.outcomes:
             if outcome.verdict in (*o.COULD_NOT_RUN, o.NOT_FINITE):
@@ -137,12 +144,12 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """Say what limits this report: precision, kinks, oracles that were passed over."""
+        """Sentences on the limits of this report: precision, kinks, rejected oracles."""
         said = []
         inside = sum(outcome.is_single_inside for outcome in self.outcomes)
         if inside:
             said.append(
-                f"This code computes in float32, whatever it is given ({number_of_cases(inside)})."
+                f"This code computes in float32 for float64 parameters ({number_of_cases(inside)})."
             )
         if inside or "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
@@ -157,16 +164,16 @@ class Report:
         ]
         passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
         said += [
-            f"Passed over in {number_of_cases(n)}: {reason}."
+            f"Oracle rejected in {number_of_cases(n)}: {reason}."
             for reason, n in passed_over.most_common(3)
         ]
         own = sorted({name for outcome in self.outcomes for name in outcome.own_backwards})
         if own:
             said.append(OWN_BACKWARDS_NOTE.format(", ".join(own)))
         for verdict, meaning in (
-            (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
-            (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
-            (o.UNDECIDABLE, "no oracle was good enough to tell"),
+            (o.KINK, "the loss has no derivative there; any value between its slopes is accepted"),
+            (o.ROUNDING, "differences larger than usual, but explained by rounding"),
+            (o.UNDECIDABLE, "no oracle was accurate enough to decide"),
         ):
             count = self.tally("verdict").get(verdict, 0)
             if count:
@@ -175,7 +182,7 @@ class Report:
 
     @property
     def unmoved(self) -> list[str]:
-        """List the wrong parameters that the loss didn't change with in any wrong case."""
+        """The wrong parameters on which the loss doesn't depend in any wrong case."""
         wrong = [outcome for outcome in self.outcomes if outcome.verdict == o.WRONG]
         return [
             name
@@ -185,13 +192,13 @@ class Report:
 
     @property
     def snippet(self) -> str:
-        """Lines of Python, short enough to be pasted, that show the smallest failing case again."""
+        """Short lines of Python that reproduce the smallest failing case."""
         if self.smallest is None:
             return ""
         return snippet(self.target, self.smallest.case, self.settings.tolerance)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON's types; numbers that aren't finite become strings."""
+        """Return the report as JSON's types; numbers that aren't finite become strings."""
         diagnosis = self.diagnosis
         return {
             "target": self.target,

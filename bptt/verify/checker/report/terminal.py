@@ -1,4 +1,4 @@
-"""The report for a terminal: the verdict first, then where, how, and how to see it again."""
+"""The report for a terminal: the verdict, the errors, and how to reproduce them."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ TRACEBACK_LINES = 12
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report; 60 columns are enough."""
+    """Print a report; it fits into 60 columns."""
     console.print(rendered(report), crop=False)
 
 
@@ -27,7 +27,7 @@ def style_of(report: Report) -> str:
 
 
 def rendered(report: Report) -> Group:
-    """Lay a report out as lines and tables."""
+    """Format a report as lines and tables."""
     parts: list[RenderableType] = [
         Text(f"{report.target}: {report.headline}", style=style_of(report)),
         Text(
@@ -57,7 +57,7 @@ def rendered(report: Report) -> Group:
 
 
 def _checks(report: Report) -> Table:
-    """List the failed checks first."""
+    """Tabulate the checks, failed ones first."""
     table = Table(box=None, pad_edge=False)
     for column in ("check", "result", ""):
         table.add_column(column, overflow="fold")
@@ -87,17 +87,17 @@ def _failure(report: Report) -> list[RenderableType]:
             parts.append(Text(sentence(diagnosis.lag)))
         if diagnosis.also:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
-            parts.append(Text(f"With more steps also wrong: {later}"))
+            parts.append(Text(f"Also wrong with more steps: {later}"))
         if len(diagnosis.errors) > 1:
             title = "Error against the number of steps"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
         if len(diagnosis.of_one_target) > 1:
-            title = "Error against lag (one target counted)"
+            title = "Error against lag (loss of one step)"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
             if diagnosis.handed_back:
                 parts.append(Text(sentence(diagnosis.handed_back)))
     parts += [
-        Text("\nTo see it again:"),
+        Text("\nTo reproduce:"),
         Text(report.snippet, style="bold", no_wrap=True, overflow="ignore"),
         Text(),
     ]  # fmt: skip
@@ -121,7 +121,7 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
 
 
 def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
-    """Tabulate the largest error of any parameter, and which are wrong."""
+    """Tabulate the largest error of any parameter, and the wrong parameters."""
     table = Table(box=None, pad_edge=False)
     table.add_column(called, justify="right")
     table.add_column("largest error", justify="right")
@@ -145,11 +145,11 @@ def _digits(report: Report) -> list[RenderableType]:
     if not limits:
         return [table]
     seen = " and ".join(sorted(set(limits.values())))
-    return [table, Text(f"At least: {seen} see no more.")]
+    return [table, Text(f"At least: the limit of {seen}.")]
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter."""
+    """Return the text with a capital letter at its start."""
     return text[:1].upper() + text[1:]
 
 

@@ -85,7 +85,7 @@ def test_size_with_exponential_cost_is_left_out_and_named() -> None:
     report = verify(problems.grows_fast)
     assert report.verdict == "right"
     assert any(said.startswith("n=33 and beyond (would ") for said in report.left_out)
-    assert "A higher --budget gives it more time" in shown(report, 200)
+    assert "A higher --budget allows more time" in shown(report, 200)
 
 
 def test_maker_that_fails_beyond_its_sizes_is_not_held_against_the_gradient() -> None:

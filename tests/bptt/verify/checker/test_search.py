@@ -33,8 +33,8 @@ def test_search_ends_with_its_budget_and_says_so() -> None:
     report = verify(slow, Settings(budget=3.0))
     assert time.monotonic() - begun < 6.0
     assert report.verdict == "right"
-    assert any(f"time was up after {len(report.outcomes)} of 60" in s for s in report.left_out)
-    assert "Not checked: time was up after" in shown(report)
+    assert any(f"out of time after {len(report.outcomes)} of 60" in s for s in report.left_out)
+    assert "Not checked: out of time after" in shown(report)
 
 
 def test_budget_that_is_too_small_for_any_case_is_an_error() -> None:
