@@ -34,13 +34,13 @@ def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Itera
         yield CheckResult(name, REFUSED, trouble.message)
         return
     high = BackwardCase(problem, case, limit)
-    true = high.gradients(
+    expected = high.gradients(
         [in_dtype(value, "float64") if is_floating(value) else value for value in low.inputs],
         [None if value is None else in_dtype(copied(value), "float64") for value in cotangents],
     )
     subject = make(maker, case, limit)
     noise = rounding.gradient_noise(subject, subject.gradient(), "float64")
-    for place, slope in true.items():
+    for place, slope in expected.items():
         if slope is None or computed[place] is None:
             continue
         exact = to_array(slope).astype(float)

@@ -74,10 +74,10 @@ class CaseCheck:
 
     def outcome(self) -> Outcome:
         subject = self.subject
-        self.mine = subject.gradient()
+        self.computed = subject.gradient()
         for verdict, message in (
             (MUTATES, mutations(subject)),
-            (NONDETERMINISTIC, differing_calls(subject, self.mine)),
+            (NONDETERMINISTIC, differing_calls(subject, self.computed)),
         ):
             if message:
                 return Outcome(
@@ -123,7 +123,7 @@ class CaseCheck:
     @cached_property
     def arithmetic(self) -> str:
         """The dtype that the gradient is computed in; determined only if it is needed."""
-        single = gradient_is_single(self.subject, self.mine)
+        single = gradient_is_single(self.subject, self.computed)
         return "float32" if single else self.subject.dtype
 
     def _shown_dtype(self, oracle: Oracle) -> str:
@@ -134,12 +134,12 @@ class CaseCheck:
         if oracle.gradient is not None or self.entrywise:
             return self._entries(name, oracle)
         allowed = self._allowed(oracle, 1.0, self.subject.dtype)
-        projections = Projections(name, self.mine[name], oracle, allowed, self.rng)
+        projections = Projections(name, self.computed[name], oracle, allowed, self.rng)
         seen = projections.known_if_right(self._shown_dtype(oracle))
         if seen is not None:
             said = f"{PROJECTIONS} projections"
             return Finding(name, RIGHT, seen.digits, said, limit=seen.limit)
-        seconds = self.mine[name].size * projections.seconds
+        seconds = self.computed[name].size * projections.seconds
         few = self.entries <= ENTRYWISE_AT_MOST and seconds <= TIME_FOR_ENTRIES * time_left()
         if few or seconds <= ENTRIES_SECONDS:
             return self._entries(name, oracle)
@@ -163,13 +163,13 @@ class CaseCheck:
 
     def _one_entry(self, name: str, oracle: Oracle, projections: Projections) -> Finding:
         """Judge a parameter with too many entries by the one that projections find to be worst."""
-        mine = self.mine[name]
-        finite = np.isfinite(mine)
+        computed = self.computed[name]
+        finite = np.isfinite(computed)
         place = projections.wrong_entry() if finite.all() else first_place(~finite)
-        true, errors = np.where(finite, mine, 0.0), np.zeros(mine.shape)
-        true[place], errors[place] = oracle.slope(differences.entry(oracle.loss, name, place))
-        found = self._judge(name, true, errors, oracle)
-        entry = place, float(mine[place]), float(true[place])
+        expected, errors = np.where(finite, computed, 0.0), np.zeros(computed.shape)
+        expected[place], errors[place] = oracle.slope(differences.entry(oracle.loss, name, place))
+        found = self._judge(name, expected, errors, oracle)
+        entry = place, float(computed[place]), float(expected[place])
         if found.verdict != RIGHT:
             why = found.why or "found by projections; no other entry was compared"
             return Finding(
@@ -182,21 +182,23 @@ class CaseCheck:
 
     def _entries(self, name: str, oracle: Oracle) -> Finding:
         point = self.subject.point[name]
-        true, errors = np.zeros(point.shape), np.zeros(point.shape)
+        expected, errors = np.zeros(point.shape), np.zeros(point.shape)
         if oracle.gradient is not None:
-            true = oracle.gradient[name]
+            expected = oracle.gradient[name]
         else:
             for place in np.ndindex(point.shape):
                 direction = differences.entry(oracle.loss, name, place)
-                true[place], errors[place] = oracle.slope(direction)
-        return self._judge(name, true, errors, oracle)
+                expected[place], errors[place] = oracle.slope(direction)
+        return self._judge(name, expected, errors, oracle)
 
-    def _judge(self, name: str, true: np.ndarray, errors: np.ndarray, oracle: Oracle) -> Finding:
+    def _judge(
+        self, name: str, expected: np.ndarray, errors: np.ndarray, oracle: Oracle
+    ) -> Finding:
         """Judge one parameter, given its expected gradient and the oracle's errors."""
-        mine = self.mine[name]
-        size = float(np.abs(true).max(initial=0.0))
-        off = distance(mine, true)
-        scale = scale_of(self.subject, self.mine, errors, size)
+        computed = self.computed[name]
+        size = float(np.abs(expected).max(initial=0.0))
+        off = distance(computed, expected)
+        scale = scale_of(self.subject, self.computed, errors, size)
         allowed = np.asarray(self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors)
 
         def finding(verdict: str, why: str = "") -> Finding:
@@ -205,17 +207,26 @@ class CaseCheck:
             if self.own_backwards and oracle.name == choice.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(
-                name, verdict, seen.digits, why, mine, true, allowed, errors, seen.size, seen.limit
+                name,
+                verdict,
+                seen.digits,
+                why,
+                computed,
+                expected,
+                allowed,
+                errors,
+                seen.size,
+                seen.limit,
             )
 
-        if not np.isfinite(true).all():
+        if not np.isfinite(expected).all():
             return finding(UNDECIDABLE, "the oracle isn't finite")
-        if not np.isfinite(mine).all():
+        if not np.isfinite(computed).all():
             return finding(WRONG, "not finite")
         if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
             allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
         if (off <= allowed).all():
-            if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(mine).max(initial=0.0)):
+            if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(computed).max(initial=0.0)):
                 return finding(UNDECIDABLE, f"{oracle.name} can't decide: the loss is too noisy")
             return finding(RIGHT)
         rough = ROUGHLY * self._rounding(name, oracle, thorough=False)
@@ -223,35 +234,37 @@ class CaseCheck:
         if largest > max(FAR_OFF * scale, TIMES_THE_NOISE * rough):
             # Rounding can't explain this, so a rough estimate of it is enough.
             allowed += TIMES_THE_NOISE * rough / ROUGHLY
-            return self._unless_ruled_out(name, true, allowed, oracle, finding)
+            return self._unless_ruled_out(name, expected, allowed, oracle, finding)
         beyond = self._rounding(name, oracle)
         if not np.isfinite(beyond):
             return finding(UNDECIDABLE, "rounding alone makes the gradient overflow")
         allowed += TIMES_THE_NOISE * beyond
         if (off <= allowed).all():
             return finding(ROUNDING, "the error is explained by rounding in this code")
-        if gradient_is_coarse(self.subject, self.mine):
+        if gradient_is_coarse(self.subject, self.computed):
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
                 return finding(ROUNDING, "the error is explained by float32 inside this code")
-        return self._unless_ruled_out(name, true, allowed, oracle, finding)
+        return self._unless_ruled_out(name, expected, allowed, oracle, finding)
 
     def _unless_ruled_out(
         self,
         name: str,
-        true: np.ndarray,
+        expected: np.ndarray,
         allowed: np.ndarray,
         oracle: Oracle,
         finding: Callable[..., Finding],
     ) -> Finding:
         if self.subject.problem.fold is not None:
             return finding(WRONG)
-        return finding(*ruled_out(name, self.mine[name], true, allowed, oracle) or (WRONG, ""))
+        return finding(
+            *ruled_out(name, self.computed[name], expected, allowed, oracle) or (WRONG, "")
+        )
 
     def _rounding(self, name: str, oracle: Oracle, thorough: bool = True) -> float:
         if thorough not in self._noise:
             self._noise[thorough] = rounding.gradient_noise(
-                self.subject, self.mine, self.arithmetic, thorough=thorough
+                self.subject, self.computed, self.arithmetic, thorough=thorough
             )
         # The oracle may be computed in a higher precision, and the gradient's own rounding may be
         # invisible (in another library, in Python floats): so scale the oracle's up as well.
@@ -265,9 +278,10 @@ class CaseCheck:
     def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the problem's fold of the expected per-step contributions."""
         shares, errors, oracle = true_shares(self.subject, self.case, self.rng, oracle)
-        true = self.subject.folded(shares)
+        expected = self.subject.folded(shares)
         findings = {
-            name: self._judge(name, true[name], errors[name], oracle) for name in self.subject.point
+            name: self._judge(name, expected[name], errors[name], oracle)
+            for name in self.subject.point
         }
         for name, found in findings.items():
             if found.verdict != WRONG or oracle.name == choice.DIFFERENCES:

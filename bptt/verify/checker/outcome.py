@@ -20,9 +20,9 @@ COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
 
 
-def distance(mine: np.ndarray, true: np.ndarray) -> np.ndarray:
+def distance(computed: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Return the absolute difference of each entry; infinite where one is NaN."""
-    off = np.abs(mine - true)
+    off = np.abs(computed - expected)
     return np.where(np.isnan(off), np.inf, off)
 
 
@@ -30,21 +30,21 @@ def distance(mine: np.ndarray, true: np.ndarray) -> np.ndarray:
 class Finding:
     """The result for one parameter at one case.
 
-    `mine` is the gradient as the user's code computed it, `true` as the oracle expects it; both are
-    None where only projections were compared. If these found a wrong entry, `entry` holds its
-    index, its computed and its expected value. `digits` is the number of decimal digits of the
-    worst entry that are known to be right, relative to `size`: the largest expected entry of the
-    parameter, or of the whole gradient where that can't be distinguished from 0. `limit` names the
-    oracle, if its own error is what limits the digits. `allowed` is the permitted error of each
-    entry, `errors` the estimated error of the oracle.
+    `computed` is the gradient by the user's code, `expected` that by the oracle; both are None if
+    only projections were compared. If these found a wrong entry, `entry` holds its index, its
+    computed and its expected value. `digits` is the number of decimal digits of the worst entry
+    that are known to be right, relative to `size`: the largest expected entry of the parameter, or
+    of the whole gradient if that can't be distinguished from 0. `limit` names the oracle, if its
+    own error limits the digits. `allowed` is the permitted error of each entry, `errors` the
+    estimated error of the oracle.
     """
 
     name: str
     verdict: str
     digits: float
     why: str = ""
-    mine: np.ndarray | None = None
-    true: np.ndarray | None = None
+    computed: np.ndarray | None = None
+    expected: np.ndarray | None = None
     allowed: np.ndarray | None = None
     errors: np.ndarray | None = None
     size: float = 0.0
@@ -54,9 +54,9 @@ class Finding:
     @property
     def entry_digits(self) -> np.ndarray:
         """The known right digits of each entry, not limited to the precision of the dtype."""
-        if self.mine is None or self.true is None:
+        if self.computed is None or self.expected is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        off = distance(self.mine, self.true)
+        off = distance(self.computed, self.expected)
         off = off + (0.0 if self.errors is None else self.errors)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(off == 0.0, np.inf, np.maximum(-np.log10(off / self.size), 0.0))
@@ -64,9 +64,9 @@ class Finding:
     @property
     def is_wrong(self) -> np.ndarray:
         """Which entries are off by more than allowed."""
-        if self.mine is None or self.true is None or self.allowed is None:
+        if self.computed is None or self.expected is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        beyond = ~(distance(self.mine, self.true) <= self.allowed)
+        beyond = ~(distance(self.computed, self.expected) <= self.allowed)
         return beyond & (self.verdict == WRONG)
 
     @property
@@ -74,9 +74,9 @@ class Finding:
         """The index of the entry with the largest error beyond the allowed one."""
         if self.entry is not None:
             return self.entry[0]
-        if self.mine is None or self.true is None or self.allowed is None:
+        if self.computed is None or self.expected is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        off = distance(self.mine, self.true)
+        off = distance(self.computed, self.expected)
         excess = np.where(off > self.allowed, off, off * 1e-30)
         place = np.unravel_index(int(np.argmax(excess)), off.shape)
         return tuple(int(i) for i in place)
@@ -86,14 +86,14 @@ class Finding:
         """The computed and the expected value of the worst entry."""
         if self.entry is not None:
             return self.entry[1:]
-        if self.mine is None or self.true is None:
+        if self.computed is None or self.expected is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        return float(self.mine[self.worst]), float(self.true[self.worst])
+        return float(self.computed[self.worst]), float(self.expected[self.worst])
 
     @property
     def relative_error(self) -> float:
-        mine, true = self.worst_values
-        return abs(mine - true) / abs(true) if true else float("inf")
+        computed, expected = self.worst_values
+        return abs(computed - expected) / abs(expected) if expected else float("inf")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Outcome:
             if found.verdict == RIGHT:
                 lines.append(f"  {name}: {RIGHT}, {in_digits(found.digits, found.limit)}")
                 continue
-            if (found.mine is None and found.entry is None) or found.verdict == ROUNDING:
+            if (found.computed is None and found.entry is None) or found.verdict == ROUNDING:
                 lines.append(f"  {name}: {found.verdict}")
                 continue
             computed, expected = found.worst_values

@@ -24,7 +24,7 @@ def mutations(subject: Subject) -> str:
     return ""
 
 
-def differing_calls(subject: Subject, mine: Arrays) -> str:
+def differing_calls(subject: Subject, computed: Arrays) -> str:
     """Return a message if two calls differ, else "".
 
     The loss at other parameters is called in between, since it may leave state behind.
@@ -32,7 +32,7 @@ def differing_calls(subject: Subject, mine: Arrays) -> str:
     moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
     subject.loss(moved)
     again = subject.gradient()
-    for name, value in mine.items():
+    for name, value in computed.items():
         size = np.abs(value).max(initial=0.0)
         if not _same(value, again[name]):
             off = np.abs(value - again[name]).max()

@@ -58,7 +58,7 @@ def gradient_noise(
     return {name: max(spread[name], jagged[name]) for name in spread}
 
 
-def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]:
+def _jaggedness(subject: Subject, computed: Arrays, unit: float) -> dict[str, float]:
     """Estimate rounding by the lack of smoothness of the gradient along a line.
 
     Tiny steps show rounding that varies at random. A staircase (such as 1 − p for p near 1) can be
@@ -75,10 +75,10 @@ def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]
     small, large = sorted(rests[:2], key=lambda rest: float(np.max(rest, initial=0.0)))
     if np.max(large, initial=0.0) <= 4.0 * np.max(small, initial=0.0):
         rough = np.fmax(rough, np.minimum(large, NOISE_AT_MOST * usual))
-    ends = np.cumsum([value.size for value in mine.values()])[:-1]
+    ends = np.cumsum([value.size for value in computed.values()])[:-1]
     return {
         name: float(part.max(initial=0.0))
-        for name, part in zip(mine, np.split(rough, ends), strict=True)
+        for name, part in zip(computed, np.split(rough, ends), strict=True)
     }
 
 
@@ -115,15 +115,15 @@ def oracle_noise(oracle: Oracle, name: str, *, thorough: bool = True) -> float:
         return _complex_noise(oracle.loss, name, ORACLE_SAMPLES if thorough else 1)
     if oracle.gradient is None:
         return 0.0
-    true, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
+    expected, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
 
     def run(sample: int) -> Arrays:
         return disturbed(
             oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample
         )
 
-    far = [_far(found[name], true, oracle.dtype) for found in samples(run, count)]
-    return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(true).max(initial=0.0)))
+    far = [_far(found[name], expected, oracle.dtype) for found in samples(run, count)]
+    return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(expected).max(initial=0.0)))
 
 
 def _complex_noise(loss: Loss, name: str, count: int) -> float:

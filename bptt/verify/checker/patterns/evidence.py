@@ -68,17 +68,17 @@ class Evidence:
         return [
             name
             for name, found in self.findings.items()
-            if name != self.name and found.mine is not None and found.true is not None
+            if name != self.name and found.computed is not None and found.expected is not None
         ]
 
     def computed_of(self, name: str) -> np.ndarray:
-        found = self.findings[name].mine
+        found = self.findings[name].computed
         if found is None:
             raise ValueError(f"{name} was compared by projections only")
         return found
 
     def expected_of(self, name: str) -> np.ndarray:
-        found = self.findings[name].true
+        found = self.findings[name].expected
         if found is None:
             raise ValueError(f"{name} was compared by projections only")
         return found

@@ -35,13 +35,13 @@ MORE_SEEDS = 12  # if too few cases are wrong
 class Suspect:
     """A failing parameter: its worst entry, the pattern of its error, and the first wrong T.
 
-    `place` is the index of the worst entry, `mine` its computed and `true` its expected value.
+    `place` is the index of the worst entry; `computed` and `expected` are its values.
     """
 
     name: str
     place: tuple[int, ...]
-    mine: float
-    true: float
+    computed: float
+    expected: float
     relative_error: float
     pattern: str
     first_T: int | None
@@ -186,7 +186,7 @@ def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
         for outcome in search.outcomes
         if name in outcome.findings
         and outcome.findings[name].verdict == WRONG
-        and not (whole and outcome.findings[name].mine is None)
+        and not (whole and outcome.findings[name].computed is None)
     ]
 
 
@@ -207,7 +207,7 @@ def _suspect(search: Search, name: str, smallest: Outcome, since: int | None) ->
     pattern = ""
     # A pattern may hold at the first failing T only, where the fewest other errors add to it.
     for outcomes in (wrong, at_first):
-        if found.mine is not None and not pattern:
+        if found.computed is not None and not pattern:
             pattern = _explained(search, outcomes, name)
     return Suspect(name, found.worst, *found.worst_values, found.relative_error, pattern, since)
 

@@ -14,10 +14,10 @@ LARGEST_SIDE = 48  # entries drawn along a side; the caption says if there are m
 
 def heat_map(found: Finding, dtype: str) -> str:
     """Draw one parameter's entries: right ones green, wrong ones red, stronger for fewer digits."""
-    if found.mine is None or found.true is None:
+    if found.computed is None or found.expected is None:
         return ""
     computed, expected, right, wrong = map(
-        _as_matrix, (found.mine, found.true, found.entry_digits, found.is_wrong)
+        _as_matrix, (found.computed, found.expected, found.entry_digits, found.is_wrong)
     )
     right = np.minimum(right, MOST_DIGITS[dtype])
     rows, columns = (min(side, LARGEST_SIDE) for side in computed.shape)
@@ -34,7 +34,7 @@ def heat_map(found: Finding, dtype: str) -> str:
         )
     width, height = columns * CELL, rows * CELL
     cut = "" if (rows, columns) == computed.shape else f", the first {rows}×{columns}"
-    shape = "×".join(map(str, found.mine.shape)) or "a scalar"
+    shape = "×".join(map(str, found.computed.shape)) or "a scalar"
     return (
         f'<figure class="map"><figcaption>{escape(found.name)} <small>{shape}{cut}</small>'
         f'</figcaption><svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '

@@ -29,9 +29,9 @@ def error(found: Finding) -> float:
     """Return the largest error relative to the parameter's size; 0 if it isn't wrong."""
     if found.verdict != WRONG:
         return 0.0
-    if found.mine is None or found.true is None:
+    if found.computed is None or found.expected is None:
         return found.relative_error if np.isfinite(found.relative_error) else np.inf
-    off = np.abs(found.mine - found.true).max(initial=0.0)
+    off = np.abs(found.computed - found.expected).max(initial=0.0)
     return float(off / found.size) if found.size > 0.0 and np.isfinite(off) else np.inf
 
 
@@ -86,7 +86,7 @@ def handed_back(of_one_target: Mapping[int, Sequence[Outcome]], states: Sequence
 
 
 def _is_lost(found: Finding) -> bool:
-    return found.mine is not None and found.verdict == WRONG and not found.mine.any()
+    return found.computed is not None and found.verdict == WRONG and not found.computed.any()
 
 
 def _listed(numbers: Sequence[int]) -> str:

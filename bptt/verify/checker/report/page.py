@@ -144,8 +144,8 @@ def _failure(report: Report) -> str:
 def _row(suspect: Suspect, named: bool) -> str:
     place = f"[{', '.join(map(str, suspect.place))}]" if suspect.place else ""
     numbers = {
-        "computed": f"{suspect.mine:.9g}",
-        "expected": f"{suspect.true:.9g}",
+        "computed": f"{suspect.computed:.9g}",
+        "expected": f"{suspect.expected:.9g}",
         "relative error": f"{suspect.relative_error:.1e}",
     }
     if suspect.first_T is not None:
@@ -194,7 +194,7 @@ def _digits(report: Report) -> str:
     shown, limits = report.shown, report.limits
     if shown is None:
         return ""
-    findings = [found for found in shown.findings.values() if found.mine is not None]
+    findings = [found for found in shown.findings.values() if found.computed is not None]
     rows = "".join(
         f"<tr><td>{escape(name)}</td>"
         f'<td class="number">{"at least " if name in limits else ""}{worst:.1f}</td>'

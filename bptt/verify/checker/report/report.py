@@ -129,7 +129,7 @@ class Report:
             outcome
             for outcome in self.outcomes
             if outcome.findings
-            and all(finding.mine is not None for finding in outcome.findings.values())
+            and all(finding.computed is not None for finding in outcome.findings.values())
         ]
         return max(whole, key=lambda outcome: outcome.entries, default=None)
 
@@ -272,8 +272,8 @@ def _suspect(suspect: Suspect) -> dict[str, Any]:
     return {
         "parameter": suspect.name,
         "entry": list(suspect.place),
-        "computed": _number(suspect.mine),
-        "expected": _number(suspect.true),
+        "computed": _number(suspect.computed),
+        "expected": _number(suspect.expected),
         "relative_error": _number(suspect.relative_error),
         "pattern": suspect.pattern,
         "first_failing_T": suspect.first_T,

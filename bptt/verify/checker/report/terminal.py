@@ -113,8 +113,8 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
         place = f"[{','.join(map(str, suspect.place))}]" if suspect.place else ""
         table.add_row(
             f"{suspect.name}{place}",
-            f"{suspect.mine:.9g}",
-            f"{suspect.true:.9g}",
+            f"{suspect.computed:.9g}",
+            f"{suspect.expected:.9g}",
             f"{suspect.relative_error:.1e}",
         )
     return table

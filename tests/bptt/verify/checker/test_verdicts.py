@@ -164,7 +164,7 @@ def test_steps_that_are_not_counted_are_named(weights, pattern: str) -> None:
 def test_large_case_is_compared_by_projections_first() -> None:
     outcome = check(f"{EXAMPLES}/gru.py:problem", {"T": 3, "H": 12, "V": 9}, entrywise=False)
     assert outcome.verdict == "right"
-    assert all(finding.mine is None for finding in outcome.findings.values())
+    assert all(finding.computed is None for finding in outcome.findings.values())
 
 
 def test_projections_find_what_is_wrong_in_a_large_case() -> None:

@@ -27,15 +27,17 @@ def assert_within_bounds(
 ) -> None:
     """Fail unless computed and expected lie within both roundings of each other."""
     __tracebackhide__ = True
-    mine = error_bounds(*arrays(case), engine.precision, cotangent)
-    oracles = error_bounds(*arrays(case), FLOAT64, cotangent)
-    allowed = Gradients(*(a + b for a, b in zip(mine.gradients, oracles.gradients, strict=True)))
+    bounds = error_bounds(*arrays(case), engine.precision, cotangent)
+    oracle_bounds = error_bounds(*arrays(case), FLOAT64, cotangent)
+    allowed = Gradients(
+        *(a + b for a, b in zip(bounds.gradients, oracle_bounds.gradients, strict=True))
+    )
     shares = largest_share(computed, expected, allowed)
     wrong = {name: share for name, share in shares.items() if not share <= 1.0}
     assert not wrong, f"difference in multiples of the allowed: {wrong}, for {case}"
     if slopes is not None:
         difference = np.abs(slopes[0] - slopes[1])
-        assert (difference <= mine.initial_state + oracles.initial_state).all(), case
+        assert (difference <= bounds.initial_state + oracle_bounds.initial_state).all(), case
 
 
 def draw(engine: Engine, case: Case) -> Case:
