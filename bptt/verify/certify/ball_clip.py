@@ -70,18 +70,18 @@ def decide(left: arb_mat, right: arb_mat, clip: float) -> Decisions:
     with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN prove nothing
         for t in reversed(range(T)):
             u, v, in_u, in_v = np.abs(a[:, t]), np.abs(b[:, t]), in_a[:, t], in_b[:, t]
-            share = np.outer(a[:, t], b[:, t])
-            in_share = np.outer(in_u, v + in_v) + np.outer(u, in_v)
-            in_share = in_share * (1 + ROUNDING) + ROUNDING * np.abs(share)
-            in_share += TINY * np.outer(u + in_u > 0, v + in_v > 0)  # a true 0 stays exact
+            term = np.outer(a[:, t], b[:, t])
+            in_term = np.outer(in_u, v + in_v) + np.outer(u, in_v)
+            in_term = in_term * (1 + ROUNDING) + ROUNDING * np.abs(term)
+            in_term += TINY * np.outer(u + in_u > 0, v + in_v > 0)  # a true 0 stays exact
             # Compare with the distance to the clip, which is exactly 0 on it, not with the sum.
-            excess = np.stack([share - (clip - total), -share - (clip + total)])
+            excess = np.stack([term - (clip - total), -term - (clip + total)])
             room = np.stack([clip - total, clip + total])
-            doubt = 2 * (error + in_share) + ROUNDING * (np.abs(room) + np.abs(share))
+            doubt = 2 * (error + in_term) + ROUNDING * (np.abs(room) + np.abs(term))
             proved &= ((excess > doubt) | (excess <= -doubt)).all(axis=0)
 
-            total = total + share
-            error = error + in_share + ROUNDING * np.abs(total)
+            total = total + term
+            error = error + in_term + ROUNDING * np.abs(total)
             for over, bound in ((excess[0] > 0, clip), (excess[1] > 0, -clip)):
                 total[over], error[over], last[over], to[over] = bound, 0.0, t, bound
     return Decisions(proved, last, to)
@@ -98,14 +98,14 @@ def fold_entry(
     total, above, below = arb(0), bound, bound
     clipped = undecidable = False
     for t in reversed(range(left.ncols())):
-        share = left[row, t] * right[column, t]
-        if share > above:
+        term = left[row, t] * right[column, t]
+        if term > above:
             total, above, below, clipped = bound, arb(0), 2 * bound, True
-        elif -share > below:
+        elif -term > below:
             total, above, below, clipped = -bound, 2 * bound, arb(0), True
         else:
-            within = share <= above and -share <= below
-            total += share
+            within = term <= above and -term <= below
+            total += term
             if not within:
                 undecidable = True
                 total = total.min(bound).max(-bound)

@@ -81,9 +81,9 @@ def duels(certificates: Sequence[Certificate]) -> list[tuple[str, str, float]]:
     for weights in dict.fromkeys(certificate.weights for certificate in certificates):
         engines = {(c.engine.name, c.engine.dtype): c for c in _plain(certificates, weights)}
         for dtype in ("float64", "float32"):
-            share = closer(engines["twin", dtype], engines["nn.RNN", dtype])
-            if share is not None:
-                found.append((weights, dtype, share))
+            fraction = closer(engines["twin", dtype], engines["nn.RNN", dtype])
+            if fraction is not None:
+                found.append((weights, dtype, fraction))
     return found
 
 

@@ -17,12 +17,12 @@ from .oracles import choice, differences, rounding
 from .oracles.chaos import FINEST, is_chaotic
 from .oracles.choice import Oracle, RefutedError
 from .oracles.confirmation import ruled_out
+from .oracles.contributions import expected_contributions
 from .oracles.custom_functions import own_backwards
 from .oracles.digits import known_of_worst, scale_of
 from .oracles.precision import gradient_is_coarse, gradient_is_single
 from .oracles.projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
 from .oracles.repeatability import differing_calls, mutations, unmoved
-from .oracles.shares import true_shares
 from .outcome import (
     MUTATES,
     NONDETERMINISTIC,
@@ -47,7 +47,7 @@ USUAL_SIZE = 6.0  # the largest size at which the units below were measured
 # where terms cancel; larger errors are compared with an estimate of the actual rounding.
 UNITS_ALLOWED = {"float64": 1000.0, "float32": 100.0}
 TIMES_THE_NOISE = 16.0
-VAGUE_SHARES = 1e-6  # relative error of per-step contributions by central differences
+VAGUE_CONTRIBUTIONS = 1e-6  # relative error of per-step contributions by central differences
 FAR_OFF = 1e-3  # relative to the largest entry
 ROUGHLY = 64.0  # factor by which a rough estimate of rounding may be off
 
@@ -158,7 +158,7 @@ class CaseCheck:
         if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == choice.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
         if oracle.name == choice.DIFFERENCES and self.subject.problem.fold is not None:
-            allowed += VAGUE_SHARES  # their sums are not confirmed with other step sizes
+            allowed += VAGUE_CONTRIBUTIONS  # their sums are not confirmed with other step sizes
         return (allowed * self.leeway + self.tolerance) * size
 
     def _one_entry(self, name: str, oracle: Oracle, projections: Projections) -> Finding:
@@ -277,8 +277,10 @@ class CaseCheck:
 
     def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the problem's fold of the expected per-step contributions."""
-        shares, errors, oracle = true_shares(self.subject, self.case, self.rng, oracle)
-        expected = self.subject.folded(shares)
+        contributions, errors, oracle = expected_contributions(
+            self.subject, self.case, self.rng, oracle
+        )
+        expected = self.subject.folded(contributions)
         findings = {
             name: self._judge(name, expected[name], errors[name], oracle)
             for name in self.subject.point
@@ -286,7 +288,7 @@ class CaseCheck:
         for name, found in findings.items():
             if found.verdict != WRONG or oracle.name == choice.DIFFERENCES:
                 continue
-            for t in range(len(shares)):
+            for t in range(len(contributions)):
                 direction = differences.entry(oracle.loss, f"{name}@{t}", found.worst)
                 if choice.contradicted(oracle, direction):
                     raise RefutedError(oracle, f"it disagrees with {choice.DIFFERENCES} in {name}")

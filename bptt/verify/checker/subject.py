@@ -210,12 +210,15 @@ class Subject:
         point = {f"{name}@{t}": value for t in range(T) for name, value in self.point.items()}
         return replace(self.loss, point=point, raw=flat)
 
-    def folded(self, shares: list[Arrays]) -> Arrays:
+    def folded(self, contributions: list[Arrays]) -> Arrays:
         """Combine the per-step contributions with the problem's `fold`, or by adding them."""
         fold = self.problem.fold
         if fold is None:
-            return {name: np.sum([share[name] for share in shares], axis=0) for name in self.point}
-        wrapped = [self.loss.wrap(share, "float64") for share in shares]
+            return {
+                name: np.sum([contribution[name] for contribution in contributions], axis=0)
+                for name in self.point
+            }
+        wrapped = [self.loss.wrap(contribution, "float64") for contribution in contributions]
         return self._checked(call("fold", fold, wrapped, limit=self.limit), "fold")
 
 

@@ -74,11 +74,11 @@ def contributions(
     return [Gradients(*slopes[t * size : (t + 1) * size]) for t in range(len(copies))]
 
 
-def fold(shares: Sequence[Gradients], clip: float | None) -> Gradients:
+def fold(per_step: Sequence[Gradients], clip: float | None) -> Gradients:
     """Add the per-step contributions from the last to the first, clipping the sum after each."""
-    sums = [torch.zeros_like(value) for value in shares[0]]
-    for share in reversed(shares):
-        for total, value in zip(sums, share, strict=True):
+    sums = [torch.zeros_like(value) for value in per_step[0]]
+    for contribution in reversed(per_step):
+        for total, value in zip(sums, contribution, strict=True):
             total += value
             if clip is not None:
                 total.clamp_(-clip, clip)
@@ -106,11 +106,11 @@ def clipped_lanes_gradient(
     `windows` has the inputs, targets and initial state of each lane.
     """
     lanes = [contributions(parameters, *window) for window in windows]
-    return fold([_summed(shares) for shares in zip(*lanes, strict=True)], clip)
+    return fold([_summed(per_step) for per_step in zip(*lanes, strict=True)], clip)
 
 
-def _summed(shares: Sequence[Gradients]) -> Gradients:
-    return Gradients(*(torch.stack(values).sum(0) for values in zip(*shares, strict=True)))
+def _summed(per_step: Sequence[Gradients]) -> Gradients:
+    return Gradients(*(torch.stack(values).sum(0) for values in zip(*per_step, strict=True)))
 
 
 def module_gradient(

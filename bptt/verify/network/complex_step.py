@@ -69,24 +69,24 @@ def contributions(
     initial_state: Float[np.ndarray, "H 1"],
 ) -> list[Gradients]:
     """Return the contribution of each time step: the gradient with respect to its own weights."""
-    shares = [parameters.zeros_like() for _ in inputs]
-    for t, share in enumerate(shares):
+    per_step = [parameters.zeros_like() for _ in inputs]
+    for t, contribution in enumerate(per_step):
         shifted: list[Any] = [value.astype(complex) for value in parameters]
         own = [list(parameters)] * len(inputs)
         own[t] = shifted
-        for value, slope in zip(shifted, share, strict=True):
+        for value, slope in zip(shifted, contribution, strict=True):
             for place in np.ndindex(value.shape):
                 value[place] += 1j * STEP
                 slope[place] = loss(own, inputs, targets, initial_state).imag / STEP
                 value[place] = value[place].real
-    return shares
+    return per_step
 
 
-def fold(shares: Sequence[Gradients], clip: float | None) -> Gradients:
+def fold(per_step: Sequence[Gradients], clip: float | None) -> Gradients:
     """Add the per-step contributions from the last to the first, clipping the sum after each."""
-    sums = shares[0].zeros_like()
-    for share in reversed(shares):
-        for total, value in zip(sums, share, strict=True):
+    sums = per_step[0].zeros_like()
+    for contribution in reversed(per_step):
+        for total, value in zip(sums, contribution, strict=True):
             total += value
             if clip is not None:
                 np.clip(total, -clip, clip, out=total)

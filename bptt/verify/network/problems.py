@@ -84,8 +84,8 @@ def _reference(clip: float | None) -> Callable[..., GradientProblem]:
             computed = reference.backward(given, reference.forward(given, *window), clip)
             return dict(zip(NAMES, computed, strict=True))
 
-        def fold(shares: list[dict[str, Any]]) -> dict[str, Any]:
-            made = [reference.Gradients(*(share[name] for name in NAMES)) for share in shares]
+        def fold(contributions: list[dict[str, Any]]) -> dict[str, Any]:
+            made = [reference.Gradients(*(step[name] for name in NAMES)) for step in contributions]
             return dict(zip(NAMES, complex_step.fold(made, clip), strict=True))
 
         return GradientProblem(
@@ -128,8 +128,8 @@ def _over_tensors(
             computed = differentiate(given, inputs, targets, state.to(given.by), clip)
             return dict(zip(NAMES, computed, strict=True))
 
-        def fold(shares: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-            made = [torch_impl.Gradients(*(share[name] for name in NAMES)) for share in shares]
+        def fold(contributions: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+            made = [torch_impl.Gradients(*(step[name] for name in NAMES)) for step in contributions]
             return dict(zip(NAMES, autograd.fold(made, clip), strict=True))
 
         return GradientProblem(

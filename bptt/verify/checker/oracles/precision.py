@@ -35,11 +35,11 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
     if dtype == "float32":
         return False
     said = []
-    for share, reach in NEARBY_AND_FAR:
+    for factor, reach in NEARBY_AND_FAR:
         towards = differences.astray(loss, rng)
         points = [
             {
-                name: share * value.astype(np.float64) + distance * towards[name]
+                name: factor * value.astype(np.float64) + distance * towards[name]
                 for name, value in loss.point.items()
             }
             for distance in reach * rng.uniform(-1.0, 1.0, POINTS)
@@ -63,10 +63,10 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
     if is_exact_in_float32(here) or makes_single_buffers(subject):
         return True
     rng, said = np.random.default_rng(60), []
-    for share, reach in NEARBY_AND_FAR:
+    for factor, reach in NEARBY_AND_FAR:
         towards = differences.astray(subject.loss, rng)
         point = {
-            name: share * value + reach * towards[name] for name, value in subject.point.items()
+            name: factor * value + reach * towards[name] for name, value in subject.point.items()
         }
         try:
             there, rounded, moved = (

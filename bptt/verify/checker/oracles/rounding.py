@@ -86,9 +86,9 @@ def _line(subject: Subject) -> Callable[..., np.ndarray]:
     """Return the gradient along a line through its point, or through a multiple of the point."""
     towards = astray(subject.loss, np.random.default_rng(40))
 
-    def along(distance: float, share: float = 1.0) -> np.ndarray:
+    def along(distance: float, factor: float = 1.0) -> np.ndarray:
         return subject.flat_gradient({
-            name: share * value + distance * towards[name] for name, value in subject.point.items()
+            name: factor * value + distance * towards[name] for name, value in subject.point.items()
         })  # fmt: skip
 
     return along
@@ -96,7 +96,10 @@ def _line(subject: Subject) -> Callable[..., np.ndarray]:
 
 def _usual_size(along: Callable[..., np.ndarray]) -> float:
     """Return the largest entry of a gradient at its point, nearer to zero, and far away."""
-    places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
+    places = [
+        *((0.0, factor) for factor in (1.0, 0.25, 0.0)),
+        *((distance, 1.0) for distance in FAR),
+    ]
     return max(size(lambda at=at: along(*at)) for at in places)
 
 

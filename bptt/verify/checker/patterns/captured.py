@@ -73,7 +73,7 @@ def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
     return off <= 4.0 * error + ROUGHLY * size * computed.size**0.5
 
 
-def true_gradient(loss: Loss, name: str) -> np.ndarray:
+def expected_gradient(loss: Loss, name: str) -> np.ndarray:
     """Return the gradient of one parameter. Raises CaseError where the loss can't be evaluated."""
     oracle = choice.choose(loss, np.random.default_rng(0))
     if oracle.gradient is not None:

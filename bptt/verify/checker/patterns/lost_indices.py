@@ -8,7 +8,7 @@ import numpy as np
 
 from ..calls import CaseError
 from ..subject import to_array
-from .captured import captured, fill, true_gradient
+from .captured import captured, expected_gradient, fill
 from .evidence import ENOUGH, Evidence
 
 BY_POSITION = (("last", -1), ("first", 0))
@@ -61,7 +61,7 @@ def _counts_one(one: Evidence, key: str, axis: int, position: int) -> bool:
     loss = replace(subject.loss, point=subject.point | {one.name: larger})
     fill(held, (length + np.arange(indices.size)).reshape(indices.shape))
     try:
-        slopes = np.moveaxis(true_gradient(loss, one.name), axis, 0)
+        slopes = np.moveaxis(expected_gradient(loss, one.name), axis, 0)
     except CaseError:  # the loss may depend on the parameter's shape
         return False
     alone, together = slopes[:length].copy(), slopes[:length].copy()

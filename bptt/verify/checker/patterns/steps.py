@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..calls import CaseError
-from .captured import true_gradient
+from .captured import expected_gradient
 from .evidence import ENOUGH, Evidence
 
 SHRUNK = (0.1, 0.05, 0.025)  # factors on a recurrent matrix
@@ -95,12 +95,12 @@ def _all_of_order(evidence: Sequence[Evidence], recurrent: str, K: int) -> bool:
 def _order(one: Evidence, recurrent: str) -> int | None:
     """Return the power of the recurrent matrix's scale with which the error vanishes, or None."""
     errors = []
-    for share in SHRUNK:
+    for factor in SHRUNK:
         subject = one.again()
-        subject.point[recurrent] *= share
+        subject.point[recurrent] *= factor
         try:
             computed = subject.gradient()[one.name]
-            expected = true_gradient(subject.loss, one.name)
+            expected = expected_gradient(subject.loss, one.name)
         except CaseError:
             return None
         size = float(np.abs(expected).max(initial=0.0))

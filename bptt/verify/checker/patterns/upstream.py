@@ -6,7 +6,7 @@ A backward pass that doesn't multiply by the upstream gradient, or by a mask, tr
 from collections.abc import Sequence
 
 from ..calls import CaseError
-from .captured import captured, fill, may_be_gradient, true_gradient
+from .captured import captured, expected_gradient, fill, may_be_gradient
 from .evidence import Evidence
 
 ARRAYS = 8  # the largest number to try
@@ -32,7 +32,7 @@ def _fits(one: Evidence, name: str, value: float) -> bool:
     fill(held[name], value)
     try:
         return may_be_gradient(subject.loss, one.name, one.computed) and one.explained_by(
-            true_gradient(subject.loss, one.name)
+            expected_gradient(subject.loss, one.name)
         )
     except CaseError:  # the loss may not accept this
         return False

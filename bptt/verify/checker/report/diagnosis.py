@@ -15,7 +15,7 @@ import numpy as np
 
 from ..calls import CaseError, OutOfTime
 from ..checking import check_case
-from ..oracles.shares import true_shares
+from ..oracles.contributions import expected_contributions
 from ..outcome import WRONG, Outcome
 from ..patterns import explain
 from ..patterns.evidence import ENOUGH, Evidence, distinct
@@ -227,7 +227,7 @@ def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
         if subject.problem.loss_of_steps is None:
             return None
         try:
-            return true_shares(subject, outcome.case, np.random.default_rng(0))[0]
+            return expected_contributions(subject, outcome.case, np.random.default_rng(0))[0]
         except CaseError:  # the other hypotheses do without them
             return None
 

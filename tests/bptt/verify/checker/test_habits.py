@@ -74,13 +74,13 @@ def test_oracle_of_a_family(name: str, oracle: str) -> None:
     assert (outcome.verdict, outcome.oracle) == ("right", oracle), str(outcome)
 
 
-@pytest.mark.parametrize("share", [1.0, 1e-9])
-def test_part_that_is_not_analytic_refutes_the_complex_step_however_small(share: float) -> None:
+@pytest.mark.parametrize("factor", [1.0, 1e-9])
+def test_part_that_is_not_analytic_refutes_the_complex_step_however_small(factor: float) -> None:
     def problem(n, rng):
         return GradientProblem(
             {"w": rng.standard_normal(n)},
-            lambda p: np.sin(p["w"]).sum() + share * np.abs(p["w"]).sum(),
-            lambda p: {"w": np.cos(p["w"]) + share * np.sign(p["w"])},
+            lambda p: np.sin(p["w"]).sum() + factor * np.abs(p["w"]).sum(),
+            lambda p: {"w": np.cos(p["w"]) + factor * np.sign(p["w"])},
         )
 
     outcome = check(problem, {"n": 3})

@@ -114,8 +114,8 @@ def test_last_steps_alone_are_a_fold() -> None:
     def problem(T, H, rng):
         made = problems.chain()(T, H, rng)
 
-        def last(shares):
-            return {name: sum(share[name] for share in shares[-3:]) for name in shares[0]}
+        def last(steps):
+            return {name: sum(step[name] for step in steps[-3:]) for name in steps[0]}
 
         return GradientProblem(made.parameters, made.loss, made.gradient, made.loss_of_steps, last)
 
@@ -141,7 +141,7 @@ def changed(**changes):
         ({"truncate": 0}, "truncate must be a number of steps, at least 1, got 0"),
         ({"truncate": 1.5}, "got 1.5"),
         ({"truncate": 2, "loss_of_steps": None}, "truncate needs loss_of_steps"),
-        ({"truncate": 2, "fold": lambda shares: shares[0]}, "truncate or fold, not both"),
+        ({"truncate": 2, "fold": lambda steps: steps[0]}, "truncate or fold, not both"),
         ({"truncate": 2, "loss_of_steps": lambda steps: [0.0]}, "must return 4 losses"),
         ({"truncate": 2, "loss_of_steps": lambda steps: [1.0] * 4}, "but loss is"),
     ],

@@ -111,7 +111,7 @@ def test_own_engine_is_right(maker) -> None:
     assert report.tally("verdict")["right"] > 4
 
 
-def test_clip_only_at_the_end_is_found_by_the_folded_shares() -> None:
+def test_clip_only_at_the_end_is_found_by_the_folded_contributions() -> None:
     plain, clipped = (maker.function for maker in own_engines()[2:4])
 
     def problem(T, H, V, rng):

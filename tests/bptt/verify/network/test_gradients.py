@@ -88,8 +88,8 @@ def test_plain_gradient_equals_that_of_pytorchs_modules(engine: Engine, case: Ca
 def test_running_clip_equals_the_fold_of_complex_steps(engine: Engine, case: Case) -> None:
     case = draw(engine, case)
     computed, _ = engine.compute(case, case.clip, np.zeros((case.H, 1)))
-    shares = complex_step.contributions(*arrays(case))
-    assert_within_bounds(case, engine, computed, complex_step.fold(shares, case.clip))
+    contributions = complex_step.contributions(*arrays(case))
+    assert_within_bounds(case, engine, computed, complex_step.fold(contributions, case.clip))
 
 
 @every_engine

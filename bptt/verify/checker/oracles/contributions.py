@@ -12,7 +12,7 @@ from . import choice, differences
 from .choice import Oracle
 
 
-def true_shares(
+def expected_contributions(
     subject: Subject, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
 ) -> tuple[list[Arrays], Arrays, Oracle]:
     """Return the expected contribution of each step, the sum of their errors, and the oracle.
@@ -27,11 +27,11 @@ def true_shares(
     oracle = oracle or choice.choose(loss, rng)
     unit = max(loss.unit, UNITS[oracle.arithmetic])
     same_loss(subject.loss(subject.point), loss(loss.point), unit)
-    shares = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
+    contributions = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
               for _ in range(T)]  # fmt: skip
     errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}
-    for t, share in enumerate(shares):
-        for name, value in share.items():
+    for t, contribution in enumerate(contributions):
+        for name, value in contribution.items():
             if oracle.gradient is not None:
                 value[...] = oracle.gradient[f"{name}@{t}"]
                 continue
@@ -39,4 +39,4 @@ def true_shares(
                 direction = differences.entry(loss, f"{name}@{t}", place)
                 value[place], error = oracle.slope(direction)
                 errors[name][place] += error
-    return shares, errors, oracle
+    return contributions, errors, oracle
