@@ -20,7 +20,7 @@ from torch_impl import convert
 
 from ...training.protocols import next_window
 from . import autograd
-from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_share
+from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_fraction_of_bound
 
 NAMES = tuple(field.name for field in fields(Parameters))
 NUDGE = 1e-15
@@ -175,7 +175,7 @@ def run_in_lockstep(
                 relative_differences(computed[0], expected[0]),
                 relative_differences(computed[1], expected[1]),
                 (_changed(*expected, allowed), _changed(*computed, allowed)),
-                max(largest_share(computed[0], expected[0], allowed).values()),
+                max(largest_fraction_of_bound(computed[0], expected[0], allowed).values()),
             )
         training.step()
 

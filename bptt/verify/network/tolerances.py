@@ -246,21 +246,27 @@ def _add(
     sizes += size + precision.unit * size + precision.smallest
 
 
-def largest_share(computed: Gradients, expected: Gradients, allowed: Gradients) -> dict[str, float]:
+def largest_fraction_of_bound(
+    computed: Gradients, expected: Gradients, allowed: Gradients
+) -> dict[str, float]:
     """Return, for each parameter, the largest |computed − expected| as a fraction of its bound.
 
     Where the bound is 0, as in the columns of symbols that don't occur in the window, the fraction
     is infinite for any difference; it is infinite for NaN, too.
     """
     return {
-        field.name: _share(*(getattr(part, field.name) for part in (computed, expected, allowed)))
+        field.name: _fraction_of_bound(
+            *(getattr(part, field.name) for part in (computed, expected, allowed))
+        )
         for field in fields(computed)
     }
 
 
-def _share(computed: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> float:
+def _fraction_of_bound(computed: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> float:
     differences = np.abs(computed - expected)
-    shares = np.divide(differences, allowed, out=np.full_like(allowed, np.inf), where=allowed > 0)
-    shares[(allowed == 0) & (differences == 0)] = 0.0
-    shares[np.isnan(shares)] = np.inf
-    return float(shares.max())
+    fractions = np.divide(
+        differences, allowed, out=np.full_like(allowed, np.inf), where=allowed > 0
+    )
+    fractions[(allowed == 0) & (differences == 0)] = 0.0
+    fractions[np.isnan(fractions)] = np.inf
+    return float(fractions.max())

@@ -8,7 +8,7 @@ import torch
 from hypothesis import assume, given
 
 from bptt.verify.network import autograd, complex_step, differences
-from bptt.verify.network.tolerances import FLOAT32, FLOAT64, error_bounds, largest_share
+from bptt.verify.network.tolerances import FLOAT32, FLOAT64, error_bounds, largest_fraction_of_bound
 from reference import Gradients, Parameters, forward
 from torch_impl import convert
 
@@ -32,8 +32,8 @@ def assert_within_bounds(
     allowed = Gradients(
         *(a + b for a, b in zip(bounds.gradients, oracle_bounds.gradients, strict=True))
     )
-    shares = largest_share(computed, expected, allowed)
-    wrong = {name: share for name, share in shares.items() if not share <= 1.0}
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    wrong = {name: fraction for name, fraction in fractions.items() if not fraction <= 1.0}
     assert not wrong, f"difference in multiples of the allowed: {wrong}, for {case}"
     if slopes is not None:
         difference = np.abs(slopes[0] - slopes[1])
@@ -104,8 +104,8 @@ def test_plain_gradient_agrees_with_central_differences(engine: Engine, case: Ca
     expected, errors = differences.plain_gradient(loss, case.parameters)
     bounds = error_bounds(*arrays(case), engine.precision).gradients
     allowed = Gradients(*(a + b for a, b in zip(errors, bounds, strict=True)))
-    shares = largest_share(computed, expected, allowed)
-    assert max(shares.values()) <= 1.0, (shares, case)
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    assert max(fractions.values()) <= 1.0, (fractions, case)
 
 
 @every_engine
@@ -157,8 +157,8 @@ def test_permuting_symbols_and_units_permutes_the_gradients(engine: Engine, case
     expected, expected_slope = engine.compute(case, case.clip, zeros)
     bounds = error_bounds(*arrays(permuted), engine.precision)
     allowed = Gradients(*(2 * bound for bound in bounds.gradients))
-    shares = largest_share(computed, permute(expected), allowed)
-    assert max(shares.values()) <= 1.0, (shares, case)
+    fractions = largest_fraction_of_bound(computed, permute(expected), allowed)
+    assert max(fractions.values()) <= 1.0, (fractions, case)
     if slope is not None and expected_slope is not None:
         assert (np.abs(slope - expected_slope[units]) <= 2 * bounds.initial_state).all()
 

@@ -16,7 +16,7 @@ import reference
 import torch_impl
 from bptt.verify.certify.balls import enclose_contributions
 from bptt.verify.network import autograd
-from bptt.verify.network.tolerances import FLOAT64, lanes_error_bounds, largest_share
+from bptt.verify.network.tolerances import FLOAT64, lanes_error_bounds, largest_fraction_of_bound
 from reference import Gradients, Hyperparameters, Vocabulary
 from torch_impl import convert, fast
 from torch_impl.fast.network import Network
@@ -46,8 +46,8 @@ def bounds(engine: Engine, cases: list[Case]) -> Gradients:
 
 def assert_within(allowed: Gradients, computed: Gradients, expected: Gradients) -> None:
     __tracebackhide__ = True
-    shares = largest_share(computed, expected, allowed)
-    wrong = {name: share for name, share in shares.items() if not share <= 1.0}
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    wrong = {name: fraction for name, fraction in fractions.items() if not fraction <= 1.0}
     assert not wrong, f"difference in multiples of the allowed: {wrong}"
 
 
