@@ -12,7 +12,7 @@ import numpy as np
 
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
-from ..checker.subject import is_tensor, to_array
+from ..checker.evaluated_problem import is_tensor, to_array
 from .layouts import layouts
 from .problem import BackwardCase, copied, far
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bptt.errors import InputError
 
-from ..checker.subject import is_tensor
+from ..checker.evaluated_problem import is_tensor
 
 EXPECTED = (
     "a torch callable, a pair (forward, backward) of NumPy functions, a function that returns "

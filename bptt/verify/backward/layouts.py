@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checker.subject import is_tensor
+from ..checker.evaluated_problem import is_tensor
 from .problem import copied
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
+from ..checker.evaluated_problem import UNITS, make, to_array
 from ..checker.loading import Maker
 from ..checker.oracles import rounding
 from ..checker.problem import Case
-from ..checker.subject import UNITS, make, to_array
 from .problem import BackwardCase, copied, in_dtype, is_floating
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
@@ -38,8 +38,8 @@ def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Itera
         [in_dtype(value, "float64") if is_floating(value) else value for value in low.inputs],
         [None if value is None else in_dtype(copied(value), "float64") for value in cotangents],
     )
-    subject = make(maker, case, limit)
-    noise = rounding.gradient_noise(subject, subject.gradient(), "float64")
+    evaluated = make(maker, case, limit)
+    noise = rounding.gradient_noise(evaluated, evaluated.gradient(), "float64")
     for place, slope in expected.items():
         if slope is None or computed[place] is None:
             continue

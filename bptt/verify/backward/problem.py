@@ -11,9 +11,9 @@ import numpy as np
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError, call
+from ..checker.evaluated_problem import is_tensor, to_array
 from ..checker.loading import size_names
 from ..checker.problem import Case, GradientProblem
-from ..checker.subject import is_tensor, to_array
 from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..checker.buffers import buffers_converted
 from ..checker.calls import call
 from ..checker.check_result import FAILED, PASSED, CheckResult
-from ..checker.subject import to_array
+from ..checker.evaluated_problem import to_array
 from .checks import ALLOWED
 from .functions import NumpyPair, TorchFunction, as_tuple
 from .problem import BackwardCase, copied, far

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .calls import time_left
+from .evaluated_problem import UNITS, make
 from .loading import Maker
 from .oracles import choice, differences, rounding
 from .oracles.chaos import FINEST, is_chaotic
@@ -36,7 +37,6 @@ from .outcome import (
     worst_of,
 )
 from .problem import Case
-from .subject import UNITS, make
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
 ENTRYWISE_AT_MOST = 1500  # entries, where the caller asks for a comparison of every entry
@@ -63,9 +63,9 @@ class CaseCheck:
         self, maker: Maker, case: Case, entrywise: bool, limit: float, tolerance: float
     ) -> None:
         self.maker, self.case = maker, case
-        self.subject = make(maker, case, limit)
+        self.evaluated = make(maker, case, limit)
         self.rng = np.random.default_rng([case.seed, 10])
-        self.entries = sum(value.size for value in self.subject.point.values())
+        self.entries = sum(value.size for value in self.evaluated.point.values())
         self.entrywise = self.entries <= (ENTRYWISE_AT_MOST if entrywise else ENTRYWISE_BELOW)
         self.tolerance = tolerance
         # Longer sums have larger rounding errors.
@@ -73,21 +73,21 @@ class CaseCheck:
         self._noise: dict[bool, dict[str, float]] = {}
 
     def outcome(self) -> Outcome:
-        subject = self.subject
-        self.computed = subject.gradient()
+        evaluated = self.evaluated
+        self.computed = evaluated.gradient()
         for verdict, message in (
-            (MUTATES, mutations(subject)),
-            (NONDETERMINISTIC, differing_calls(subject, self.computed)),
+            (MUTATES, mutations(evaluated)),
+            (NONDETERMINISTIC, differing_calls(evaluated, self.computed)),
         ):
             if message:
                 return Outcome(
-                    self.case, verdict, self.maker.target, dtype=subject.dtype, message=message
+                    self.case, verdict, self.maker.target, dtype=evaluated.dtype, message=message
                 )
         findings, oracle = self._compared(None)
         verdict = worst_of([found.verdict for found in findings.values()])
         message = ""
         move = FINEST if oracle.name == choice.DIFFERENCES else 0.0
-        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(subject.loss, move):
+        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(evaluated.loss, move):
             verdict = UNDECIDABLE
             message = "the loss is chaotic here: tiny changes of its parameters change it"
         return Outcome(
@@ -95,45 +95,45 @@ class CaseCheck:
             verdict,
             self.maker.target,
             oracle.description,
-            subject.dtype,
+            evaluated.dtype,
             findings,
             message,
             passed_over=tuple(oracle.passed_over),
             entries=self.entries,
             arithmetic=self._shown_dtype(oracle),
-            unmoved=unmoved(subject.loss) if verdict == WRONG else (),
+            unmoved=unmoved(evaluated.loss) if verdict == WRONG else (),
             own_backwards=self.own_backwards,
         )
 
     def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
         """Compare all parameters; if central differences refute the oracle, use them instead."""
         try:
-            if self.subject.problem.fold is not None:
+            if self.evaluated.problem.fold is not None:
                 return self._folded(oracle)
-            oracle = oracle or choice.choose(self.subject.loss, self.rng)
+            oracle = oracle or choice.choose(self.evaluated.loss, self.rng)
             self.entrywise = self.entrywise and self._has_time_for_entries(oracle)
-            return {name: self._parameter(name, oracle) for name in self.subject.point}, oracle
+            return {name: self._parameter(name, oracle) for name in self.evaluated.point}, oracle
         except RefutedError as refuted:
             return self._compared(refuted.oracle.replaced(refuted.reason))
 
     @cached_property
     def own_backwards(self) -> tuple[str, ...]:
-        return own_backwards(self.subject.loss)
+        return own_backwards(self.evaluated.loss)
 
     @cached_property
     def arithmetic(self) -> str:
         """The dtype that the gradient is computed in; determined only if it is needed."""
-        single = gradient_is_single(self.subject, self.computed)
-        return "float32" if single else self.subject.dtype
+        single = gradient_is_single(self.evaluated, self.computed)
+        return "float32" if single else self.evaluated.dtype
 
     def _shown_dtype(self, oracle: Oracle) -> str:
-        known = self.__dict__.get("arithmetic", self.subject.dtype)
+        known = self.__dict__.get("arithmetic", self.evaluated.dtype)
         return "float32" if "float32" in (known, oracle.arithmetic) else known
 
     def _parameter(self, name: str, oracle: Oracle) -> Finding:
         if oracle.gradient is not None or self.entrywise:
             return self._entries(name, oracle)
-        allowed = self._allowed(oracle, 1.0, self.subject.dtype)
+        allowed = self._allowed(oracle, 1.0, self.evaluated.dtype)
         projections = Projections(name, self.computed[name], oracle, allowed, self.rng)
         seen = projections.known_if_right(self._shown_dtype(oracle))
         if seen is not None:
@@ -157,7 +157,7 @@ class CaseCheck:
         exact_but_single = oracle.name == choice.COMPLEX and oracle.arithmetic == "float32"
         if exact_but_single or (oracle.unit > 2.0**-53 and oracle.name == choice.AUTOGRAD):
             allowed += UNITS_ALLOWED["float32"] * oracle.unit
-        if oracle.name == choice.DIFFERENCES and self.subject.problem.fold is not None:
+        if oracle.name == choice.DIFFERENCES and self.evaluated.problem.fold is not None:
             allowed += VAGUE_CONTRIBUTIONS  # their sums are not confirmed with other step sizes
         return (allowed * self.leeway + self.tolerance) * size
 
@@ -181,7 +181,7 @@ class CaseCheck:
         return Finding(name, verdict, found.digits, "projections differ by more than an entry does")
 
     def _entries(self, name: str, oracle: Oracle) -> Finding:
-        point = self.subject.point[name]
+        point = self.evaluated.point[name]
         expected, errors = np.zeros(point.shape), np.zeros(point.shape)
         if oracle.gradient is not None:
             expected = oracle.gradient[name]
@@ -198,8 +198,8 @@ class CaseCheck:
         computed = self.computed[name]
         size = float(np.abs(expected).max(initial=0.0))
         off = distance(computed, expected)
-        scale = scale_of(self.subject, self.computed, errors, size)
-        allowed = np.asarray(self._allowed(oracle, size, self.subject.dtype) + 4.0 * errors)
+        scale = scale_of(self.evaluated, self.computed, errors, size)
+        allowed = np.asarray(self._allowed(oracle, size, self.evaluated.dtype) + 4.0 * errors)
 
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
@@ -223,7 +223,7 @@ class CaseCheck:
             return finding(UNDECIDABLE, "the oracle isn't finite")
         if not np.isfinite(computed).all():
             return finding(WRONG, "not finite")
-        if not (off <= allowed).all() and self.arithmetic != self.subject.dtype:
+        if not (off <= allowed).all() and self.arithmetic != self.evaluated.dtype:
             allowed = np.asarray(self._allowed(oracle, size, self.arithmetic) + 4.0 * errors)
         if (off <= allowed).all():
             if errors.max(initial=0.0) > TOO_VAGUE * max(scale, np.abs(computed).max(initial=0.0)):
@@ -241,7 +241,7 @@ class CaseCheck:
         allowed += TIMES_THE_NOISE * beyond
         if (off <= allowed).all():
             return finding(ROUNDING, "the error is explained by rounding in this code")
-        if gradient_is_coarse(self.subject, self.computed):
+        if gradient_is_coarse(self.evaluated, self.computed):
             coarse = self._allowed(oracle, size, "float32") + 4.0 * errors
             if (off <= coarse).all():
                 return finding(ROUNDING, "the error is explained by float32 inside this code")
@@ -255,7 +255,7 @@ class CaseCheck:
         oracle: Oracle,
         finding: Callable[..., Finding],
     ) -> Finding:
-        if self.subject.problem.fold is not None:
+        if self.evaluated.problem.fold is not None:
             return finding(WRONG)
         return finding(
             *ruled_out(name, self.computed[name], expected, allowed, oracle) or (WRONG, "")
@@ -264,13 +264,13 @@ class CaseCheck:
     def _rounding(self, name: str, oracle: Oracle, thorough: bool = True) -> float:
         if thorough not in self._noise:
             self._noise[thorough] = rounding.gradient_noise(
-                self.subject, self.computed, self.arithmetic, thorough=thorough
+                self.evaluated, self.computed, self.arithmetic, thorough=thorough
             )
         # The oracle may be computed in a higher precision, and the gradient's own rounding may be
         # invisible (in another library, in Python floats): so scale the oracle's up as well.
         coarser = UNITS[self.arithmetic] / UNITS[oracle.dtype]
         keys = [name]
-        if self.subject.problem.fold is not None:
+        if self.evaluated.problem.fold is not None:
             keys = [f"{name}@{t}" for t in range(self.case.sizes["T"])]
         of_oracle = sum(rounding.oracle_noise(oracle, key, thorough=thorough) for key in keys)
         return self._noise[thorough][name] + coarser * of_oracle
@@ -278,12 +278,12 @@ class CaseCheck:
     def _folded(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
         """Compare with the problem's fold of the expected per-step contributions."""
         contributions, errors, oracle = expected_contributions(
-            self.subject, self.case, self.rng, oracle
+            self.evaluated, self.case, self.rng, oracle
         )
-        expected = self.subject.folded(contributions)
+        expected = self.evaluated.folded(contributions)
         findings = {
             name: self._judge(name, expected[name], errors[name], oracle)
-            for name in self.subject.point
+            for name in self.evaluated.point
         }
         for name, found in findings.items():
             if found.verdict != WRONG or oracle.name == choice.DIFFERENCES:

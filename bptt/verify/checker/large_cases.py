@@ -15,6 +15,7 @@ from typing import Protocol
 from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
+from .evaluated_problem import make
 from .loading import Maker
 from .outcome import (
     BROKEN,
@@ -29,7 +30,6 @@ from .outcome import (
 )
 from .problem import Case, Skip
 from .settings import Settings
-from .subject import make
 
 
 class Search(Protocol):
@@ -149,8 +149,8 @@ class LargeCases:
         if outcome.verdict not in (CRASHED, BROKEN):
             return True
         try:
-            subject = make(self.search.maker, outcome.case, self.search.settings.time_limit)
-            subject.loss(subject.point)
+            evaluated = make(self.search.maker, outcome.case, self.search.settings.time_limit)
+            evaluated.loss(evaluated.point)
         except (CaseError, OutOfTime, Skip):
             return False
         return True

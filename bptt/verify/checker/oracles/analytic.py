@@ -10,7 +10,7 @@ import numpy as np
 
 from ..buffers import buffers_converted
 from ..calls import CaseError
-from ..subject import Loss
+from ..evaluated_problem import Loss
 
 NOT_ANALYTIC = {
     np.absolute, np.conjugate, np.sign, np.angle, np.vdot, np.linalg.norm, np.var, np.std,

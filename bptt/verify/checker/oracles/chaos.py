@@ -6,7 +6,7 @@ rounding error. Differences then show its average course only, and an exact grad
 
 import numpy as np
 
-from ..subject import Loss
+from ..evaluated_problem import Loss
 
 SAMPLES = 4
 FINEST = 1e-8  # a relative change below the steps of differences

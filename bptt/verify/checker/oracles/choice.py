@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import CaseError, call
-from ..subject import UNITS, Arrays, Loss, scalar, to_array
+from ..evaluated_problem import UNITS, Arrays, Loss, scalar, to_array
 from . import differences
 from .noise import loss_noise
 from .precision import loss_is_single

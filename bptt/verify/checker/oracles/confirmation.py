@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..evaluated_problem import Arrays
 from ..outcome import KINK, UNDECIDABLE, distance
-from ..subject import Arrays
 from . import choice, differences
 from .analytic import not_analytic
 from .choice import Oracle, RefutedError

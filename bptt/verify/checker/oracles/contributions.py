@@ -6,14 +6,14 @@ It is the gradient with respect to that step's own copy of the parameters.
 import numpy as np
 
 from ..calls import CaseError
+from ..evaluated_problem import UNITS, Arrays, EvaluatedProblem, same_loss
 from ..problem import Case
-from ..subject import UNITS, Arrays, Subject, same_loss
 from . import choice, differences
 from .choice import Oracle
 
 
 def expected_contributions(
-    subject: Subject, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
+    evaluated: EvaluatedProblem, case: Case, rng: np.random.Generator, oracle: Oracle | None = None
 ) -> tuple[list[Arrays], Arrays, Oracle]:
     """Return the expected contribution of each step, the sum of their errors, and the oracle.
 
@@ -21,15 +21,15 @@ def expected_contributions(
     step; by default it is the best. Raises CaseError where the problem has no such loss.
     """
     T = case.sizes.get("T")
-    if T is None or subject.problem.loss_of_steps is None:
+    if T is None or evaluated.problem.loss_of_steps is None:
         raise CaseError("broken", "fold needs loss_of_steps and a size called T")
-    loss = subject.loss_of_copies(T)
+    loss = evaluated.loss_of_copies(T)
     oracle = oracle or choice.choose(loss, rng)
     unit = max(loss.unit, UNITS[oracle.arithmetic])
-    same_loss(subject.loss(subject.point), loss(loss.point), unit)
-    contributions = [{name: np.zeros(value.shape) for name, value in subject.point.items()}
+    same_loss(evaluated.loss(evaluated.point), loss(loss.point), unit)
+    contributions = [{name: np.zeros(value.shape) for name, value in evaluated.point.items()}
               for _ in range(T)]  # fmt: skip
-    errors = {name: np.zeros(value.shape) for name, value in subject.point.items()}
+    errors = {name: np.zeros(value.shape) for name, value in evaluated.point.items()}
     for t, contribution in enumerate(contributions):
         for name, value in contribution.items():
             if oracle.gradient is not None:

@@ -5,7 +5,7 @@ they would be compared with themselves. Only central differences are independent
 """
 
 from ..calls import CaseError
-from ..subject import Loss, is_tensor
+from ..evaluated_problem import Loss, is_tensor
 
 
 def own_backwards(loss: Loss) -> tuple[str, ...]:

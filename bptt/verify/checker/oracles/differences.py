@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import UNITS, Arrays, Loss
+from ..evaluated_problem import UNITS, Arrays, Loss
 
 START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..evaluated_problem import Arrays, EvaluatedProblem
 from ..outcome import digits
-from ..subject import Arrays, Subject
 from . import differences
 from .choice import DIFFERENCES, Oracle
 
@@ -40,7 +40,9 @@ def known(off: float, error: float, size: float, oracle: Oracle, dtype: str) -> 
     return Known(sure, size, oracle.name if hidden else "")
 
 
-def scale_of(subject: Subject, computed: Arrays, errors: np.ndarray, size: float) -> float:
+def scale_of(
+    evaluated: EvaluatedProblem, computed: Arrays, errors: np.ndarray, size: float
+) -> float:
     """Return the size to which a parameter's errors are relative.
 
     It is `size`, that of the parameter's largest expected entry. If that can't be distinguished
@@ -48,7 +50,7 @@ def scale_of(subject: Subject, computed: Arrays, errors: np.ndarray, size: float
     """
     if errors.max(initial=0.0) < size:
         return size
-    usual = [size, abs(subject.loss(subject.point))]
+    usual = [size, abs(evaluated.loss(evaluated.point))]
     usual += [float(np.abs(value).max(initial=0.0)) for value in computed.values()]
     return max((one for one in usual if 0.0 < one < np.inf), default=1.0)
 

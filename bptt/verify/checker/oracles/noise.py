@@ -14,7 +14,7 @@ import numpy as np
 
 from ..buffers import MAKERS, buffers_converted
 from ..calls import HUNG, CaseError
-from ..subject import UNITS, Arrays, Loss, to_array
+from ..evaluated_problem import UNITS, Arrays, Loss, to_array
 
 LOSS_SAMPLES = 4
 # Far above the rounding of the dtype, and too small to change which branches are taken.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..buffers import buffers_converted
 from ..calls import CaseError
-from ..subject import Arrays, Loss, Subject
+from ..evaluated_problem import Arrays, EvaluatedProblem, Loss
 from . import differences
 
 POINTS = 5
@@ -55,22 +55,22 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
     return bool(said) and all(said)
 
 
-def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
+def gradient_is_single(evaluated: EvaluatedProblem, computed: Arrays) -> bool:
     """Whether the gradient is computed in float32 although its parameters are float64."""
-    if subject.dtype == "float32":
+    if evaluated.dtype == "float32":
         return False
     here = flat(computed)
-    if is_exact_in_float32(here) or makes_single_buffers(subject):
+    if is_exact_in_float32(here) or makes_single_buffers(evaluated):
         return True
     rng, said = np.random.default_rng(60), []
     for factor, reach in NEARBY_AND_FAR:
-        towards = differences.astray(subject.loss, rng)
+        towards = differences.astray(evaluated.loss, rng)
         point = {
-            name: factor * value + reach * towards[name] for name, value in subject.point.items()
+            name: factor * value + reach * towards[name] for name, value in evaluated.point.items()
         }
         try:
             there, rounded, moved = (
-                subject.flat_gradient(at)
+                evaluated.flat_gradient(at)
                 for at in (point, in_float32(point), _moved(point, SMALL, rng))
             )
         except CaseError:  # it needn't accept other values than its own
@@ -84,7 +84,7 @@ def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
     return bool(said) and all(said)
 
 
-def makes_single_buffers(subject: Subject) -> bool:
+def makes_single_buffers(evaluated: EvaluatedProblem) -> bool:
     """Whether the gradient allocates NumPy arrays of float32 although it is given float64."""
     single = False
 
@@ -93,19 +93,19 @@ def makes_single_buffers(subject: Subject) -> bool:
         single = single or made.dtype == np.float32
         return made
 
-    with buffers_converted(noted, subject.problem.gradient):
-        subject.gradient()
+    with buffers_converted(noted, evaluated.problem.gradient):
+        evaluated.gradient()
     return single
 
 
-def gradient_is_coarse(subject: Subject, computed: Arrays) -> bool:
+def gradient_is_coarse(evaluated: EvaluatedProblem, computed: Arrays) -> bool:
     """Whether tiny changes of float64 parameters leave most entries of the gradient unchanged."""
-    if subject.dtype == "float32":
+    if evaluated.dtype == "float32":
         return False
     rng, here = np.random.default_rng(50), flat(computed)
     try:
-        still = subject.flat_gradient(_moved(subject.point, TINY, rng)) == here
-        moves = subject.flat_gradient(_moved(subject.point, SMALL, rng)) != here
+        still = evaluated.flat_gradient(_moved(evaluated.point, TINY, rng)) == here
+        moves = evaluated.flat_gradient(_moved(evaluated.point, SMALL, rng)) != here
     except CaseError:  # it needn't accept other values than its own
         return False
     return bool(moves.any() and still[moves].mean() > 0.5)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import UNITS, Arrays, Loss, Subject
+from ..evaluated_problem import UNITS, Arrays, EvaluatedProblem, Loss
 from .choice import COMPLEX, STEP, Oracle, autograd_of, complex_slope
 from .differences import FAR, astray, jags, signs, size
 from .noise import AMPLIFICATION, disturbed, samples
@@ -25,7 +25,7 @@ UNSEEN = 2.0**14  # unit roundoffs of the largest entry, where operations can't 
 
 @np.errstate(over="ignore", invalid="ignore")  # gradients may hold uninitialised memory
 def gradient_noise(
-    subject: Subject, computed: Arrays, arithmetic: str, *, thorough: bool = True
+    evaluated: EvaluatedProblem, computed: Arrays, arithmetic: str, *, thorough: bool = True
 ) -> dict[str, float]:
     """Estimate each parameter's largest rounding error in the hand-written gradient.
 
@@ -35,7 +35,7 @@ def gradient_noise(
 
     def run(sample: int) -> Arrays:
         return disturbed(
-            subject.loss, subject.gradient, subject.dtype, sample, arithmetic=arithmetic
+            evaluated.loss, evaluated.gradient, evaluated.dtype, sample, arithmetic=arithmetic
         )
 
     strayed = samples(run, SAMPLES if thorough else 1)
@@ -50,15 +50,15 @@ def gradient_noise(
     }
     try:
         if not thorough:
-            unit = UNITS[arithmetic] * _usual_size(_line(subject))
+            unit = UNITS[arithmetic] * _usual_size(_line(evaluated))
             return {name: max(noise, unit) for name, noise in spread.items()}
-        jagged = _jaggedness(subject, computed, UNITS[arithmetic])
+        jagged = _jaggedness(evaluated, computed, UNITS[arithmetic])
     except CaseError:  # it needn't accept other values than its own
         return spread
     return {name: max(spread[name], jagged[name]) for name in spread}
 
 
-def _jaggedness(subject: Subject, computed: Arrays, unit: float) -> dict[str, float]:
+def _jaggedness(evaluated: EvaluatedProblem, computed: Arrays, unit: float) -> dict[str, float]:
     """Estimate rounding by the lack of smoothness of the gradient along a line.
 
     Tiny steps show rounding that varies at random. A staircase (such as 1 − p for p near 1) can be
@@ -66,9 +66,9 @@ def _jaggedness(subject: Subject, computed: Arrays, unit: float) -> dict[str, fl
     the smooth part. If all is constant, the rounding error is at least one unit roundoff of the
     gradient's usual size.
     """
-    along = _line(subject)
+    along = _line(evaluated)
     rough = np.fmax(*jags(along, unit))
-    rests = [_rest(along, spacing) for spacing in WIDER[subject.dtype]]
+    rests = [_rest(along, spacing) for spacing in WIDER[evaluated.dtype]]
     usual = _usual_size(along)
     rough = np.clip(np.max([rough, *rests], axis=0), unit * usual, JAGS_AT_MOST * unit * usual)
     # Noise doesn't depend on the spacing; the residual of a kink or a bend does.
@@ -82,14 +82,15 @@ def _jaggedness(subject: Subject, computed: Arrays, unit: float) -> dict[str, fl
     }
 
 
-def _line(subject: Subject) -> Callable[..., np.ndarray]:
+def _line(evaluated: EvaluatedProblem) -> Callable[..., np.ndarray]:
     """Return the gradient along a line through its point, or through a multiple of the point."""
-    towards = astray(subject.loss, np.random.default_rng(40))
+    towards = astray(evaluated.loss, np.random.default_rng(40))
 
     def along(distance: float, factor: float = 1.0) -> np.ndarray:
-        return subject.flat_gradient({
-            name: factor * value + distance * towards[name] for name, value in subject.point.items()
-        })  # fmt: skip
+        point = evaluated.point.items()
+        return evaluated.flat_gradient(
+            {name: factor * value + distance * towards[name] for name, value in point}
+        )
 
     return along
 

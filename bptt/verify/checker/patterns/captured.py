@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluated_problem import EvaluatedProblem, Loss, is_tensor
 from ..oracles import choice, differences
-from ..subject import Loss, Subject, is_tensor
 
 DEEPEST = 4  # functions within functions
 ROUGHLY = 1e-3
 
 
-def captured(subject: Subject, kinds: str) -> dict[str, Any]:
+def captured(evaluated: EvaluatedProblem, kinds: str) -> dict[str, Any]:
     """Return the arrays and tensors of some dtype kinds ("f", "iu") by their names in the code."""
     found: dict[str, Any] = {}
-    for function in (subject.problem.loss, subject.problem.gradient):
+    for function in (evaluated.problem.loss, evaluated.problem.gradient):
         for name, value in _held(function, DEEPEST, set()):
             kind = np.asarray(value.detach().cpu()).dtype.kind if is_tensor(value) else (
                 value.dtype.kind if isinstance(value, np.ndarray) else ""

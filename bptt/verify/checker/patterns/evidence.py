@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..evaluated_problem import Arrays, EvaluatedProblem
 from ..outcome import Finding
-from ..subject import Arrays, Subject
 
 ENOUGH = 3  # cases
 NEARER = 1e-5  # permitted error of a prediction, relative to the largest error of the gradient
@@ -29,7 +29,7 @@ class Evidence:
     name: str
     findings: Mapping[str, Finding]
     sizes: Mapping[str, int]
-    again: Callable[[], Subject]
+    again: Callable[[], EvaluatedProblem]
     find_contributions: Callable[[], list[Arrays] | None] = lambda: None
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import to_array
+from ..evaluated_problem import to_array
 from .captured import captured, expected_gradient, fill
 from .evidence import ENOUGH, Evidence
 
@@ -52,13 +52,13 @@ def _counts_one(one: Evidence, key: str, axis: int, position: int) -> bool:
     To separate the occurrences, each gets a slice of its own: the parameter is extended by copies
     of the indexed slices, and the indices are changed to point to these copies.
     """
-    subject = one.again()
-    held: Any = captured(subject, "iu")[key]
+    evaluated = one.again()
+    held: Any = captured(evaluated, "iu")[key]
     indices = to_array(held)
-    value = subject.point[one.name]
+    value = evaluated.point[one.name]
     length = value.shape[axis]
     larger = np.concatenate([value, np.take(value, indices.ravel(), axis)], axis)
-    loss = replace(subject.loss, point=subject.point | {one.name: larger})
+    loss = replace(evaluated.loss, point=evaluated.point | {one.name: larger})
     fill(held, (length + np.arange(indices.size)).reshape(indices.shape))
     try:
         slopes = np.moveaxis(expected_gradient(loss, one.name), axis, 0)

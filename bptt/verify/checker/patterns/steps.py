@@ -96,11 +96,11 @@ def _order(one: Evidence, recurrent: str) -> int | None:
     """Return the power of the recurrent matrix's scale with which the error vanishes, or None."""
     errors = []
     for factor in SHRUNK:
-        subject = one.again()
-        subject.point[recurrent] *= factor
+        evaluated = one.again()
+        evaluated.point[recurrent] *= factor
         try:
-            computed = subject.gradient()[one.name]
-            expected = expected_gradient(subject.loss, one.name)
+            computed = evaluated.gradient()[one.name]
+            expected = expected_gradient(evaluated.loss, one.name)
         except CaseError:
             return None
         size = float(np.abs(expected).max(initial=0.0))

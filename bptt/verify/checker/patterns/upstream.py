@@ -25,14 +25,14 @@ def as_if_constant(evidence: Sequence[Evidence]) -> str | None:
 
 
 def _fits(one: Evidence, name: str, value: float) -> bool:
-    subject = one.again()
-    held = captured(subject, "f")
+    evaluated = one.again()
+    held = captured(evaluated, "f")
     if name not in held:
         return False
     fill(held[name], value)
     try:
-        return may_be_gradient(subject.loss, one.name, one.computed) and one.explained_by(
-            expected_gradient(subject.loss, one.name)
+        return may_be_gradient(evaluated.loss, one.name, one.computed) and one.explained_by(
+            expected_gradient(evaluated.loss, one.name)
         )
     except CaseError:  # the loss may not accept this
         return False

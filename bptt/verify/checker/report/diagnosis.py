@@ -15,13 +15,13 @@ import numpy as np
 
 from ..calls import CaseError, OutOfTime
 from ..checking import check_case
+from ..evaluated_problem import Arrays, make
 from ..oracles.contributions import expected_contributions
 from ..outcome import WRONG, Outcome
 from ..patterns import explain
 from ..patterns.evidence import ENOUGH, Evidence, distinct
 from ..problem import Case
 from ..search import SCALES, Search
-from ..subject import Arrays, make
 from . import lags
 
 SEEDS = 4
@@ -223,11 +223,11 @@ def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
     again = partial(make, search.maker, outcome.case, search.settings.time_limit)
 
     def contributions() -> list[Arrays] | None:
-        subject = again()
-        if subject.problem.loss_of_steps is None:
+        evaluated = again()
+        if evaluated.problem.loss_of_steps is None:
             return None
         try:
-            return expected_contributions(subject, outcome.case, np.random.default_rng(0))[0]
+            return expected_contributions(evaluated, outcome.case, np.random.default_rng(0))[0]
         except CaseError:  # the other hypotheses do without them
             return None
 

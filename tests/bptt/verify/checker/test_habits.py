@@ -9,11 +9,11 @@ from numpy import zeros as nothing
 
 from bptt.verify import GradientProblem, Settings, check, verify
 from bptt.verify.checker.buffers import buffers_converted
+from bptt.verify.checker.evaluated_problem import make
 from bptt.verify.checker.loading import load
 from bptt.verify.checker.oracles.analytic import not_analytic
 from bptt.verify.checker.oracles.precision import loss_is_single
 from bptt.verify.checker.problem import Case
-from bptt.verify.checker.subject import make
 
 from .correct import FAMILIES
 
@@ -161,12 +161,12 @@ def test_functions_that_are_not_analytic_are_listed(loss, functions: list[str]) 
     def problem(rng):
         return GradientProblem({"w": rng.standard_normal(3)}, loss, lambda p: p)
 
-    subject = make(load(problem), Case({}), 10.0)
-    assert not_analytic(subject.loss) == functions
+    evaluated = make(load(problem), Case({}), 10.0)
+    assert not_analytic(evaluated.loss) == functions
 
 
 def test_saturated_code_is_not_taken_for_float32() -> None:
     maker = load(FAMILIES["written into zeros"])
     for seed in range(200):
-        subject = make(maker, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
-        assert not loss_is_single(subject.loss, "float64", np.random.default_rng(seed))
+        evaluated = make(maker, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
+        assert not loss_is_single(evaluated.loss, "float64", np.random.default_rng(seed))

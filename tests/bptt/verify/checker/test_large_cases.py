@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from bptt.verify import GradientProblem, Settings, check, verify
+from bptt.verify.checker.evaluated_problem import make
 from bptt.verify.checker.large_cases import extrapolated
 from bptt.verify.checker.loading import load
 from bptt.verify.checker.oracles.chaos import is_chaotic
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.report.terminal import rendered
-from bptt.verify.checker.subject import make
 
 from . import large_problems as problems
 

@@ -123,7 +123,7 @@ def scalar(result: Any) -> np.ndarray:
     return value
 
 
-class Subject:
+class EvaluatedProblem:
     """A problem at one case: its parameters as arrays, its loss and its gradient."""
 
     def __init__(self, problem: GradientProblem, scale: float, limit: float) -> None:
@@ -222,7 +222,7 @@ class Subject:
         return self._checked(call("fold", fold, wrapped, limit=self.limit), "fold")
 
 
-def make(maker: Maker, case: Case, limit: float) -> Subject:
+def make(maker: Maker, case: Case, limit: float) -> EvaluatedProblem:
     """Make the problem of a case. Raises CaseError where that fails or gives no problem."""
     rng = np.random.default_rng(case.seed)
     counted = {} if case.counted is None else {"counted": case.counted}
@@ -230,10 +230,10 @@ def make(maker: Maker, case: Case, limit: float) -> Subject:
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
         raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")
-    subject = Subject(problem, case.scale, limit)
+    evaluated = EvaluatedProblem(problem, case.scale, limit)
     if problem.truncate is not None:
-        subject.truncate(case.sizes.get("T"))
-    return subject
+        evaluated.truncate(case.sizes.get("T"))
+    return evaluated
 
 
 def accept(parameters: Any) -> tuple[Arrays, str, Any]:
