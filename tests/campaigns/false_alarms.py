@@ -24,7 +24,7 @@ from rich.table import Table
 
 from bptt.verify import GradientProblem
 from bptt.verify.checker.checking import check_case
-from bptt.verify.checker.loading import Maker, load
+from bptt.verify.checker.loading import ProblemFactory, load
 from bptt.verify.checker.outcome import COULD_NOT_RUN, FAILURES, KINK, RIGHT, ROUNDING, Outcome
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.search import SCALES
@@ -104,10 +104,10 @@ def layer(name: str, dtype: str, library: str) -> Callable[..., GradientProblem]
     return problem
 
 
-def makers() -> list[tuple[str, Maker]]:
+def factories() -> list[tuple[str, ProblemFactory]]:
     """List correct problems: the examples, this project's engines, and layers of every kind."""
     found = [(cell, load(f"{EXAMPLES / cell}.py:problem")) for cell in ("gru", "lstm")]
-    found += [(maker.target, maker) for maker in own_engines()]
+    found += [(factory.target, factory) for factory in own_engines()]
     for name in ACTIVATIONS:
         for dtype in ("float64", "float32"):
             for library in ("numpy", "torch"):
@@ -118,13 +118,13 @@ def makers() -> list[tuple[str, Maker]]:
 def draw(cases: range, seed: int) -> Iterator[tuple[str, Outcome]]:
     """Check drawn cases by their numbers, one of each problem after the other, with their names."""
     compile_kernels()
-    problems = makers()
+    problems = factories()
     for number in cases:
         rng = np.random.default_rng([seed, number])
-        name, maker = problems[number % len(problems)]
-        sizes = {size: int(rng.integers(1, 6)) for size in maker.size_names}
+        name, factory = problems[number % len(problems)]
+        sizes = {size: int(rng.integers(1, 6)) for size in factory.size_names}
         case = Case(sizes, int(rng.integers(2**31)), float(rng.choice(SCALES)))
-        yield name, check_case(maker, case, bool(rng.integers(2)), 30.0)
+        yield name, check_case(factory, case, bool(rng.integers(2)), 30.0)
 
 
 def is_alarm(outcome: Outcome) -> bool:

@@ -9,11 +9,11 @@ from bptt.verify.checker.outcome import RIGHT
 from bptt.verify.checker.problem import Case
 from bptt.verify.network.problems import compile_kernels
 
-from .false_alarms import draw, is_alarm, makers
+from .false_alarms import draw, factories, is_alarm
 
 
 def test_no_false_alarm_in_a_few_drawn_problems() -> None:
-    outcomes = list(draw(range(2 * len(makers())), seed=1))
+    outcomes = list(draw(range(2 * len(factories())), seed=1))
     alarms = [f"{name}: {outcome}" for name, outcome in outcomes if is_alarm(outcome)]
     assert not alarms, "\n".join(alarms)
     verdicts = Counter(outcome.verdict for _, outcome in outcomes)
@@ -38,5 +38,5 @@ def test_what_was_once_a_false_alarm_is_none(
 ) -> None:
     compile_kernels()
     case = Case({size[0]: int(size[2:]) for size in sizes.split()}, seed, scale)
-    outcome = check_case(dict(makers())[name], case, entrywise=True, time_limit=60.0)
+    outcome = check_case(dict(factories())[name], case, entrywise=True, time_limit=60.0)
     assert not is_alarm(outcome), str(outcome)

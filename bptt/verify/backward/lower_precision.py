@@ -12,7 +12,7 @@ import numpy as np
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.evaluated_problem import UNITS, make, to_array
-from ..checker.loading import Maker
+from ..checker.loading import ProblemFactory
 from ..checker.oracles import rounding
 from ..checker.problem import Case
 from .problem import BackwardCase, copied, in_dtype, is_floating
@@ -22,11 +22,13 @@ TIMES_THE_NOISE = 16.0
 TOO_COARSE = 0.5  # relative to the largest entry: an error that rounding alone can cause
 
 
-def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Iterator[CheckResult]:
+def lower_precision(
+    factory: ProblemFactory, case: Case, limit: float, dtype: str
+) -> Iterator[CheckResult]:
     """Compare the gradients in `dtype` with those in float64, within the bound on rounding."""
     name = dtype
     try:
-        problem: Any = maker.function
+        problem: Any = factory.function
         low = BackwardCase(problem, case, limit, dtype)
         cotangents = low.cotangents
         computed = low.gradients()
@@ -38,7 +40,7 @@ def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Itera
         [in_dtype(value, "float64") if is_floating(value) else value for value in low.inputs],
         [None if value is None else in_dtype(copied(value), "float64") for value in cotangents],
     )
-    evaluated = make(maker, case, limit)
+    evaluated = make(factory, case, limit)
     noise = rounding.gradient_noise(evaluated, evaluated.gradient(), "float64")
     for place, slope in expected.items():
         if slope is None or computed[place] is None:

@@ -10,7 +10,7 @@ from bptt.errors import InputError
 
 from ..checker.calls import CaseError
 from ..checker.check_result import RANK, REFUSED, CheckResult
-from ..checker.loading import Maker
+from ..checker.loading import ProblemFactory
 from ..checker.outcome import Outcome
 from ..checker.problem import Case
 from ..checker.report.report import Report
@@ -47,12 +47,12 @@ def verify_backward(
     Raises InputError where nothing could be run, or for an unknown dtype.
     """
     problem = _problem(function, inputs, forward)
-    maker = Maker(problem, problem.size_names, problem.name)
-    return verify_maker(maker, settings or Settings(), seen, dtypes, race_seconds)
+    factory = ProblemFactory(problem, problem.size_names, problem.name)
+    return verify_factory(factory, settings or Settings(), seen, dtypes, race_seconds)
 
 
-def verify_maker(
-    maker: Maker,
+def verify_factory(
+    factory: ProblemFactory,
     settings: Settings,
     seen: Callable[[Outcome], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
@@ -60,13 +60,13 @@ def verify_maker(
 ) -> Report:
     """Verify a factory whose function is a `BackwardProblem`, as `verify_backward` does."""
     begun = time.perf_counter()
-    given: Any = maker.function
-    maker = replace(maker, function=replace(given, time_limit=settings.time_limit))
+    given: Any = factory.function
+    factory = replace(factory, function=replace(given, time_limit=settings.time_limit))
     unknown = set(dtypes) - UNIT_OF.keys()
     if unknown:
         raise InputError(f"dtypes: expected some of {', '.join(UNIT_OF)}, got {unknown.pop()}")
-    values = verify(maker, settings, seen)
-    checks = list(_checked(maker, settings, dtypes, race_seconds))
+    values = verify(factory, settings, seen)
+    checks = list(_checked(factory, settings, dtypes, race_seconds))
     return replace(values, checks=tuple(checks), seconds=time.perf_counter() - begun)
 
 
@@ -83,13 +83,13 @@ def _problem(
 
 
 def _checked(
-    maker: Maker, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
+    factory: ProblemFactory, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
 ) -> Iterator[CheckResult]:
     """Run every check at small and at medium sizes; the worst result of each counts."""
-    problem: Any = maker.function
+    problem: Any = factory.function
     cases = [
         Case(
-            {name: low + place for place, name in enumerate(maker.size_names)},
+            {name: low + place for place, name in enumerate(factory.size_names)},
             settings.seed,
         )
         for low in (SMALL, MEDIUM)
@@ -120,7 +120,7 @@ def _checked(
             (
                 result
                 for case in cases
-                for result in lower_precision(maker, case, settings.time_limit, dtype)
+                for result in lower_precision(factory, case, settings.time_limit, dtype)
             ),
             key=lambda result: RANK[result.verdict],
         )

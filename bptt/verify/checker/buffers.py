@@ -15,7 +15,7 @@ import numpy as np
 
 from .calls import HERE
 
-MAKERS = (
+CREATION_FUNCTIONS = (
     "zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like",
 )  # fmt: skip
 
@@ -24,27 +24,27 @@ MAKERS = (
 def buffers_converted(
     convert: Callable[[np.ndarray], np.ndarray],
     used_by: Callable[..., Any],
-    makers: Sequence[str] = MAKERS,
+    functions: Sequence[str] = CREATION_FUNCTIONS,
 ) -> Iterator[None]:
-    """Apply `convert` to the floating arrays that NumPy's functions `makers` return in the block.
+    """Apply `convert` to the floating arrays that these NumPy functions return in the block.
 
     Names that the module of the function `used_by` imported from NumPy (`from numpy import zeros`)
     are covered too. Arrays of integers and booleans stay as they are.
     """
-    originals = {name: getattr(np, name) for name in makers}
+    originals = {name: getattr(np, name) for name in functions}
     converting = {name: _converting(make, convert) for name, make in originals.items()}
     theirs = getattr(used_by, "__globals__", {})
     imported = {
-        key: name for key, value in theirs.items() for name in makers if value is originals[name]
+        key: name for key, value in theirs.items() for name in functions if value is originals[name]
     }
     try:
-        for name in makers:
+        for name in functions:
             setattr(np, name, converting[name])
         for key, name in imported.items():
             theirs[key] = converting[name]
         yield
     finally:
-        for name in makers:
+        for name in functions:
             setattr(np, name, originals[name])
         for key, name in imported.items():
             theirs[key] = originals[name]

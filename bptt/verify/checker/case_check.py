@@ -13,7 +13,7 @@ import numpy as np
 
 from .calls import time_left
 from .evaluated_problem import UNITS, make
-from .loading import Maker
+from .loading import ProblemFactory
 from .oracles import choice, differences, rounding
 from .oracles.chaos import FINEST, is_chaotic
 from .oracles.choice import Oracle, RefutedError
@@ -60,10 +60,10 @@ class CaseCheck:
     """
 
     def __init__(
-        self, maker: Maker, case: Case, entrywise: bool, limit: float, tolerance: float
+        self, factory: ProblemFactory, case: Case, entrywise: bool, limit: float, tolerance: float
     ) -> None:
-        self.maker, self.case = maker, case
-        self.evaluated = make(maker, case, limit)
+        self.factory, self.case = factory, case
+        self.evaluated = make(factory, case, limit)
         self.rng = np.random.default_rng([case.seed, 10])
         self.entries = sum(value.size for value in self.evaluated.point.values())
         self.entrywise = self.entries <= (ENTRYWISE_AT_MOST if entrywise else ENTRYWISE_BELOW)
@@ -81,7 +81,7 @@ class CaseCheck:
         ):
             if message:
                 return Outcome(
-                    self.case, verdict, self.maker.target, dtype=evaluated.dtype, message=message
+                    self.case, verdict, self.factory.target, dtype=evaluated.dtype, message=message
                 )
         findings, oracle = self._compared(None)
         verdict = worst_of([found.verdict for found in findings.values()])
@@ -93,7 +93,7 @@ class CaseCheck:
         return Outcome(
             self.case,
             verdict,
-            self.maker.target,
+            self.factory.target,
             oracle.description,
             evaluated.dtype,
             findings,

@@ -9,7 +9,7 @@ from bptt.errors import InputError
 
 from .calls import CaseError, OutOfTime
 from .case_check import CaseCheck
-from .loading import Maker, load
+from .loading import ProblemFactory, load
 from .outcome import OUT_OF_TIME, SKIPPED, Outcome
 from .problem import Case, Skip
 
@@ -39,25 +39,25 @@ def check(
     Raises InputError where there is no such problem. If the problem itself fails, the verdict says
     so (crashed, hung, broken, not finite).
     """
-    maker = load(target)
-    if counted is not None and not maker.counts_one_step:
-        raise InputError(f"{maker.target} takes no keyword counted: its loss has all steps")
+    factory = load(target)
+    if counted is not None and not factory.counts_one_step:
+        raise InputError(f"{factory.target} takes no keyword counted: its loss has all steps")
     case = Case(dict(sizes or {}), seed, scale, counted)
-    return check_case(maker, case, entrywise, time_limit, tolerance)
+    return check_case(factory, case, entrywise, time_limit, tolerance)
 
 
 def check_case(
-    maker: Maker, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
+    factory: ProblemFactory, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
 ) -> Outcome:
     """Check one case; a failure of the problem becomes a verdict."""
     try:
         with np.errstate(all="ignore"):  # entries that aren't finite get verdicts of their own
-            return CaseCheck(maker, case, entrywise, time_limit, tolerance).outcome()
+            return CaseCheck(factory, case, entrywise, time_limit, tolerance).outcome()
     except Skip as skip:
-        return Outcome(case, SKIPPED, maker.target, message=str(skip))
+        return Outcome(case, SKIPPED, factory.target, message=str(skip))
     except OutOfTime:
-        return Outcome(case, OUT_OF_TIME, maker.target)
+        return Outcome(case, OUT_OF_TIME, factory.target)
     except CaseError as trouble:
         return Outcome(
-            case, trouble.kind, maker.target, message=trouble.message, detail=trouble.detail
+            case, trouble.kind, factory.target, message=trouble.message, detail=trouble.detail
         )

@@ -12,7 +12,7 @@ import numpy as np
 from . import truncation
 from .buffers import buffers_converted
 from .calls import CaseError, call
-from .loading import Maker
+from .loading import ProblemFactory
 from .problem import Case, GradientProblem
 
 Arrays = dict[str, np.ndarray]
@@ -222,11 +222,11 @@ class EvaluatedProblem:
         return self._checked(call("fold", fold, wrapped, limit=self.limit), "fold")
 
 
-def make(maker: Maker, case: Case, limit: float) -> EvaluatedProblem:
+def make(factory: ProblemFactory, case: Case, limit: float) -> EvaluatedProblem:
     """Make the problem of a case. Raises CaseError where that fails or gives no problem."""
     rng = np.random.default_rng(case.seed)
     counted = {} if case.counted is None else {"counted": case.counted}
-    made = partial(maker.function, rng=rng, **case.sizes, **counted)
+    made = partial(factory.function, rng=rng, **case.sizes, **counted)
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
         raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")

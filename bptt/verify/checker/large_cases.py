@@ -16,7 +16,7 @@ from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
 from .evaluated_problem import make
-from .loading import Maker
+from .loading import ProblemFactory
 from .outcome import (
     BROKEN,
     CRASHED,
@@ -35,7 +35,7 @@ from .settings import Settings
 class Search(Protocol):
     """The part of a search that large cases need: it checks cases and records their results."""
 
-    maker: Maker
+    factory: ProblemFactory
     settings: Settings
     left_out: list[str]
 
@@ -73,8 +73,8 @@ class LargeCases:
 
     def __init__(self, search: Search) -> None:
         self.search = search
-        self.names = search.maker.size_names
-        self.base = search.settings.distinct_sizes(search.maker)
+        self.names = search.factory.size_names
+        self.base = search.settings.distinct_sizes(search.factory)
         self.costs: dict[str, dict[int, Cost]] = {name: {} for name in self.names}
 
     def first_failing(self) -> Outcome | None:
@@ -149,7 +149,7 @@ class LargeCases:
         if outcome.verdict not in (CRASHED, BROKEN):
             return True
         try:
-            evaluated = make(self.search.maker, outcome.case, self.search.settings.time_limit)
+            evaluated = make(self.search.factory, outcome.case, self.search.settings.time_limit)
             evaluated.loss(evaluated.point)
         except (CaseError, OutOfTime, Skip):
             return False

@@ -17,7 +17,7 @@ EXPECTED = "expected problem(T, H, ..., rng): sizes by name, and a NumPy generat
 
 
 @dataclass(frozen=True)
-class Maker:
+class ProblemFactory:
     """A function that makes problems, with the names of its sizes.
 
     `target` is the text that names it in reports: `file.py:problem` or the name of a callable.
@@ -37,7 +37,7 @@ class Maker:
         return ".py:" in self.target
 
 
-def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
+def load(target: str | Callable[..., Any], limit: float = 60.0) -> ProblemFactory:
     """Return the problem factory that `target` names; `limit` is a call's, in seconds.
 
     Raises InputError where the file can't be imported (with its traceback), has no such name, or
@@ -45,7 +45,7 @@ def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
     """
     if not isinstance(target, str):
         name = getattr(target, "__qualname__", type(target).__name__)
-        return Maker(target, size_names(target, name), name)
+        return ProblemFactory(target, size_names(target, name), name)
     path, _, name = target.rpartition(":")
     if not path:
         raise InputError(f"expected FILE.py:NAME, such as gru.py:problem, got {target}")
@@ -60,7 +60,7 @@ def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
             f"{path} has no {name}; it has {', '.join(theirs) or 'no functions at all'}"
         )
     function = getattr(module, name)
-    return Maker(function, size_names(function, target), target)
+    return ProblemFactory(function, size_names(function, target), target)
 
 
 def import_file(path: Path, limit: float) -> Any:

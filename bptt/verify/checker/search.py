@@ -18,7 +18,7 @@ from .calls import until
 from .case_check import ENTRYWISE_AT_MOST
 from .checking import check_case
 from .large_cases import LargeCases
-from .loading import Maker
+from .loading import ProblemFactory
 from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome
 from .problem import Case
 from .settings import Settings
@@ -41,15 +41,18 @@ class Search:
     """
 
     def __init__(
-        self, maker: Maker, settings: Settings, seen: Callable[[Outcome], None] = lambda _: None
+        self,
+        factory: ProblemFactory,
+        settings: Settings,
+        seen: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
-        unknown = settings.sizes.keys() - set(maker.size_names)
+        unknown = settings.sizes.keys() - set(factory.size_names)
         if unknown:
             raise InputError(
-                f"{maker.target} has no size {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(maker.size_names) or 'none'}"
+                f"{factory.target} has no size {', '.join(sorted(unknown))}; "
+                f"it has {', '.join(factory.size_names) or 'none'}"
             )
-        self.maker = maker
+        self.factory = factory
         self.settings = settings
         self.skipped: list[Outcome] = []
         self.left_out: list[str] = []
@@ -70,7 +73,7 @@ class Search:
     def tried(self, case: Case, entrywise: bool) -> Outcome:
         """Check a case without recording the result."""
         settings = self.settings
-        return check_case(self.maker, case, entrywise, settings.time_limit, settings.tolerance)
+        return check_case(self.factory, case, entrywise, settings.time_limit, settings.tolerance)
 
     def remember(self, outcome: Outcome) -> Outcome:
         if outcome.verdict == OUT_OF_TIME:
@@ -132,7 +135,7 @@ class Search:
         """
         if not found.findings or set(found.unmoved) != set(found.findings):
             return False
-        sizes = self.settings.distinct_sizes(self.maker)
+        sizes = self.settings.distinct_sizes(self.factory)
         others = [self.check(Case(sizes, found.case.seed + k), entrywise=True) for k in range(2)]
         wrong = [outcome for outcome in self.outcomes if outcome.verdict == WRONG]
         if any(set(other.unmoved) != set(other.findings) for other in [*others, *wrong]):
@@ -144,7 +147,7 @@ class Search:
         return True
 
     def _smallest_cases(self) -> list[Case]:
-        names = self.maker.size_names
+        names = self.factory.size_names
         ranges = [self.settings.range_of(name) for name in names]
         choices = [range(low, min(low + 1, high) + 1) for low, high in ranges]
         sizes = sorted(product(*choices), key=lambda chosen: (sum(chosen), chosen))
@@ -156,7 +159,7 @@ class Search:
             for chosen in dict.fromkeys(sizes)
             for seed in seeds
         ]
-        return [*cases, Case(self.settings.distinct_sizes(self.maker), self.settings.seed)]
+        return [*cases, Case(self.settings.distinct_sizes(self.factory), self.settings.seed)]
 
     def _drawn(self) -> Outcome | None:
         try:
@@ -167,7 +170,7 @@ class Search:
             raise InputError(
                 "the search needs hypothesis; install it: pip install hypothesis"
             ) from error
-        names = self.maker.size_names
+        names = self.factory.size_names
         cases = st.builds(
             lambda sizes, scale, seed: Case(dict(zip(names, sizes, strict=True)), seed, scale),
             st.tuples(*(st.integers(*self.settings.range_of(name)) for name in names)),
@@ -210,7 +213,7 @@ class Search:
         Hypothesis shrinks a seed as if it were a size, but a smaller case may only fail with
         another seed (one that draws a certain mask, say).
         """
-        names = self.maker.size_names
+        names = self.factory.size_names
         choices = [
             range(low, found.case.sizes[name] + 1)
             if name == "T"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .loading import Maker
+from .loading import ProblemFactory
 
 HIGHEST = {"T": 6}  # 5 for other sizes; each starts at 1
 
@@ -32,13 +32,13 @@ class Settings:
         """Return the lowest and the highest value of a size."""
         return self.sizes.get(name, (1, HIGHEST.get(name, 5)))
 
-    def distinct_sizes(self, maker: Maker, rotation: int = 0) -> dict[str, int]:
+    def distinct_sizes(self, factory: ProblemFactory, rotation: int = 0) -> dict[str, int]:
         """Return medium sizes that all differ, so that no shape fits by accident.
 
         `rotation` permutes them among the names.
         """
         chosen = {}
-        for place, name in enumerate(maker.size_names):
+        for place, name in enumerate(factory.size_names):
             low, high = self.range_of(name)
             chosen[name] = min(high, low + 2 + (place + rotation) % 3)
         return chosen

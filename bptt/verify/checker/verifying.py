@@ -7,7 +7,7 @@ from typing import Any
 from bptt.errors import InputError
 
 from . import outcome as o
-from .loading import Maker, load
+from .loading import ProblemFactory, load
 from .outcome import Outcome
 from .report.diagnosis import diagnose
 from .report.report import Report
@@ -16,7 +16,7 @@ from .settings import Settings
 
 
 def verify(
-    target: str | Callable[..., Any] | Maker,
+    target: str | Callable[..., Any] | ProblemFactory,
     settings: Settings | None = None,
     seen: Callable[[Outcome], None] = lambda _: None,
 ) -> Report:
@@ -32,15 +32,15 @@ def verify(
     """
     begun = time.perf_counter()
     settings = settings or Settings()
-    maker = target if isinstance(target, Maker) else load(target)
-    search = Search(maker, settings, seen)
+    factory = target if isinstance(target, ProblemFactory) else load(target)
+    search = Search(factory, settings, seen)
     smallest = search.run()
     diagnosis = None
     if smallest is not None:
         with search.diagnosing(smallest):
             diagnosis = diagnose(search, smallest)
     report = Report(
-        maker.target,
+        factory.target,
         _overall(search.outcomes, smallest),
         tuple(search.outcomes),
         smallest,

@@ -18,7 +18,7 @@ import reference
 import torch_impl
 from bptt.errors import InputError
 
-from ..checker.loading import Maker, load
+from ..checker.loading import ProblemFactory, load
 from ..checker.problem import GradientProblem
 from . import autograd, complex_step
 from .lockstep import NAMES
@@ -26,7 +26,7 @@ from .lockstep import NAMES
 CLIP = 0.5
 
 
-def own_engines() -> list[Maker]:
+def own_engines() -> list[ProblemFactory]:
     """List every engine, with and without the clip, in each precision."""
     return [
         _called(f"{name}{', clip ' * bool(clip)}{clip or ''}", make(clip))
@@ -55,9 +55,9 @@ def compile_kernels() -> None:
             raise InputError(str(error)) from error
 
 
-def _called(name: str, problem: Callable[..., GradientProblem]) -> Maker:
-    maker = load(problem)
-    return Maker(maker.function, maker.size_names, name)
+def _called(name: str, problem: Callable[..., GradientProblem]) -> ProblemFactory:
+    factory = load(problem)
+    return ProblemFactory(factory.function, factory.size_names, name)
 
 
 def _drawn(T: int, H: int, V: int, rng: np.random.Generator) -> tuple[dict[str, Any], tuple]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..buffers import MAKERS, buffers_converted
+from ..buffers import CREATION_FUNCTIONS, buffers_converted
 from ..calls import HUNG, CaseError
 from ..evaluated_problem import UNITS, Arrays, Loss, to_array
 
@@ -165,7 +165,7 @@ def disturbed(
             return noisy_array(wide, rng, size)
 
         noisy_values = {name: noisy(value) for name, value in values.items()}
-        with buffers_converted(noisy, loss.raw, (*MAKERS, *COPIERS)):
+        with buffers_converted(noisy, loss.raw, (*CREATION_FUNCTIONS, *COPIERS)):
             return run({name: value._disturbed(value) for name, value in noisy_values.items()})
     moved = {
         name: value * (1 + size * rng.uniform(-1.0, 1.0, value.shape))

@@ -119,7 +119,7 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
 
 def _middling(search: Search, smallest: Outcome, rotation: int = 0) -> dict[str, int]:
     """Return medium sizes that differ, none below that of the smallest failing case."""
-    middling = search.settings.distinct_sizes(search.maker, rotation)
+    middling = search.settings.distinct_sizes(search.factory, rotation)
     return {name: max(size, smallest.case.sizes[name]) for name, size in middling.items()}
 
 
@@ -139,11 +139,13 @@ def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]
 
 def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
     """Check the loss of the last step only; these cases are not recorded in the search."""
-    if not search.maker.counts_one_step:
+    if not search.factory.counts_one_step:
         return []
     seeds = range(like.seed, like.seed + SEEDS)
     cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
-    outcomes = [check_case(search.maker, case, True, search.settings.time_limit) for case in cases]
+    outcomes = [
+        check_case(search.factory, case, True, search.settings.time_limit) for case in cases
+    ]
     return [outcome for outcome in outcomes if outcome.findings]
 
 
@@ -220,7 +222,7 @@ def _explained(search: Search, outcomes: list[Outcome], name: str) -> str:
 
 
 def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
-    again = partial(make, search.maker, outcome.case, search.settings.time_limit)
+    again = partial(make, search.factory, outcome.case, search.settings.time_limit)
 
     def contributions() -> list[Arrays] | None:
         evaluated = again()

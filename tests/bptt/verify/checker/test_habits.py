@@ -33,8 +33,8 @@ def off_by(family, factor: float):
 
         return replace(made, gradient=gradient)
 
-    maker = load(family)
-    return replace(maker, function=problem)
+    factory = load(family)
+    return replace(factory, function=problem)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -69,8 +69,8 @@ def test_factor_in_a_family_is_found(name: str) -> None:
     ],
 )
 def test_oracle_of_a_family(name: str, oracle: str) -> None:
-    maker = load(FAMILIES[name])
-    outcome = check(FAMILIES[name], dict.fromkeys(maker.size_names, 3), seed=1)
+    factory = load(FAMILIES[name])
+    outcome = check(FAMILIES[name], dict.fromkeys(factory.size_names, 3), seed=1)
     assert (outcome.verdict, outcome.oracle) == ("right", oracle), str(outcome)
 
 
@@ -166,7 +166,7 @@ def test_functions_that_are_not_analytic_are_listed(loss, functions: list[str]) 
 
 
 def test_saturated_code_is_not_taken_for_float32() -> None:
-    maker = load(FAMILIES["written into zeros"])
+    factory = load(FAMILIES["written into zeros"])
     for seed in range(200):
-        evaluated = make(maker, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
+        evaluated = make(factory, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
         assert not loss_is_single(evaluated.loss, "float64", np.random.default_rng(seed))

@@ -88,7 +88,7 @@ def test_size_with_exponential_cost_is_left_out_and_named() -> None:
     assert "A higher --budget allows more time" in shown(report, 200)
 
 
-def test_maker_that_fails_beyond_its_sizes_is_not_held_against_the_gradient() -> None:
+def test_problem_that_cannot_be_made_at_some_sizes_is_no_error_of_the_gradient() -> None:
     report = verify(problems.only_letters)
     assert (report.verdict, report.exit_status) == ("right", 0)
     assert any("V=33 and beyond (crashed: " in said for said in report.left_out)

@@ -1,4 +1,4 @@
-"""When the search stops, and which habits of losses and makers it takes."""
+"""Tests of when the search stops, and of unusual losses and problem factories."""
 
 import time
 from functools import partial
@@ -67,7 +67,7 @@ def test_gradient_of_none_is_zero() -> None:
     assert check(problems.wrongly_unused, {"n": 3}).named("wrong") == ["v"]
 
 
-def test_sizes_that_the_maker_skips_are_counted_and_not_checked() -> None:
+def test_sizes_that_the_problem_skips_are_counted_and_not_checked() -> None:
     report = verify(problems.heads)
     assert (report.verdict, report.exit_status) == ("right", 0)
     assert all(o.case.sizes["H"] % o.case.sizes["N"] == 0 for o in report.outcomes)
@@ -82,7 +82,7 @@ def test_neighbours_of_a_skipped_large_size_are_tried() -> None:
     assert report.smallest.case.sizes["n"] > 40
 
 
-def test_maker_that_skips_everything_is_an_error() -> None:
+def test_problem_that_skips_everything_is_an_error() -> None:
     with pytest.raises(InputError, match="nothing fits"):
         verify(problems.never_fits)
 

@@ -104,15 +104,15 @@ def test_assertion_carries_the_report() -> None:
     assert "constant factor 1+0.0001" in str(caught.value)
 
 
-@pytest.mark.parametrize("maker", own_engines(), ids=lambda maker: maker.target)
-def test_own_engine_is_right(maker) -> None:
-    report = verify(maker, Settings(cases=8))
+@pytest.mark.parametrize("factory", own_engines(), ids=lambda factory: factory.target)
+def test_own_engine_is_right(factory) -> None:
+    report = verify(factory, Settings(cases=8))
     assert report.exit_status == 0
     assert report.tally("verdict")["right"] > 4
 
 
 def test_clip_only_at_the_end_is_found_by_the_folded_contributions() -> None:
-    plain, clipped = (maker.function for maker in own_engines()[2:4])
+    plain, clipped = (factory.function for factory in own_engines()[2:4])
 
     def problem(T, H, V, rng):
         seed = int(rng.integers(2**32))
@@ -244,7 +244,7 @@ def test_error_against_lag_is_that_of_one_target() -> None:
     assert found == pytest.approx({lag: 1.001 ** (lag + 1) - 1 for lag in range(6)}, rel=1e-6)
 
 
-def test_counted_needs_a_maker_that_takes_it() -> None:
+def test_counted_needs_a_factory_that_takes_it() -> None:
     case = check(chain_with_a_factor, {"T": 3}, counted=0)
     assert "counted=0" in str(case)
     with pytest.raises(InputError, match="takes no keyword counted"):
