@@ -13,8 +13,8 @@ from bptt.errors import InputError, explained
 
 from ..verify.backward.problem import BackwardProblem
 from ..verify.backward.verifying import verify_factory
+from ..verify.checker.case_result import CaseResult
 from ..verify.checker.loading import ProblemFactory, load
-from ..verify.checker.outcome import Outcome
 from ..verify.checker.report.page import page
 from ..verify.checker.report.report import Report
 from ..verify.checker.report.terminal import show, style_of
@@ -134,13 +134,13 @@ def _overall(reports: list[Report]) -> str:
     return f"{len(reports)} gradients: " + ", ".join(f"{n} {what}" for what, n in counts.items())
 
 
-def _count(say: Callable[[str], None], factory: ProblemFactory) -> Callable[[Outcome], None]:
+def _count(say: Callable[[str], None], factory: ProblemFactory) -> Callable[[CaseResult], None]:
     checked = 0
 
-    def seen(outcome: Outcome) -> None:
+    def seen(result: CaseResult) -> None:
         nonlocal checked
         checked += 1
-        say(f"verifying {factory.target}: {checked} cases, now {outcome.case}")
+        say(f"verifying {factory.target}: {checked} cases, now {result.case}")
 
     return seen
 

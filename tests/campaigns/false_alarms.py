@@ -23,9 +23,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bptt.verify import GradientProblem
+from bptt.verify.checker.case_result import (
+    COULD_NOT_RUN,
+    FAILURES,
+    KINK,
+    RIGHT,
+    ROUNDING,
+    CaseResult,
+)
 from bptt.verify.checker.checking import check_case
 from bptt.verify.checker.loading import ProblemFactory, load
-from bptt.verify.checker.outcome import COULD_NOT_RUN, FAILURES, KINK, RIGHT, ROUNDING, Outcome
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.search import SCALES
 from bptt.verify.network.problems import compile_kernels, own_engines
@@ -115,7 +122,7 @@ def factories() -> list[tuple[str, ProblemFactory]]:
     return found + [(name, load(family)) for name, family in FAMILIES.items()]
 
 
-def draw(cases: range, seed: int) -> Iterator[tuple[str, Outcome]]:
+def draw(cases: range, seed: int) -> Iterator[tuple[str, CaseResult]]:
     """Check drawn cases by their numbers, one of each problem after the other, with their names."""
     compile_kernels()
     problems = factories()
@@ -127,8 +134,8 @@ def draw(cases: range, seed: int) -> Iterator[tuple[str, Outcome]]:
         yield name, check_case(factory, case, bool(rng.integers(2)), 30.0)
 
 
-def is_alarm(outcome: Outcome) -> bool:
-    return outcome.verdict in (*FAILURES, *COULD_NOT_RUN)
+def is_alarm(result: CaseResult) -> bool:
+    return result.verdict in (*FAILURES, *COULD_NOT_RUN)
 
 
 def tabulated(counts: Counter[tuple[str, str, str, str]]) -> Table:
@@ -149,10 +156,10 @@ def checked(cases: range, seed: int) -> tuple[Counter[tuple[str, str, str, str]]
     torch.set_num_threads(1)  # the arrays are tiny
     counts: Counter[tuple[str, str, str, str]] = Counter()
     alarms = []
-    for name, outcome in draw(cases, seed):
-        counts[name, outcome.oracle, outcome.dtype, outcome.verdict] += 1
-        if is_alarm(outcome):
-            alarms.append(f"{name}: {outcome}")
+    for name, result in draw(cases, seed):
+        counts[name, result.oracle, result.dtype, result.verdict] += 1
+        if is_alarm(result):
+            alarms.append(f"{name}: {result}")
     return counts, alarms
 
 

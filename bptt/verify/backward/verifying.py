@@ -9,9 +9,9 @@ from typing import Any
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError
+from ..checker.case_result import CaseResult
 from ..checker.check_result import RANK, REFUSED, CheckResult
 from ..checker.loading import ProblemFactory
-from ..checker.outcome import Outcome
 from ..checker.problem import Case
 from ..checker.report.report import Report
 from ..checker.settings import Settings
@@ -31,7 +31,7 @@ def verify_backward(
     *,
     forward: Callable[..., Any] | None = None,
     settings: Settings | None = None,
-    seen: Callable[[Outcome], None] = lambda _: None,
+    seen: Callable[[CaseResult], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:
@@ -54,7 +54,7 @@ def verify_backward(
 def verify_factory(
     factory: ProblemFactory,
     settings: Settings,
-    seen: Callable[[Outcome], None] = lambda _: None,
+    seen: Callable[[CaseResult], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:

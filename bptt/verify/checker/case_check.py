@@ -12,6 +12,18 @@ from functools import cached_property
 import numpy as np
 
 from .calls import time_left
+from .case_result import (
+    MUTATES,
+    NONDETERMINISTIC,
+    RIGHT,
+    ROUNDING,
+    UNDECIDABLE,
+    WRONG,
+    CaseResult,
+    Finding,
+    distance,
+    worst_of,
+)
 from .evaluated_problem import UNITS, make
 from .loading import ProblemFactory
 from .oracles import choice, differences, rounding
@@ -24,18 +36,6 @@ from .oracles.digits import known_of_worst, scale_of
 from .oracles.precision import gradient_is_coarse, gradient_is_single
 from .oracles.projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
 from .oracles.repeatability import differing_calls, mutations, unmoved
-from .outcome import (
-    MUTATES,
-    NONDETERMINISTIC,
-    RIGHT,
-    ROUNDING,
-    UNDECIDABLE,
-    WRONG,
-    Finding,
-    Outcome,
-    distance,
-    worst_of,
-)
 from .problem import Case
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
@@ -72,7 +72,7 @@ class CaseCheck:
         self.leeway = math.prod(max(1.0, size / USUAL_SIZE) for size in case.sizes.values())
         self._noise: dict[bool, dict[str, float]] = {}
 
-    def outcome(self) -> Outcome:
+    def result(self) -> CaseResult:
         evaluated = self.evaluated
         self.computed = evaluated.gradient()
         for verdict, message in (
@@ -80,7 +80,7 @@ class CaseCheck:
             (NONDETERMINISTIC, differing_calls(evaluated, self.computed)),
         ):
             if message:
-                return Outcome(
+                return CaseResult(
                     self.case, verdict, self.factory.target, dtype=evaluated.dtype, message=message
                 )
         findings, oracle = self._compared(None)
@@ -90,7 +90,7 @@ class CaseCheck:
         if verdict == WRONG and self.leeway > 1.0 and is_chaotic(evaluated.loss, move):
             verdict = UNDECIDABLE
             message = "the loss is chaotic here: tiny changes of its parameters change it"
-        return Outcome(
+        return CaseResult(
             self.case,
             verdict,
             self.factory.target,

@@ -9,8 +9,8 @@ from bptt.errors import InputError
 
 from .calls import CaseError, OutOfTime
 from .case_check import CaseCheck
+from .case_result import OUT_OF_TIME, SKIPPED, CaseResult
 from .loading import ProblemFactory, load
-from .outcome import OUT_OF_TIME, SKIPPED, Outcome
 from .problem import Case, Skip
 
 
@@ -24,7 +24,7 @@ def check(
     entrywise: bool = True,
     time_limit: float = 10.0,
     tolerance: float = 0.0,
-) -> Outcome:
+) -> CaseResult:
     """Check a gradient at one case, and return the result with its verdict.
 
     `target` is a function problem(T, H, ..., rng) that returns a GradientProblem, or the text
@@ -48,16 +48,16 @@ def check(
 
 def check_case(
     factory: ProblemFactory, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
-) -> Outcome:
+) -> CaseResult:
     """Check one case; a failure of the problem becomes a verdict."""
     try:
         with np.errstate(all="ignore"):  # entries that aren't finite get verdicts of their own
-            return CaseCheck(factory, case, entrywise, time_limit, tolerance).outcome()
+            return CaseCheck(factory, case, entrywise, time_limit, tolerance).result()
     except Skip as skip:
-        return Outcome(case, SKIPPED, factory.target, message=str(skip))
+        return CaseResult(case, SKIPPED, factory.target, message=str(skip))
     except OutOfTime:
-        return Outcome(case, OUT_OF_TIME, factory.target)
+        return CaseResult(case, OUT_OF_TIME, factory.target)
     except CaseError as trouble:
-        return Outcome(
+        return CaseResult(
             case, trouble.kind, factory.target, message=trouble.message, detail=trouble.detail
         )

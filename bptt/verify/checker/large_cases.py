@@ -15,9 +15,7 @@ from typing import Protocol
 from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
-from .evaluated_problem import make
-from .loading import ProblemFactory
-from .outcome import (
+from .case_result import (
     BROKEN,
     CRASHED,
     FAILURES,
@@ -26,8 +24,10 @@ from .outcome import (
     OUT_OF_TIME,
     SKIPPED,
     UNDECIDABLE,
-    Outcome,
+    CaseResult,
 )
+from .evaluated_problem import make
+from .loading import ProblemFactory
 from .problem import Case, Skip
 from .settings import Settings
 
@@ -39,11 +39,11 @@ class Search(Protocol):
     settings: Settings
     left_out: list[str]
 
-    def tried(self, case: Case, entrywise: bool) -> Outcome: ...
+    def tried(self, case: Case, entrywise: bool) -> CaseResult: ...
 
-    def check(self, case: Case, entrywise: bool = False) -> Outcome: ...
+    def check(self, case: Case, entrywise: bool = False) -> CaseResult: ...
 
-    def remember(self, outcome: Outcome) -> Outcome: ...
+    def remember(self, result: CaseResult) -> CaseResult: ...
 
 
 SIZES = (17, 33, 65, 129)
@@ -77,7 +77,7 @@ class LargeCases:
         self.base = search.settings.distinct_sizes(search.factory)
         self.costs: dict[str, dict[int, Cost]] = {name: {} for name in self.names}
 
-    def first_failing(self) -> Outcome | None:
+    def first_failing(self) -> CaseResult | None:
         """Return the first failing case, or None; add what was not checked to the search's list."""
         most = int(self.search.settings.cases * AT_MOST)
         stopped: set[str] = set()
@@ -91,9 +91,9 @@ class LargeCases:
             if time_left() <= 0.0:
                 self.search.left_out.append(f"{_listed(grown)} and larger cases (out of time)")
                 break
-            outcome, trouble = self._tried(grown)
-            if outcome is not None and self.search.remember(outcome).verdict in FAILURES:
-                return outcome
+            result, trouble = self._tried(grown)
+            if result is not None and self.search.remember(result).verdict in FAILURES:
+                return result
             if trouble:
                 more = " and beyond" if len(grown) == 1 else ""
                 self.search.left_out.append(f"{_listed(grown)}{more} ({trouble})")
@@ -121,45 +121,45 @@ class LargeCases:
         chosen = self.search.settings.sizes.get(name)
         return value > self.base[name] and (chosen is None or chosen[0] <= value <= chosen[1])
 
-    def _tried(self, grown: dict[str, int]) -> tuple[Outcome | None, str]:
+    def _tried(self, grown: dict[str, int]) -> tuple[CaseResult | None, str]:
         """Check a case unless it would take too much; return its result, or None and the reason."""
         predicted = self._predicted(grown)
         if predicted.seconds > time_left():
             return None, f"would take about {predicted.seconds:.2g} s"
         if predicted.memory > MEMORY * memory.available():
             return None, f"would need about {predicted.memory / 2**30:.0f} GiB"
-        sizes, (cost, outcome) = grown, self._measured(self.base | grown)
+        sizes, (cost, result) = grown, self._measured(self.base | grown)
         for more in range(1, NEIGHBOURS):
-            if outcome.verdict == SKIPPED:
+            if result.verdict == SKIPPED:
                 sizes = {name: value + more for name, value in grown.items()}
-                cost, outcome = self._measured(self.base | sizes)
-        if outcome.verdict in (OUT_OF_TIME, HUNG):
+                cost, result = self._measured(self.base | sizes)
+        if result.verdict in (OUT_OF_TIME, HUNG):
             return None, "took too long"
-        if outcome.verdict == UNDECIDABLE:
-            return None, outcome.message or "no oracle could decide"
-        if outcome.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(outcome):
-            return None, f"{outcome.verdict}: {outcome.message}".removesuffix(": ")
+        if result.verdict == UNDECIDABLE:
+            return None, result.message or "no oracle could decide"
+        if result.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(result):
+            return None, f"{result.verdict}: {result.message}".removesuffix(": ")
         if len(sizes) == 1:
             ((name, value),) = sizes.items()
             self.costs[name][value] = cost
-        return outcome, ""
+        return result, ""
 
-    def _has_a_loss(self, outcome: Outcome) -> bool:
+    def _has_a_loss(self, result: CaseResult) -> bool:
         """Whether the loss can be computed at these sizes, so that the gradient is to blame."""
-        if outcome.verdict not in (CRASHED, BROKEN):
+        if result.verdict not in (CRASHED, BROKEN):
             return True
         try:
-            evaluated = make(self.search.factory, outcome.case, self.search.settings.time_limit)
+            evaluated = make(self.search.factory, result.case, self.search.settings.time_limit)
             evaluated.loss(evaluated.point)
         except (CaseError, OutOfTime, Skip):
             return False
         return True
 
-    def _measured(self, sizes: dict[str, int]) -> tuple[Cost, Outcome]:
+    def _measured(self, sizes: dict[str, int]) -> tuple[Cost, CaseResult]:
         begun, peak = time.monotonic(), memory.peak()
-        outcome = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
-        used = max(memory.peak() - peak, float(COPIES * 8 * outcome.entries))
-        return Cost(time.monotonic() - begun, used), outcome
+        result = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
+        used = max(memory.peak() - peak, float(COPIES * 8 * result.entries))
+        return Cost(time.monotonic() - begun, used), result
 
     def _predicted(self, grown: dict[str, int]) -> Cost:
         """Extrapolate the cost of a case from its growth with each size alone."""
@@ -172,7 +172,7 @@ class LargeCases:
             needed += extrapolated({at: cost.memory for at, cost in costs.items()}, value)
         return Cost(seconds, needed)
 
-    def shrunk(self, found: Outcome) -> Outcome:
+    def shrunk(self, found: CaseResult) -> CaseResult:
         """Return a failing case with smaller sizes, found by bisecting each size in turn."""
         best = found
         for _ in range(ROUNDS):
@@ -184,7 +184,7 @@ class LargeCases:
         whole = self.search.tried(best.case, entrywise=True)
         return self.search.remember(whole) if whole.verdict == best.verdict else best
 
-    def _shrunk_in(self, name: str, best: Outcome) -> Outcome:
+    def _shrunk_in(self, name: str, best: CaseResult) -> CaseResult:
         right = self.search.settings.range_of(name)[0]
         if right >= best.case.sizes[name]:
             return best
@@ -200,12 +200,12 @@ class LargeCases:
                 best = failing
         return best
 
-    def _failing(self, name: str, value: int, like: Outcome) -> Outcome | None:
+    def _failing(self, name: str, value: int, like: CaseResult) -> CaseResult | None:
         sizes = like.case.sizes | {name: value}
         for seed in range(like.case.seed, like.case.seed + SEEDS):
-            outcome = self.search.check(Case(sizes, seed, like.case.scale))
-            if outcome.verdict == like.verdict:
-                return outcome
+            result = self.search.check(Case(sizes, seed, like.case.scale))
+            if result.verdict == like.verdict:
+                return result
         return None
 
 

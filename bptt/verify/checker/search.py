@@ -16,10 +16,10 @@ from bptt.errors import InputError
 
 from .calls import until
 from .case_check import ENTRYWISE_AT_MOST
+from .case_result import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, CaseResult
 from .checking import check_case
 from .large_cases import LargeCases
 from .loading import ProblemFactory
-from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome
 from .problem import Case
 from .settings import Settings
 
@@ -44,7 +44,7 @@ class Search:
         self,
         factory: ProblemFactory,
         settings: Settings,
-        seen: Callable[[Outcome], None] = lambda _: None,
+        seen: Callable[[CaseResult], None] = lambda _: None,
     ) -> None:
         unknown = settings.sizes.keys() - set(factory.size_names)
         if unknown:
@@ -54,38 +54,38 @@ class Search:
             )
         self.factory = factory
         self.settings = settings
-        self.skipped: list[Outcome] = []
+        self.skipped: list[CaseResult] = []
         self.left_out: list[str] = []
         self._seen = seen
-        self._outcomes: dict[object, Outcome] = {}
+        self._outcomes: dict[object, CaseResult] = {}
         self._out_of_time = False
         self._ignored = False
         self._begun = time.monotonic()
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def results(self) -> list[CaseResult]:
         return list(self._outcomes.values())
 
-    def check(self, case: Case, entrywise: bool = False) -> Outcome:
+    def check(self, case: Case, entrywise: bool = False) -> CaseResult:
         known = self._outcomes.get(case.key)
         return known or self.remember(self.tried(case, entrywise))
 
-    def tried(self, case: Case, entrywise: bool) -> Outcome:
+    def tried(self, case: Case, entrywise: bool) -> CaseResult:
         """Check a case without recording the result."""
         settings = self.settings
         return check_case(self.factory, case, entrywise, settings.time_limit, settings.tolerance)
 
-    def remember(self, outcome: Outcome) -> Outcome:
-        if outcome.verdict == OUT_OF_TIME:
+    def remember(self, result: CaseResult) -> CaseResult:
+        if result.verdict == OUT_OF_TIME:
             self._out_of_time = True
-        elif outcome.verdict == SKIPPED:
-            self.skipped.append(outcome)
+        elif result.verdict == SKIPPED:
+            self.skipped.append(result)
         else:
-            self._outcomes[outcome.case.key] = outcome
-            self._seen(outcome)
-        return outcome
+            self._outcomes[result.case.key] = result
+            self._seen(result)
+        return result
 
-    def run(self) -> Outcome | None:
+    def run(self) -> CaseResult | None:
         """Return the smallest failing case found, or None."""
         cases = self._smallest_cases()
         with self._within(1.0):
@@ -113,22 +113,22 @@ class Search:
         with until(time.monotonic() + part * self.settings.budget):
             yield
 
-    def diagnosing(self, found: Outcome) -> AbstractContextManager[None]:
+    def diagnosing(self, found: CaseResult) -> AbstractContextManager[None]:
         """Set the block's deadline to the rest of the budget, or to a part with many parameters."""
         left = 1.0 - (time.monotonic() - self._begun) / self.settings.budget
         return self._within(min(left, DIAGNOSING) if found.entries > ENTRYWISE_AT_MOST else left)
 
-    def _first_failing(self, smallest: list[Case]) -> Outcome | None:
+    def _first_failing(self, smallest: list[Case]) -> CaseResult | None:
         for case in smallest:
             if self._gives_up() or len(self._outcomes) >= self.settings.cases:
                 return None
-            outcome = self.check(case, entrywise=True)
-            if outcome.verdict in FAILURES:
-                self._ignored = self._ignores_its_parameters(outcome)
-                return None if self._ignored else outcome
+            result = self.check(case, entrywise=True)
+            if result.verdict in FAILURES:
+                self._ignored = self._ignores_its_parameters(result)
+                return None if self._ignored else result
         return self._drawn()
 
-    def _ignores_its_parameters(self, found: Outcome) -> bool:
+    def _ignores_its_parameters(self, found: CaseResult) -> bool:
         """Whether the loss is constant in other cases too: then the gradient isn't to blame.
 
         A loss that is constant in a single case may be legitimate, such as that of a single class.
@@ -137,12 +137,12 @@ class Search:
             return False
         sizes = self.settings.distinct_sizes(self.factory)
         others = [self.check(Case(sizes, found.case.seed + k), entrywise=True) for k in range(2)]
-        wrong = [outcome for outcome in self.outcomes if outcome.verdict == WRONG]
+        wrong = [result for result in self.results if result.verdict == WRONG]
         if any(set(other.unmoved) != set(other.findings) for other in [*others, *wrong]):
             return False
-        for outcome in wrong:
-            self._outcomes[outcome.case.key] = replace(
-                outcome, verdict=BROKEN, findings={}, message=IGNORED
+        for result in wrong:
+            self._outcomes[result.case.key] = replace(
+                result, verdict=BROKEN, findings={}, message=IGNORED
             )
         return True
 
@@ -161,7 +161,7 @@ class Search:
         ]
         return [*cases, Case(self.settings.distinct_sizes(self.factory), self.settings.seed)]
 
-    def _drawn(self) -> Outcome | None:
+    def _drawn(self) -> CaseResult | None:
         try:
             import hypothesis
             from hypothesis import strategies as st
@@ -184,10 +184,10 @@ class Search:
         def fails(case: Case) -> bool:
             if self._gives_up():
                 return False
-            outcome = self.check(case)
-            if outcome.verdict == SKIPPED:
+            result = self.check(case)
+            if result.verdict == SKIPPED:
                 hypothesis.reject()
-            return outcome.verdict in FAILURES
+            return result.verdict in FAILURES
 
         try:
             smallest = hypothesis.find(
@@ -207,7 +207,7 @@ class Search:
             return None
         return self.check(smallest)
 
-    def _shrunk(self, found: Outcome) -> Outcome:
+    def _shrunk(self, found: CaseResult) -> CaseResult:
         """Return a smaller failing case, if there is one at other seeds.
 
         Hypothesis shrinks a seed as if it were a size, but a smaller case may only fail with
@@ -227,14 +227,14 @@ class Search:
                 break
             for seed in range(self.settings.seed, self.settings.seed + SEEDS_TO_SHRINK):
                 case = Case(dict(zip(names, sizes, strict=True)), seed, found.case.scale)
-                outcome = self.check(case, entrywise=True)
+                result = self.check(case, entrywise=True)
                 left -= 1
-                if outcome.verdict == found.verdict:
-                    return outcome
+                if result.verdict == found.verdict:
+                    return result
                 if left <= 0 or self._gives_up():
                     return found
         return found
 
     def _gives_up(self) -> bool:
-        hung = sum(outcome.verdict == HUNG for outcome in self._outcomes.values())
+        hung = sum(result.verdict == HUNG for result in self._outcomes.values())
         return self._out_of_time or hung >= HANGS_ENOUGH

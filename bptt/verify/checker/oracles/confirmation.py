@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..case_result import KINK, UNDECIDABLE, distance
 from ..evaluated_problem import Arrays
-from ..outcome import KINK, UNDECIDABLE, distance
 from . import choice, differences
 from .analytic import not_analytic
 from .choice import Oracle, RefutedError

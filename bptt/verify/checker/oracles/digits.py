@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..case_result import digits
 from ..evaluated_problem import Arrays, EvaluatedProblem
-from ..outcome import digits
 from . import differences
 from .choice import DIFFERENCES, Oracle
 

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..case_result import Finding
 from ..evaluated_problem import Arrays, EvaluatedProblem
-from ..outcome import Finding
 
 ENOUGH = 3  # cases
 NEARER = 1e-5  # permitted error of a prediction, relative to the largest error of the gradient

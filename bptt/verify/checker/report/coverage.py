@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..outcome import Outcome
+from ..case_result import CaseResult
 
 MOST_RUNS = 10
 MOST_REASONS = 3
 
 
-def coverage(searched: str, skipped: Sequence[Outcome], left_out: Sequence[str]) -> list[str]:
+def coverage(searched: str, skipped: Sequence[CaseResult], left_out: Sequence[str]) -> list[str]:
     """Return sentences on the sizes that were searched, the skipped cases and what was left out."""
     said = [f"Searched: {searched}."] if searched else []
     if skipped:
-        reasons = dict.fromkeys(outcome.message for outcome in skipped if outcome.message)
+        reasons = dict.fromkeys(result.message for result in skipped if result.message)
         why = f": {'; '.join(list(reasons)[:MOST_REASONS])}" if reasons else ""
         said.append(f"Skipped by the problem: {number_of_cases(len(skipped))}{why}.")
     if left_out:

@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 
 from ..calls import CaseError, OutOfTime
+from ..case_result import WRONG, CaseResult
 from ..checking import check_case
 from ..evaluated_problem import Arrays, make
 from ..oracles.contributions import expected_contributions
-from ..outcome import WRONG, Outcome
 from ..patterns import explain
 from ..patterns.evidence import ENOUGH, Evidence, distinct
 from ..problem import Case
@@ -61,7 +61,7 @@ class Diagnosis:
     suspects: tuple[Suspect, ...]
     also: tuple[Suspect, ...]
     first_T: int | None
-    shown: Outcome
+    shown: CaseResult
     errors: dict[int, dict[str, float]] = field(default_factory=dict)
     of_one_target: dict[int, dict[str, float]] = field(default_factory=dict)
     handed_back: str = ""
@@ -71,30 +71,30 @@ class Diagnosis:
         return lags.in_words(self.errors)
 
 
-def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
+def diagnose(search: Search, smallest: CaseResult) -> Diagnosis | None:
     """Diagnose a wrong gradient; return None for other failures."""
     if smallest.verdict != WRONG:
         return None
     sizes = _middling(search, smallest)
-    by_lag: dict[int, list[Outcome]] = {}
+    by_lag: dict[int, list[CaseResult]] = {}
     if "T" not in sizes:
         looked_at = _checked(search, sizes, smallest.case)
     else:
         lengths = _lengths(search, smallest.case.sizes["T"])
         checked = [_checked(search, sizes | {"T": T}, smallest.case) for T in lengths]
-        looked_at = [outcome for outcomes in checked for outcome in outcomes]
+        looked_at = [result for results in checked for result in results]
         by_lag = {T - 1: _of_one_target(search, sizes | {"T": T}, smallest.case) for T in lengths}
-        by_lag = {lag: outcomes for lag, outcomes in by_lag.items() if outcomes}
-    first_T = lags.first_wrong(lags.errors_by("T", search.outcomes))
+        by_lag = {lag: results for lag, results in by_lag.items() if results}
+    first_T = lags.first_wrong(lags.errors_by("T", search.results))
     _more_evidence(search, smallest, first_T)
-    errors = lags.errors_by("T", search.outcomes)
+    errors = lags.errors_by("T", search.results)
     suspects, also = [], []
     for name in smallest.findings:
         since = lags.first_wrong(errors, name)
         suspect = _suspect(search, name, smallest, since)
         if suspect is not None:
             (suspects if since == first_T else also).append(suspect)
-    wrong = [outcome for outcome in looked_at if outcome.verdict == WRONG] or [smallest]
+    wrong = [result for result in looked_at if result.verdict == WRONG] or [smallest]
     states = [
         name
         for name in (next(iter(by_lag.values()))[0].findings if by_lag else ())
@@ -104,20 +104,20 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
         tuple(suspects),
         tuple(also),
         first_T,
-        max(wrong, key=lambda outcome: (outcome.entries, -outcome.case.seed)),
+        max(wrong, key=lambda result: (result.entries, -result.case.seed)),
         errors,
         {
             lag: {
-                name: max(lags.error(outcome.findings[name]) for outcome in outcomes)
-                for name in outcomes[0].findings
+                name: max(lags.error(result.findings[name]) for result in results)
+                for name in results[0].findings
             }
-            for lag, outcomes in by_lag.items()
+            for lag, results in by_lag.items()
         },
         lags.handed_back(by_lag, states),
     )
 
 
-def _middling(search: Search, smallest: Outcome, rotation: int = 0) -> dict[str, int]:
+def _middling(search: Search, smallest: CaseResult, rotation: int = 0) -> dict[str, int]:
     """Return medium sizes that differ, none below that of the smallest failing case."""
     middling = search.settings.distinct_sizes(search.factory, rotation)
     return {name: max(size, smallest.case.sizes[name]) for name, size in middling.items()}
@@ -130,26 +130,24 @@ def _lengths(search: Search, failing: int) -> list[int]:
     return sorted({*short, max(failing - 1, low), failing, failing + 1 if failing < high else low})
 
 
-def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
+def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[CaseResult]:
     """Check several seeds at the same sizes; leave out cases that can't be run."""
     cases = [Case(sizes, seed, like.scale) for seed in range(like.seed, like.seed + SEEDS)]
-    outcomes = [search.check(case, entrywise=True) for case in cases]
-    return [outcome for outcome in outcomes if outcome.findings]
+    results = [search.check(case, entrywise=True) for case in cases]
+    return [result for result in results if result.findings]
 
 
-def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
+def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[CaseResult]:
     """Check the loss of the last step only; these cases are not recorded in the search."""
     if not search.factory.counts_one_step:
         return []
     seeds = range(like.seed, like.seed + SEEDS)
     cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
-    outcomes = [
-        check_case(search.factory, case, True, search.settings.time_limit) for case in cases
-    ]
-    return [outcome for outcome in outcomes if outcome.findings]
+    results = [check_case(search.factory, case, True, search.settings.time_limit) for case in cases]
+    return [result for result in results if result.findings]
 
 
-def _more_evidence(search: Search, smallest: Outcome, first_T: int | None) -> None:
+def _more_evidence(search: Search, smallest: CaseResult, first_T: int | None) -> None:
     """Check cases of other sizes, and if too few of them are wrong, of other seeds and scales."""
 
     def enough() -> bool:
@@ -168,7 +166,7 @@ def _more_evidence(search: Search, smallest: Outcome, first_T: int | None) -> No
         search.check(case, entrywise=True)
 
 
-def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iterator[Case]:
+def _fresh_cases(search: Search, smallest: CaseResult, first_T: int | None) -> Iterator[Case]:
     like, rotated = smallest.case, []
     for rotation in range(ROTATIONS):
         sizes = _middling(search, smallest, rotation)
@@ -181,56 +179,56 @@ def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iter
         yield Case(like.sizes, like.seed, like.scale * scale)
 
 
-def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
+def _wrong(search: Search, name: str, whole: bool = True) -> list[CaseResult]:
     """List the cases where a parameter is wrong; if `whole`, without mere projections."""
     return [
-        outcome
-        for outcome in search.outcomes
-        if name in outcome.findings
-        and outcome.findings[name].verdict == WRONG
-        and not (whole and outcome.findings[name].computed is None)
+        result
+        for result in search.results
+        if name in result.findings
+        and result.findings[name].verdict == WRONG
+        and not (whole and result.findings[name].computed is None)
     ]
 
 
-def _several(search: Search, outcomes: list[Outcome], name: str) -> list[Evidence]:
+def _several(search: Search, results: list[CaseResult], name: str) -> list[Evidence]:
     """Take evidence from a limited number of cases, small and large ones alike."""
-    ordered = sorted(outcomes, key=lambda outcome: outcome.entries)
+    ordered = sorted(results, key=lambda result: result.entries)
     every = -(-len(ordered) // MOST_EVIDENCE) or 1
-    return [_evidence(search, outcome, name) for outcome in ordered[::every]]
+    return [_evidence(search, result, name) for result in ordered[::every]]
 
 
-def _suspect(search: Search, name: str, smallest: Outcome, since: int | None) -> Suspect | None:
+def _suspect(search: Search, name: str, smallest: CaseResult, since: int | None) -> Suspect | None:
     wrong = _wrong(search, name) or _wrong(search, name, whole=False)
     if not wrong:
         return None
-    at_first = [outcome for outcome in wrong if outcome.case.sizes.get("T") == since] or wrong
-    worst = max(at_first, key=lambda outcome: lags.error(outcome.findings[name]))
+    at_first = [result for result in wrong if result.case.sizes.get("T") == since] or wrong
+    worst = max(at_first, key=lambda result: lags.error(result.findings[name]))
     found = worst.findings[name]
     pattern = ""
     # A pattern may hold at the first failing T only, where the fewest other errors add to it.
-    for outcomes in (wrong, at_first):
+    for results in (wrong, at_first):
         if found.computed is not None and not pattern:
-            pattern = _explained(search, outcomes, name)
+            pattern = _explained(search, results, name)
     return Suspect(name, found.worst, *found.worst_values, found.relative_error, pattern, since)
 
 
-def _explained(search: Search, outcomes: list[Outcome], name: str) -> str:
+def _explained(search: Search, results: list[CaseResult], name: str) -> str:
     try:
-        return explain(_several(search, outcomes, name))
+        return explain(_several(search, results, name))
     except OutOfTime:
         return ""
 
 
-def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
-    again = partial(make, search.factory, outcome.case, search.settings.time_limit)
+def _evidence(search: Search, result: CaseResult, name: str) -> Evidence:
+    again = partial(make, search.factory, result.case, search.settings.time_limit)
 
     def contributions() -> list[Arrays] | None:
         evaluated = again()
         if evaluated.problem.loss_of_steps is None:
             return None
         try:
-            return expected_contributions(evaluated, outcome.case, np.random.default_rng(0))[0]
+            return expected_contributions(evaluated, result.case, np.random.default_rng(0))[0]
         except CaseError:  # the other hypotheses do without them
             return None
 
-    return Evidence(name, outcome.findings, outcome.case.sizes, again, contributions)
+    return Evidence(name, result.findings, result.case.sizes, again, contributions)

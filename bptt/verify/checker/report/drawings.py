@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from ..outcome import MOST_DIGITS, Finding
+from ..case_result import MOST_DIGITS, Finding
 
 CELL = 14  # pixels
 MOST_TICKS = 6

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..outcome import WRONG, Finding, Outcome
+from ..case_result import WRONG, CaseResult, Finding
 
 Errors = Mapping[int, Mapping[str, float]]
 
 
-def errors_by(place: str, outcomes: Iterable[Outcome]) -> dict[int, dict[str, float]]:
+def errors_by(place: str, results: Iterable[CaseResult]) -> dict[int, dict[str, float]]:
     """Tabulate each parameter's largest relative error for each value of the size `place`."""
     table: dict[int, dict[str, float]] = {}
-    for outcome in outcomes:
-        if not outcome.findings or place not in outcome.case.sizes:
+    for result in results:
+        if not result.findings or place not in result.case.sizes:
             continue
-        row = table.setdefault(outcome.case.sizes[place], {})
-        for name, found in outcome.findings.items():
+        row = table.setdefault(result.case.sizes[place], {})
+        for name, found in result.findings.items():
             row[name] = max(row.get(name, 0.0), error(found))
     return dict(sorted(table.items()))
 
@@ -64,13 +64,13 @@ def in_words(errors: Errors) -> str:
     return f"{said}, the smallest tried" if not before and at_all_later else said
 
 
-def handed_back(of_one_target: Mapping[int, Sequence[Outcome]], states: Sequence[str]) -> str:
+def handed_back(of_one_target: Mapping[int, Sequence[CaseResult]], states: Sequence[str]) -> str:
     """Describe at which lags the gradients for the initial states are wrong or missing."""
     said = []
     for name in states:
         found = {
-            lag: [outcome.findings[name] for outcome in outcomes]
-            for lag, outcomes in of_one_target.items()
+            lag: [result.findings[name] for result in results]
+            for lag, results in of_one_target.items()
         }
         wrong = [lag for lag, all_ in found.items() if any(one.verdict == WRONG for one in all_)]
         if not wrong:

@@ -2,8 +2,8 @@
 
 from html import escape
 
+from ..case_result import MOST_DIGITS
 from ..check_result import RANK
-from ..outcome import MOST_DIGITS
 from .diagnosis import Suspect
 from .drawings import heat_map, histogram, lag_chart
 from .report import Report
@@ -71,7 +71,7 @@ def _one(report: Report) -> str:
         f"<h1>{escape(report.target)}</h1>",
         f'<div class="verdict {kind}"><strong>{escape(report.headline)}</strong>'
         f"<p>{escape(_sentence(report))}</p></div>",
-        f'<p class="soft">{len(report.outcomes)} cases in {report.seconds:.1f} s: '
+        f'<p class="soft">{len(report.results)} cases in {report.seconds:.1f} s: '
         f"{escape(counts)}. Oracle: {escape(oracles)}. {escape(' '.join(report.coverage))}</p>",
         _checks(report),
         _failure(report),
@@ -212,11 +212,11 @@ def _digits(report: Report) -> str:
 
 def _troubles(report: Report) -> str:
     parts = []
-    for (kind, message), outcomes in report.troubles.items():
-        cases = "".join(f"<li>{escape(str(outcome.case))}</li>" for outcome in outcomes[:20])
-        detail = f"<pre>{escape(outcomes[0].detail)}</pre>" if outcomes[0].detail else ""
+    for (kind, message), results in report.troubles.items():
+        cases = "".join(f"<li>{escape(str(result.case))}</li>" for result in results[:20])
+        detail = f"<pre>{escape(results[0].detail)}</pre>" if results[0].detail else ""
         parts.append(
-            f"<h2>{escape(kind.capitalize())} in {len(outcomes)} cases</h2>"
+            f"<h2>{escape(kind.capitalize())} in {len(results)} cases</h2>"
             f"<p>{escape(message)}</p>{detail}<ul>{cases}</ul>"
         )
     return "\n".join(parts)

@@ -8,12 +8,16 @@ from rich.text import Text
 
 from bptt.errors import harmless
 
-from .. import outcome as o
+from .. import case_result
 from ..check_result import FAILED, PASSED, RANK, REFUSED
 from .diagnosis import Suspect
 from .report import Report
 
-STYLES = {o.RIGHT: "bold green", o.KINK: "bold green", o.ROUNDING: "bold green"}
+STYLES = {
+    case_result.RIGHT: "bold green",
+    case_result.KINK: "bold green",
+    case_result.ROUNDING: "bold green",
+}
 TRACEBACK_LINES = 12
 
 
@@ -31,7 +35,7 @@ def rendered(report: Report) -> Group:
     parts: list[RenderableType] = [
         Text(f"{report.target}: {report.headline}", style=style_of(report)),
         Text(
-            f"{len(report.outcomes)} cases in {report.seconds:.1f} s; "
+            f"{len(report.results)} cases in {report.seconds:.1f} s; "
             f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
         ),
     ]
@@ -41,14 +45,14 @@ def rendered(report: Report) -> Group:
         parts += _failure(report)
     elif report.digits:
         parts += _digits(report)
-    for (kind, message), outcomes in report.troubles.items():
-        cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
-        more = f" and {len(outcomes) - 6} more" if len(outcomes) > 6 else ""
+    for (kind, message), results in report.troubles.items():
+        cases = ", ".join(_sizes(result.case.sizes) for result in results[:6])
+        more = f" and {len(results) - 6} more" if len(results) > 6 else ""
         parts.append(
-            Text(harmless(f"{kind} in {len(outcomes)} cases: {message}\n  at {cases}{more}"))
+            Text(harmless(f"{kind} in {len(results)} cases: {message}\n  at {cases}{more}"))
         )
-        if outcomes[0].detail:
-            lines = harmless(outcomes[0].detail).splitlines()
+        if results[0].detail:
+            lines = harmless(results[0].detail).splitlines()
             parts.append(Text("\n".join(f"  {line}" for line in lines[-TRACEBACK_LINES:])))
     parts += [Text(harmless(sentence)) for sentence in report.coverage]
     parts += [Text(note, style="dim") for note in report.notes]

@@ -70,8 +70,8 @@ def test_factor_in_a_family_is_found(name: str) -> None:
 )
 def test_oracle_of_a_family(name: str, oracle: str) -> None:
     factory = load(FAMILIES[name])
-    outcome = check(FAMILIES[name], dict.fromkeys(factory.size_names, 3), seed=1)
-    assert (outcome.verdict, outcome.oracle) == ("right", oracle), str(outcome)
+    result = check(FAMILIES[name], dict.fromkeys(factory.size_names, 3), seed=1)
+    assert (result.verdict, result.oracle) == ("right", oracle), str(result)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e-9])
@@ -83,9 +83,9 @@ def test_part_that_is_not_analytic_refutes_the_complex_step_however_small(factor
             lambda p: {"w": np.cos(p["w"]) + factor * np.sign(p["w"])},
         )
 
-    outcome = check(problem, {"n": 3})
-    assert (outcome.verdict, outcome.oracle) == ("right", "central differences")
-    assert any("complex step" in reason for reason in outcome.passed_over)
+    result = check(problem, {"n": 3})
+    assert (result.verdict, result.oracle) == ("right", "central differences")
+    assert any("complex step" in reason for reason in result.passed_over)
 
 
 def test_detached_part_too_small_for_a_direction_is_found_in_its_entry() -> None:
@@ -104,8 +104,8 @@ def test_detached_part_too_small_for_a_direction_is_found_in_its_entry() -> None
 
         return GradientProblem({"x": torch.tensor(rng.standard_normal(n + 1))}, loss, gradient)
 
-    outcome = check(problem, {"n": 2})
-    assert outcome.verdict == "right", str(outcome)
+    result = check(problem, {"n": 2})
+    assert result.verdict == "right", str(result)
 
 
 def test_code_that_refuses_disturbed_arrays_gets_a_verdict_all_the_same() -> None:

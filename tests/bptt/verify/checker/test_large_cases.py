@@ -59,9 +59,7 @@ def test_right_gradient_is_right_at_large_sizes_and_the_report_says_which() -> N
 def test_chosen_range_is_not_left() -> None:
     report = verify(problems.chain(3), Settings(sizes={"T": (1, 3), "H": (2, 20)}))
     assert report.verdict == "right"
-    steps, units = (
-        {outcome.case.sizes[name] for outcome in report.outcomes} for name in ("T", "H")
-    )
+    steps, units = ({result.case.sizes[name] for result in report.results} for name in ("T", "H"))
     assert steps == {1, 2, 3}
     assert max(units) <= 20
     assert 17 in units
@@ -161,9 +159,9 @@ def test_many_parameters_are_right_within_seconds() -> None:
     ids=["one entry", "nan", "factor", "zero", "sign"],
 )
 def test_wrong_entry_among_many_is_found(spoil, name: str, place: tuple[int, int] | None) -> None:
-    outcome = check(spoilt(spoil), {"n": 2})
-    assert outcome.named("wrong") == [name]
-    assert place is None or outcome.findings[name].worst == place
+    result = check(spoilt(spoil), {"n": 2})
+    assert result.named("wrong") == [name]
+    assert place is None or result.findings[name].worst == place
     report = verify(spoilt(spoil), Settings(cases=4, budget=12.0))
     assert report.verdict == "wrong"
     assert name in shown(report)

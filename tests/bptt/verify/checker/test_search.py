@@ -33,7 +33,7 @@ def test_search_ends_with_its_budget_and_says_so() -> None:
     report = verify(slow, Settings(budget=3.0))
     assert time.monotonic() - begun < 6.0
     assert report.verdict == "right"
-    assert any(f"out of time after {len(report.outcomes)} of 60" in s for s in report.left_out)
+    assert any(f"out of time after {len(report.results)} of 60" in s for s in report.left_out)
     assert "Not checked: out of time after" in shown(report)
 
 
@@ -57,9 +57,9 @@ def test_failure_found_is_not_lost_when_time_is_up() -> None:
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])
 def test_loss_with_axes_of_length_one_is_a_scalar(shape: tuple[int, ...]) -> None:
     for problem in problems.of_shape(*shape):
-        outcome = check(problem, {"n": 3})
-        assert outcome.verdict == "right"
-        assert outcome.oracle in ("complex step", "autograd")
+        result = check(problem, {"n": 3})
+        assert result.verdict == "right"
+        assert result.oracle in ("complex step", "autograd")
 
 
 def test_gradient_of_none_is_zero() -> None:
@@ -70,7 +70,7 @@ def test_gradient_of_none_is_zero() -> None:
 def test_sizes_that_the_problem_skips_are_counted_and_not_checked() -> None:
     report = verify(problems.heads)
     assert (report.verdict, report.exit_status) == ("right", 0)
-    assert all(o.case.sizes["H"] % o.case.sizes["N"] == 0 for o in report.outcomes)
+    assert all(o.case.sizes["H"] % o.case.sizes["N"] == 0 for o in report.results)
     assert "H must be a multiple of N" in shown(report, 200)
     assert verify(partial(problems.heads, factor=2.0)).verdict == "wrong"
 
@@ -102,9 +102,9 @@ def test_approximate_gradient_is_right_within_the_tolerance_only() -> None:
 def test_truncated_gradient_is_right_where_truncation_is_declared(K: int, scalar: bool) -> None:
     declared = problems.chain(K, truncate=K, scalar=scalar)
     for T in (1, 3, 7, 12):
-        outcome = check(declared, {"T": T, "H": 2})
-        assert outcome.verdict == "right", str(outcome)
-        assert outcome.oracle == "complex step"
+        result = check(declared, {"T": T, "H": 2})
+        assert result.verdict == "right", str(result)
+        assert result.oracle == "complex step"
     for reach in {K - 1, K + 1, None} - {0}:
         other = problems.chain(reach, truncate=K, scalar=scalar)
         assert check(other, {"T": 12, "H": 2}).verdict == "wrong"
@@ -147,6 +147,6 @@ def changed(**changes):
     ],
 )
 def test_truncation_that_cannot_be_checked_is_refused(changes, said: str) -> None:
-    outcome = check(changed(**changes), {"T": 4, "H": 2})
-    assert outcome.verdict == "broken"
-    assert said in outcome.message
+    result = check(changed(**changes), {"T": 4, "H": 2})
+    assert result.verdict == "broken"
+    assert said in result.message

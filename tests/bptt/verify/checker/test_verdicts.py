@@ -47,8 +47,8 @@ EXAMPLES = Path(__file__).parents[4] / "examples"
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_verdict(problem, verdict: str, oracle: str) -> None:
-    outcome = check(problem, {"n": 3}, seed=1)
-    assert (outcome.verdict, outcome.oracle) == (verdict, oracle), str(outcome)
+    result = check(problem, {"n": 3}, seed=1)
+    assert (result.verdict, result.oracle) == (verdict, oracle), str(result)
 
 
 def test_float32_report_says_what_float32_can_show() -> None:
@@ -162,16 +162,16 @@ def test_steps_that_are_not_counted_are_named(weights, pattern: str) -> None:
 
 
 def test_large_case_is_compared_by_projections_first() -> None:
-    outcome = check(f"{EXAMPLES}/gru.py:problem", {"T": 3, "H": 12, "V": 9}, entrywise=False)
-    assert outcome.verdict == "right"
-    assert all(finding.computed is None for finding in outcome.findings.values())
+    result = check(f"{EXAMPLES}/gru.py:problem", {"T": 3, "H": 12, "V": 9}, entrywise=False)
+    assert result.verdict == "right"
+    assert all(finding.computed is None for finding in result.findings.values())
 
 
 def test_projections_find_what_is_wrong_in_a_large_case() -> None:
-    outcome = check(
+    result = check(
         f"{EXAMPLES}/lstm_with_a_bug.py:problem", {"T": 1, "H": 12, "V": 9}, seed=1, entrywise=False
     )
-    assert outcome.named("wrong") == ["Wg", "Ug", "bg"]
+    assert result.named("wrong") == ["Wg", "Ug", "bg"]
 
 
 @pytest.fixture(scope="module")

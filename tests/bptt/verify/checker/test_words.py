@@ -58,10 +58,10 @@ def test_exact_oracle_limits_no_digits() -> None:
 
 
 def test_gradient_of_zero_has_digits_of_the_whole() -> None:
-    outcome = check(opaque_sum, {"n": 3})
-    assert outcome.findings["unused"].verdict == "right"
-    assert outcome.findings["unused"].digits > 8
-    assert "right, 0.0 digits" not in str(outcome)
+    result = check(opaque_sum, {"n": 3})
+    assert result.findings["unused"].verdict == "right"
+    assert result.findings["unused"].digits > 8
+    assert "right, 0.0 digits" not in str(result)
 
 
 class Cube(torch.autograd.Function):

@@ -97,7 +97,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseResult:
     """The result of one case: its verdict, the oracle, and a finding for each parameter.
 
     `message` explains the verdict; `detail` is the user's traceback, if the code crashed.
