@@ -12,9 +12,9 @@ from rich.text import Text
 from bptt.errors import InputError, explained
 
 from ..verify.backward.problem import BackwardProblem
-from ..verify.backward.verifying import verify_maker
-from ..verify.checker.loading import Maker, load
-from ..verify.checker.outcome import Outcome
+from ..verify.backward.verifying import verify_factory
+from ..verify.checker.case_result import CaseResult
+from ..verify.checker.loading import ProblemFactory, load
 from ..verify.checker.report.page import page
 from ..verify.checker.report.report import Report
 from ..verify.checker.report.terminal import show, style_of
@@ -101,12 +101,12 @@ def verify(
         )
 
         compile_kernels()
-        makers = own_engines()
+        factories = own_engines()
     else:
-        makers = [load(target, time_limit)]
+        factories = [load(target, time_limit)]
     reports = []
-    for maker in makers:
-        reports.append(_verified(maker, settings, console))
+    for factory in factories:
+        reports.append(_verified(factory, settings, console))
         if target is None:
             console.print(Text(reports[-1].summary, style=style_of(reports[-1])))
     for report in reports:
@@ -121,12 +121,12 @@ def verify(
     raise typer.Exit(1 if 1 in statuses else max(statuses))
 
 
-def _verified(maker: Maker, settings: Settings, console: Console) -> Report:
-    run = verify_maker if isinstance(maker.function, BackwardProblem) else verify_gradient
+def _verified(factory: ProblemFactory, settings: Settings, console: Console) -> Report:
+    run = verify_factory if isinstance(factory.function, BackwardProblem) else verify_gradient
     if not console.is_terminal:
-        return run(maker, settings)
-    with console.status(f"verifying {maker.target}") as status:
-        return run(maker, settings, _count(lambda text: status.update(text), maker))
+        return run(factory, settings)
+    with console.status(f"verifying {factory.target}") as status:
+        return run(factory, settings, _count(lambda text: status.update(text), factory))
 
 
 def _overall(reports: list[Report]) -> str:
@@ -134,13 +134,13 @@ def _overall(reports: list[Report]) -> str:
     return f"{len(reports)} gradients: " + ", ".join(f"{n} {what}" for what, n in counts.items())
 
 
-def _count(say: Callable[[str], None], maker: Maker) -> Callable[[Outcome], None]:
+def _count(say: Callable[[str], None], factory: ProblemFactory) -> Callable[[CaseResult], None]:
     checked = 0
 
-    def seen(outcome: Outcome) -> None:
+    def seen(result: CaseResult) -> None:
         nonlocal checked
         checked += 1
-        say(f"verifying {maker.target}: {checked} cases, now {outcome.case}")
+        say(f"verifying {factory.target}: {checked} cases, now {result.case}")
 
     return seen
 

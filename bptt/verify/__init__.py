@@ -1,4 +1,9 @@
-"""Is a hand-written gradient right? Oracles that others computed, and how far to trust each."""
+"""Verify hand-written gradients against independent oracles.
+
+An oracle computes the expected gradient in another way: by autograd, by the complex step, or by
+central differences, each with an estimate of its own error. `GradientProblem` describes a loss with
+its gradient, `BackwardProblem` a function with its own backward pass.
+"""
 
 from .backward.asserting import assert_backward_right as assert_backward_right
 from .backward.problem import BackwardProblem as BackwardProblem

@@ -23,9 +23,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bptt.verify import GradientProblem
+from bptt.verify.checker.case_result import (
+    COULD_NOT_RUN,
+    FAILURES,
+    KINK,
+    RIGHT,
+    ROUNDING,
+    CaseResult,
+)
 from bptt.verify.checker.checking import check_case
-from bptt.verify.checker.loading import Maker, load
-from bptt.verify.checker.outcome import COULD_NOT_RUN, FAILURES, KINK, RIGHT, ROUNDING, Outcome
+from bptt.verify.checker.loading import ProblemFactory, load
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.search import SCALES
 from bptt.verify.network.problems import compile_kernels, own_engines
@@ -104,10 +111,10 @@ def layer(name: str, dtype: str, library: str) -> Callable[..., GradientProblem]
     return problem
 
 
-def makers() -> list[tuple[str, Maker]]:
+def factories() -> list[tuple[str, ProblemFactory]]:
     """List correct problems: the examples, this project's engines, and layers of every kind."""
     found = [(cell, load(f"{EXAMPLES / cell}.py:problem")) for cell in ("gru", "lstm")]
-    found += [(maker.target, maker) for maker in own_engines()]
+    found += [(factory.target, factory) for factory in own_engines()]
     for name in ACTIVATIONS:
         for dtype in ("float64", "float32"):
             for library in ("numpy", "torch"):
@@ -115,20 +122,20 @@ def makers() -> list[tuple[str, Maker]]:
     return found + [(name, load(family)) for name, family in FAMILIES.items()]
 
 
-def draw(cases: range, seed: int) -> Iterator[tuple[str, Outcome]]:
+def draw(cases: range, seed: int) -> Iterator[tuple[str, CaseResult]]:
     """Check drawn cases by their numbers, one of each problem after the other, with their names."""
     compile_kernels()
-    problems = makers()
+    problems = factories()
     for number in cases:
         rng = np.random.default_rng([seed, number])
-        name, maker = problems[number % len(problems)]
-        sizes = {size: int(rng.integers(1, 6)) for size in maker.size_names}
+        name, factory = problems[number % len(problems)]
+        sizes = {size: int(rng.integers(1, 6)) for size in factory.size_names}
         case = Case(sizes, int(rng.integers(2**31)), float(rng.choice(SCALES)))
-        yield name, check_case(maker, case, bool(rng.integers(2)), 30.0)
+        yield name, check_case(factory, case, bool(rng.integers(2)), 30.0)
 
 
-def is_alarm(outcome: Outcome) -> bool:
-    return outcome.verdict in (*FAILURES, *COULD_NOT_RUN)
+def is_alarm(result: CaseResult) -> bool:
+    return result.verdict in (*FAILURES, *COULD_NOT_RUN)
 
 
 def tabulated(counts: Counter[tuple[str, str, str, str]]) -> Table:
@@ -149,10 +156,10 @@ def checked(cases: range, seed: int) -> tuple[Counter[tuple[str, str, str, str]]
     torch.set_num_threads(1)  # the arrays are tiny
     counts: Counter[tuple[str, str, str, str]] = Counter()
     alarms = []
-    for name, outcome in draw(cases, seed):
-        counts[name, outcome.oracle, outcome.dtype, outcome.verdict] += 1
-        if is_alarm(outcome):
-            alarms.append(f"{name}: {outcome}")
+    for name, result in draw(cases, seed):
+        counts[name, result.oracle, result.dtype, result.verdict] += 1
+        if is_alarm(result):
+            alarms.append(f"{name}: {result}")
     return counts, alarms
 
 

@@ -4,21 +4,21 @@ from collections import Counter
 
 import pytest
 
+from bptt.verify.checker.case_result import RIGHT
 from bptt.verify.checker.checking import check_case
-from bptt.verify.checker.outcome import RIGHT
 from bptt.verify.checker.problem import Case
 from bptt.verify.network.problems import compile_kernels
 
-from .false_alarms import draw, is_alarm, makers
+from .false_alarms import draw, factories, is_alarm
 
 
 def test_no_false_alarm_in_a_few_drawn_problems() -> None:
-    outcomes = list(draw(range(2 * len(makers())), seed=1))
-    alarms = [f"{name}: {outcome}" for name, outcome in outcomes if is_alarm(outcome)]
+    results = list(draw(range(2 * len(factories())), seed=1))
+    alarms = [f"{name}: {result}" for name, result in results if is_alarm(result)]
     assert not alarms, "\n".join(alarms)
-    verdicts = Counter(outcome.verdict for _, outcome in outcomes)
-    assert verdicts[RIGHT] > 0.7 * len(outcomes), verdicts
-    assert {"autograd", "complex step", "central differences"} <= {o.oracle for _, o in outcomes}
+    verdicts = Counter(result.verdict for _, result in results)
+    assert verdicts[RIGHT] > 0.7 * len(results), verdicts
+    assert {"autograd", "complex step", "central differences"} <= {o.oracle for _, o in results}
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_what_was_once_a_false_alarm_is_none(
 ) -> None:
     compile_kernels()
     case = Case({size[0]: int(size[2:]) for size in sizes.split()}, seed, scale)
-    outcome = check_case(dict(makers())[name], case, entrywise=True, time_limit=60.0)
-    assert not is_alarm(outcome), str(outcome)
+    result = check_case(dict(factories())[name], case, entrywise=True, time_limit=60.0)
+    assert not is_alarm(result), str(result)

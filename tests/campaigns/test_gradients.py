@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 
 from bptt.verify.network import autograd
-from bptt.verify.network.tolerances import FLOAT64, error_bounds, largest_share
+from bptt.verify.network.tolerances import FLOAT64, error_bounds, largest_fraction_of_bound
 from reference import Gradients
 from torch_impl import convert
 
@@ -42,15 +42,16 @@ def test_campaign_over_drawn_cases(capsys: pytest.CaptureFixture) -> None:
             mine = error_bounds(*arrays(prepared), engine.precision).gradients
             oracles = error_bounds(*arrays(prepared), FLOAT64).gradients
             allowed = Gradients(*(a + b for a, b in zip(mine, oracles, strict=True)))
-            share = max(largest_share(computed, expected, allowed).values())
-            assert share <= 1.0, (engine.name, share, case)
-            used[engine.name].append(share)
+            fraction = max(largest_fraction_of_bound(computed, expected, allowed).values())
+            assert fraction <= 1.0, (engine.name, fraction, case)
+            used[engine.name].append(fraction)
 
     check()
     with capsys.disabled():
         print(f"\n{dict(counts)}")
-        for name, shares in used.items():
+        for name, fractions in used.items():
             print(
-                f"{name}: of the allowed difference, median {np.median(shares):.1%}, "
-                f"99 % of cases below {np.quantile(shares, 0.99):.1%}, worst {max(shares):.1%}"
+                f"{name}: of the allowed difference, median {np.median(fractions):.1%}, "
+                f"99 % of cases below {np.quantile(fractions, 0.99):.1%}, "
+                f"worst {max(fractions):.1%}"
             )

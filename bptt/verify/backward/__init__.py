@@ -1,1 +1,1 @@
-"""Functions with a backward pass of their own, verified: values, layouts, contract, precision."""
+"""Verify functions with their own backward pass: values, layouts, contract, precision."""

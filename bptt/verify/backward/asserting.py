@@ -1,4 +1,4 @@
-"""One line for a test-suite: `assert_backward_right(MyFunction.apply, inputs)`."""
+"""An assertion for test suites: `assert_backward_right(MyFunction.apply, inputs)`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,11 +26,14 @@ def assert_backward_right(
 
     `function` is a torch callable, a pair `(forward, backward)` of NumPy functions, a function
     that returns `(loss, gradients)` or a JAX function; `inputs(rng, N, D)` draws its arguments for
-    some sizes. `dtypes`, `forward` and `race_seconds` are those of `verify_backward`, the others
-    those of `assert_gradient_right`. The error carries the whole report.
+    given sizes. See `BackwardProblem` for both, `verify_backward` for `forward`, `dtypes` and
+    `race_seconds`, and `assert_gradient_right` for the other arguments. The error's text is the
+    whole report.
 
         def test_layer_norm():
             assert_backward_right(LayerNorm.apply, inputs)
+
+    Raises InputError where nothing could be run.
     """
     __tracebackhide__ = True
     settings = Settings(cases, seed, time_limit, dict(sizes or {}), budget, tolerance)

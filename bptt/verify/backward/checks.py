@@ -1,7 +1,7 @@
-"""Checks of a backward pass beside its values: what it is given, and what it must leave alone.
+"""Check a backward pass for other errors than wrong values: memory layouts and its contract.
 
-Each compares with the gradient for the same numbers in memory of one piece, so it needs no oracle:
-cotangents and inputs laid out otherwise, subsets of inputs that want a gradient, repeated calls.
+Each check compares with the gradient for the same numbers in contiguous memory, so it needs no
+oracle: other layouts of cotangents and inputs, gradients of some inputs only, changed arguments.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +12,11 @@ import numpy as np
 
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
-from ..checker.subject import is_tensor, to_array
+from ..checker.evaluated_problem import is_tensor, to_array
 from .layouts import layouts
 from .problem import BackwardCase, copied, far
 
-ALLOWED = {"float64": 1e-12, "float32": 1e-4}  # of the largest entry: another order of a sum
+ALLOWED = {"float64": 1e-12, "float32": 1e-4}  # of the largest entry: sums in another order
 SUBSETS = 12
 
 
@@ -24,7 +24,7 @@ Check = Callable[[BackwardCase], Iterator[CheckResult]]
 
 
 def run(check: Check, case: BackwardCase) -> list[CheckResult]:
-    """Run a check; a function that raises refuses what it was given, which is no failure."""
+    """Return the results of a check; if the function raises, it is refused, which is no failure."""
     results = []
     try:
         results.extend(check(case))
@@ -38,7 +38,7 @@ def _title(check: Check) -> str:
 
 
 def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
-    """Hand over the same cotangents in other layouts of memory."""
+    """Pass the same cotangents in other memory layouts."""
     for place, cotangent in enumerate(case.cotangents):
         if cotangent is None:
             continue
@@ -52,7 +52,7 @@ def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def input_layouts(case: BackwardCase) -> Iterator[CheckResult]:
-    """Hand over the same inputs in other layouts of memory."""
+    """Pass the same inputs in other memory layouts."""
     for place in case.places:
         for layout, laid_out, plain in layouts(case.inputs[place]):
             yield _same(
@@ -64,7 +64,7 @@ def input_layouts(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def unused_outputs(case: BackwardCase) -> Iterator[CheckResult]:
-    """Leave out each output in turn: None must count as zeros."""
+    """Leave each output unused in turn: the cotangent None must count as zeros."""
     floating = [k for k, cotangent in enumerate(case.cotangents) if cotangent is not None]
     if len(floating) < 2:
         return
@@ -78,7 +78,7 @@ def unused_outputs(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def zero_cotangents(case: BackwardCase) -> Iterator[CheckResult]:
-    """Zeros must give zeros."""
+    """Check that cotangents of zeros give gradients of zeros."""
     zeros = [None if value is None else 0 * value for value in case.cotangents]
     found = case.gradients(cotangents=zeros)
     for place, slope in found.items():
@@ -90,7 +90,7 @@ def zero_cotangents(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def same_tensor_twice(case: BackwardCase) -> Iterator[CheckResult]:
-    """Pass one tensor for two inputs of one shape: its gradient is the sum of both."""
+    """Pass the same tensor as two inputs: each must get the gradient that separate ones get."""
     for first, second in combinations(case.places, 2):
         if case.inputs[first].shape != case.inputs[second].shape:
             continue
@@ -121,7 +121,7 @@ def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
                 yield CheckResult(
                     "subsets of inputs",
                     FAILED,
-                    f"{case.name_of(place)} is off by {off:.2g} where only {names} want one",
+                    f"{case.name_of(place)} is off by {off:.2g} if only {names} require a gradient",
                 )
                 return
     if chosen:
@@ -129,7 +129,7 @@ def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def arguments_unchanged(case: BackwardCase) -> Iterator[CheckResult]:
-    """Inputs and cotangents must be as they were."""
+    """Check that the backward pass leaves inputs and cotangents unchanged."""
     inputs = [copied(value) for value in case.inputs]
     cotangents = [copied(value) for value in case.cotangents]
     case.gradients(inputs, cotangents)
@@ -152,7 +152,7 @@ Arguments = tuple[list[Any], list[Any]]  # inputs, cotangents
 
 
 def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> CheckResult:
-    """Compare the gradients for the same numbers handed over in two ways."""
+    """Compare the gradients for the same numbers passed in two ways."""
     expected = case.gradients(*plain)
     try:
         computed = case.gradients(*given)
@@ -174,7 +174,7 @@ def _copies(values: Sequence[Any]) -> list[Any]:
 
 
 def _with(values: Sequence[Any], place: int, value: Any) -> list[Any]:
-    """Return copies of the values but for one, which stays as it is."""
+    """Return copies of the values, except for `value` at `place`, which is not copied."""
     return [value if k == place else copied(other) for k, other in enumerate(values)]
 
 

@@ -1,8 +1,8 @@
-"""A forward pass with a backward pass of its own, whatever it is written in.
+"""One interface for functions with their own backward pass, whatever they are written in.
 
-One interface over what people have: a torch callable (the `apply` of an autograd Function, an
+There are classes for a torch callable (the `apply` of an autograd Function, an
 operator of `torch.library`, a module), a pair of NumPy functions, a NumPy function that returns its
-loss and its gradients, a JAX function with a custom VJP.
+loss and its gradients, and a JAX function with a custom VJP.
 """
 
 import inspect
@@ -15,7 +15,7 @@ import numpy as np
 
 from bptt.errors import InputError
 
-from ..checker.subject import is_tensor
+from ..checker.evaluated_problem import is_tensor
 
 EXPECTED = (
     "a torch callable, a pair (forward, backward) of NumPy functions, a function that returns "
@@ -26,7 +26,7 @@ EXPECTED = (
 class DifferentiableFunction(ABC):
     """A function of several inputs that returns outputs, and gradients for given cotangents."""
 
-    names: tuple[str, ...] = ()  # of its inputs, where the signature tells
+    names: tuple[str, ...] = ()  # of its inputs, if the signature has them
 
     @abstractmethod
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
@@ -36,13 +36,13 @@ class DifferentiableFunction(ABC):
     def gradients(
         self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
     ) -> dict[int, Any]:
-        """Run both passes; return the gradients of the wanted inputs, by their places.
+        """Run both passes; return the gradients with respect to the wanted inputs, by position.
 
-        `cotangents` are the gradients with respect to the outputs; None for an unused one.
+        `cotangents` are the gradients with respect to the outputs, None for an unused output.
         """
 
     def extra_inputs(self) -> tuple[Any, ...]:
-        """Return inputs that the function brings along: a module's parameters."""
+        """Return further inputs that the function itself has: the parameters of a module."""
         return ()
 
 
@@ -51,7 +51,7 @@ class TorchFunction(DifferentiableFunction):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        owner = getattr(function, "__self__", None)  # of apply: the autograd Function
+        owner = getattr(function, "__self__", None)  # the autograd Function, if this is its apply
         self.names = argument_names(getattr(owner, "forward", function), skip=("ctx", "self"))
 
     def call(self, inputs: Sequence[Any]) -> Any:
@@ -90,7 +90,7 @@ class TorchFunction(DifferentiableFunction):
 
 
 class TorchModule(TorchFunction):
-    """A module: its parameters are inputs too, behind the others."""
+    """A module; its parameters are further inputs, after the others."""
 
     def __init__(self, module: Any) -> None:
         super().__init__(module)
@@ -129,7 +129,7 @@ class NumpyPair(DifferentiableFunction):
 
 
 class LossAndGradients(DifferentiableFunction):
-    """A function that returns its loss and the gradients of its inputs in one go."""
+    """A function that returns its loss and the gradients with respect to its inputs together."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -149,7 +149,7 @@ class LossAndGradients(DifferentiableFunction):
 
 
 class JaxFunction(DifferentiableFunction):
-    """A JAX function; its VJP is asked for with the inputs that are wanted."""
+    """A JAX function; its VJP is taken with respect to the wanted inputs."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -180,7 +180,10 @@ class JaxFunction(DifferentiableFunction):
 
 
 def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFunction:
-    """Recognise what `function` is, given the inputs of one case. Raises InputError."""
+    """Return the interface that fits `function`, given the inputs of one case.
+
+    Raises InputError where it is none of the supported kinds.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(function, torch.nn.Module):
         return TorchModule(function)
@@ -205,7 +208,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[str, ...]:
-    """Return the names of the positional arguments, none where the signature can't be read."""
+    """Return the names of the positional arguments; none if there is no signature."""
     try:
         arguments = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -217,10 +220,10 @@ def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[st
 def by_place(
     given: Any, inputs: Sequence[Any], names: tuple[str, ...], wanted: Collection[int]
 ) -> dict[int, Any]:
-    """Assign the gradients that a NumPy function returned to the inputs that they belong to.
+    """Assign the gradients that a NumPy function returned to the positions of the inputs.
 
-    A dict goes by the inputs' names; a tuple by their order, one for each input or one for each
-    floating one. Raises ValueError where the number fits neither.
+    A dict is assigned by the names of the inputs, a tuple by their order: one gradient for each
+    input or for each floating input. Raises ValueError where the number fits neither.
     """
     if isinstance(given, dict):
         return {place: given.get(names[place]) for place in wanted}

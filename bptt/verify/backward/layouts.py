@@ -1,18 +1,18 @@
-"""The same numbers in other layouts of memory: what a kernel must not take for one piece."""
+"""Lay out the same numbers in memory that isn't contiguous, as kernels must support."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..checker.subject import is_tensor
+from ..checker.evaluated_problem import is_tensor
 from .problem import copied
 
 
 def layouts(value: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each layout's name, the value laid out so, and the same numbers in one piece.
+    """Yield the name of each layout, the value in it, and the same numbers in contiguous memory.
 
-    The other numbers in the memory around are NaN, so that reading them shows.
+    The memory between the entries is filled with NaN, so that reading it has an effect.
     """
     yield "with an offset", _sliced(value, [(slice(1, None)) for _ in value.shape]), value
     if value.ndim >= 2:
@@ -32,7 +32,7 @@ def _transposed(value: Any) -> Any:
 
 
 def _sliced(value: Any, cuts: list[slice]) -> Any:
-    """Return a view with these numbers into a larger array of NaN."""
+    """Return a view with these numbers in a larger array of NaN."""
     larger = tuple(
         2 * size if cut.step else size + 1 for size, cut in zip(value.shape, cuts, strict=True)
     )

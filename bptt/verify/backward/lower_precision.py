@@ -1,7 +1,7 @@
-"""The backward pass in a lower precision, compared with itself in float64 at the rounded inputs.
+"""Compare a backward pass in a lower precision with itself in float64, at the rounded inputs.
 
-The bound is what rounding can do to this code: the effect of disturbing each of its operations in
-float64 (Monte Carlo arithmetic), scaled to the dtype's unit roundoff.
+The bound estimates the effect of rounding on this code: that of disturbing each of its operations
+in float64 (Monte Carlo arithmetic), scaled to the unit roundoff of the dtype.
 """
 
 from collections.abc import Iterator
@@ -11,22 +11,24 @@ import numpy as np
 
 from ..checker.calls import CaseError
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
-from ..checker.loading import Maker
+from ..checker.evaluated_problem import UNITS, make, to_array
+from ..checker.loading import ProblemFactory
 from ..checker.oracles import rounding
 from ..checker.problem import Case
-from ..checker.subject import UNITS, make, to_array
 from .problem import BackwardCase, copied, in_dtype, is_floating
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
 TIMES_THE_NOISE = 16.0
-TOO_COARSE = 0.5  # of the largest entry: rounding alone can do as much
+TOO_COARSE = 0.5  # relative to the largest entry: an error that rounding alone can cause
 
 
-def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Iterator[CheckResult]:
-    """Compare the gradients in `dtype` with float64's, within what rounding explains."""
+def lower_precision(
+    factory: ProblemFactory, case: Case, limit: float, dtype: str
+) -> Iterator[CheckResult]:
+    """Compare the gradients in `dtype` with those in float64, within the bound on rounding."""
     name = dtype
     try:
-        problem: Any = maker.function
+        problem: Any = factory.function
         low = BackwardCase(problem, case, limit, dtype)
         cotangents = low.cotangents
         computed = low.gradients()
@@ -34,13 +36,13 @@ def lower_precision(maker: Maker, case: Case, limit: float, dtype: str) -> Itera
         yield CheckResult(name, REFUSED, trouble.message)
         return
     high = BackwardCase(problem, case, limit)
-    true = high.gradients(
+    expected = high.gradients(
         [in_dtype(value, "float64") if is_floating(value) else value for value in low.inputs],
         [None if value is None else in_dtype(copied(value), "float64") for value in cotangents],
     )
-    subject = make(maker, case, limit)
-    noise = rounding.gradient_noise(subject, subject.gradient(), "float64")
-    for place, slope in true.items():
+    evaluated = make(factory, case, limit)
+    noise = rounding.gradient_noise(evaluated, evaluated.gradient(), "float64")
+    for place, slope in expected.items():
         if slope is None or computed[place] is None:
             continue
         exact = to_array(slope).astype(float)

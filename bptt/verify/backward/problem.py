@@ -1,4 +1,4 @@
-"""One case of a function with its own backward pass: drawn inputs, outputs, drawn cotangents."""
+"""A function with its own backward pass, and its random inputs and cotangents at one case."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -11,25 +11,27 @@ import numpy as np
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError, call
+from ..checker.evaluated_problem import is_tensor, to_array
 from ..checker.loading import size_names
 from ..checker.problem import Case, GradientProblem
-from ..checker.subject import is_tensor, to_array
 from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
 
 
 @dataclass(frozen=True)
 class BackwardProblem:
-    """A function with its own backward pass, and what draws its inputs.
+    """A function with its own backward pass, and a function that draws its inputs.
 
-    `function` is a torch callable (the `apply` of an autograd Function, an operator, a module,
-    whose parameters are inputs too), a pair `(forward, backward)` of NumPy functions where
+    `function` is a torch callable (the `apply` of an autograd Function, an operator, or a module,
+    whose parameters are further inputs), a pair `(forward, backward)` of NumPy functions where
     `backward(cotangents, *inputs)` returns the gradients, a NumPy function that returns its loss
-    and the gradients, or a JAX function with a custom VJP.
+    and the gradients, or a JAX function with a custom VJP. The cotangents are the gradients with
+    respect to the outputs.
 
-    `inputs(rng, N, D, ...)` draws the arguments for some sizes, named as you like: a tuple of
-    arrays or tensors, and anything else that the function takes. Gradients are checked for the
-    floating ones. `forward`, where there is one, is a plain version of the function in torch's
-    operations; autograd through it is another oracle. `time_limit` is in seconds, for each call.
+    `inputs(rng, N, D, ...)` draws the arguments of the function for given sizes, whose names are
+    free: it returns a tuple of arrays or tensors, and other arguments. The gradients with respect
+    to the floating ones are verified. `forward` is optional: the same function in plain torch
+    operations, for which autograd is the oracle; without it, central differences of the function
+    are. `time_limit` is in seconds, for each call.
 
         def inputs(rng, N, D):
             return torch.tensor(rng.standard_normal((N, D))), torch.tensor(rng.standard_normal(D))
@@ -58,9 +60,9 @@ class BackwardProblem:
         return inspect.signature(self.inputs)
 
     def __call__(self, rng: np.random.Generator, **sizes: int) -> GradientProblem:
-        """Make the scalar problem whose gradient this is: the outputs' sum, weighted by cotangents.
+        """Return a scalar problem: the sum of the outputs, weighted by random cotangents.
 
-        So a problem of this kind is a maker of the other, and `check` takes it too.
+        So an object of this class is itself a function that makes problems, as `check` takes it.
         """
         seed = int(rng.integers(2**31))
         case = BackwardCase(self, Case(sizes, seed), self.time_limit)
@@ -92,9 +94,10 @@ class BackwardProblem:
 
 
 class BackwardCase:
-    """Inputs of some sizes in one dtype, and cotangents for their outputs.
+    """Random inputs of given sizes in one dtype, and random cotangents for the outputs.
 
-    Raises CaseError where the inputs can't be drawn or the forward pass fails.
+    `limit` is in seconds, for each call. Raises CaseError where the inputs can't be drawn or the
+    forward pass fails.
     """
 
     def __init__(
@@ -119,7 +122,7 @@ class BackwardCase:
 
     @cached_property
     def outputs(self) -> tuple[Any, ...]:
-        """Copies of the outputs. Raises CaseError where there is no floating one."""
+        """Copies of the outputs. Raises CaseError where none of them is floating."""
         found = call("forward", self.function.outputs, self.inputs, limit=self.limit)
         if not any(map(is_floating, map(as_array, found))):
             kinds = ", ".join(type(value).__name__ for value in found)
@@ -128,7 +131,7 @@ class BackwardCase:
 
     @cached_property
     def cotangents(self) -> tuple[Any, ...]:
-        """Drawn gradients with respect to the outputs; None for one that isn't floating."""
+        """Random gradients with respect to the outputs; None for outputs that aren't floating."""
         return tuple(
             like(value, self._rng.standard_normal(tuple(value.shape)))
             if is_floating(value)
@@ -142,10 +145,11 @@ class BackwardCase:
         cotangents: Sequence[Any] | None = None,
         wanted: Sequence[int] | None = None,
     ) -> dict[int, Any]:
-        """Run both passes; by default on copies of the drawn inputs and cotangents.
+        """Run both passes, by default on copies of the random inputs and cotangents.
 
-        Raises CaseError where the function raises, or a gradient's shape or dtype isn't its
-        input's.
+        `wanted` are the positions of the inputs whose gradients are returned, by default all
+        floating ones. Raises CaseError where the function raises, or where the shape or dtype of a
+        gradient is not that of its input.
         """
         inputs = [copied(value) for value in self.inputs] if inputs is None else inputs
         given = [copied(value) for value in self.cotangents] if cotangents is None else cotangents
@@ -182,7 +186,7 @@ def in_dtype(value: Any, dtype: str) -> Any:
 
 
 def copied(value: Any) -> Any:
-    """Copy an array or a tensor into memory of its own, in one piece; let others through."""
+    """Return a contiguous copy of an array or a tensor; return other values as they are."""
     if is_tensor(value):
         import torch
 
@@ -195,7 +199,7 @@ def as_array(value: Any) -> Any:
 
 
 def like(value: Any, drawn: np.ndarray) -> Any:
-    """Return drawn numbers as a tensor or array of the same kind, dtype and device."""
+    """Return the numbers as an array or tensor with the dtype and device of `value`."""
     if is_tensor(value):
         import torch
 
@@ -208,7 +212,7 @@ def dtype_name(value: Any) -> str:
 
 
 def far(a: Any, b: Any) -> float:
-    """Return the largest difference over the largest entry of `b`; None counts as zeros."""
+    """Return the largest difference relative to the largest entry of `b`; None counts as zeros."""
     first, second = (0.0 if value is None else to_array(value).astype(float) for value in (a, b))
     with np.errstate(invalid="ignore"):  # infinity less infinity
         difference = np.abs(np.subtract(first, second))

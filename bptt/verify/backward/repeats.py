@@ -1,4 +1,4 @@
-"""Calls of a backward pass again: on the same graph, for another shape in between, many times."""
+"""Check repeated calls of a backward pass: same graph, other shapes in between, many calls."""
 
 import time
 import warnings
@@ -11,7 +11,7 @@ import numpy as np
 from ..checker.buffers import buffers_converted
 from ..checker.calls import call
 from ..checker.check_result import FAILED, PASSED, CheckResult
-from ..checker.subject import to_array
+from ..checker.evaluated_problem import to_array
 from .checks import ALLOWED
 from .functions import NumpyPair, TorchFunction, as_tuple
 from .problem import BackwardCase, copied, far
@@ -20,7 +20,7 @@ MOST_CALLS = 20_000
 
 
 def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
-    """Go back twice through one graph of torch's: what was saved must still be there."""
+    """Run torch's backward pass twice through one graph: the saved tensors must be unchanged."""
     function = case.function
     if not isinstance(function, TorchFunction):
         return
@@ -72,9 +72,9 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
 
 
 def uninitialized_memory(case: BackwardCase) -> Iterator[CheckResult]:
-    """Fill memory that is handed out uninitialised with NaN, and see whether any comes back."""
+    """Fill newly allocated memory with NaN, and check that no gradient depends on it."""
     name = "uninitialised memory"
-    # Before any is filled: what is freed comes back.
+    # This comes before any memory is filled, since freed memory is allocated again.
     expected = {place: copied(slope) for place, slope in case.gradients().items()}
     if isinstance(case.function, TorchFunction):
         with torch_memory_filled():
@@ -93,7 +93,7 @@ def uninitialized_memory(case: BackwardCase) -> Iterator[CheckResult]:
         if slope is None or np.isfinite(to_array(slope)).all():
             continue
         if expected[place] is not None and np.isfinite(to_array(expected[place])).all():
-            message = f"the gradient of {case.name_of(place)} reads memory that nobody wrote"
+            message = f"the gradient of {case.name_of(place)} depends on uninitialised memory"
             yield CheckResult(name, FAILED, message)
             return
     yield CheckResult(name, PASSED)
@@ -101,7 +101,7 @@ def uninitialized_memory(case: BackwardCase) -> Iterator[CheckResult]:
 
 @contextmanager
 def torch_memory_filled() -> Iterator[None]:
-    """Let torch fill the memory that it hands out uninitialised with NaN."""
+    """Make torch fill newly allocated memory with NaN."""
     import torch
 
     flags: Any = torch.utils.deterministic
@@ -114,7 +114,7 @@ def torch_memory_filled() -> Iterator[None]:
         torch.use_deterministic_algorithms(True, warn_only=True)
         flags.fill_uninitialized_memory = True
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of operations that may vary: not asked
+            warnings.simplefilter("ignore", UserWarning)  # on nondeterministic operations
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
@@ -122,7 +122,7 @@ def torch_memory_filled() -> Iterator[None]:
 
 
 def another_shape_between(case: BackwardCase, other: BackwardCase) -> Iterator[CheckResult]:
-    """Call for one shape, for another, and for the first again."""
+    """Call for one shape, then for another, then for the first again."""
     name = "another shape in between"
     first = {place: copied(slope) for place, slope in case.gradients().items()}
     other.gradients()
@@ -136,9 +136,10 @@ def another_shape_between(case: BackwardCase, other: BackwardCase) -> Iterator[C
 
 
 def many_calls(case: BackwardCase, seconds: float) -> Iterator[CheckResult]:
-    """Call with the same inputs for some seconds: a race shows in a few calls of many.
+    """Repeat the same call for a number of seconds: a race condition changes a few calls of many.
 
-    Without a differing call in N, the chance of one is below 3/N with 95 % (the rule of three).
+    If none of N calls differs, the probability that one does is below 3/N with 95 % confidence (the
+    rule of three).
     """
     inputs = [copied(value) for value in case.inputs]
     cotangents = [copied(value) for value in case.cotangents]
@@ -154,7 +155,7 @@ def many_calls(case: BackwardCase, seconds: float) -> Iterator[CheckResult]:
         if not off <= ALLOWED[case.dtype]:
             differing += 1
             worst = max(worst, off)
-    odd = min(differing, calls - differing)  # the first call may have been the odd one
+    odd = min(differing, calls - differing)  # the first call may itself be the different one
     if odd:
         message = f"{odd} of {calls} calls differ, by up to {worst:.2g} of the largest entry"
         yield CheckResult("many calls", FAILED, message)

@@ -1,4 +1,4 @@
-"""Verify a backward pass: every check, then the values against the best oracle."""
+"""Verify a backward pass: its values against the best oracle, then the other checks."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from typing import Any
 from bptt.errors import InputError
 
 from ..checker.calls import CaseError
+from ..checker.case_result import CaseResult
 from ..checker.check_result import RANK, REFUSED, CheckResult
-from ..checker.loading import Maker
-from ..checker.outcome import Outcome
+from ..checker.loading import ProblemFactory
 from ..checker.problem import Case
 from ..checker.report.report import Report
 from ..checker.settings import Settings
@@ -21,7 +21,7 @@ from .checks import CHECKS, run
 from .lower_precision import UNIT_OF, lower_precision
 from .problem import BackwardCase, BackwardProblem
 
-SMALL, MEDIUM = 2, 17  # sizes at which the checks are run: from here upwards, each another
+SMALL, MEDIUM = 2, 17  # the first of the sizes at which checks are run; the next is one larger
 RACE_SECONDS = 2.0
 
 
@@ -31,42 +31,42 @@ def verify_backward(
     *,
     forward: Callable[..., Any] | None = None,
     settings: Settings | None = None,
-    seen: Callable[[Outcome], None] = lambda _: None,
+    seen: Callable[[CaseResult], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:
-    """Verify a function with its own backward pass; see `BackwardProblem` for what it may be.
+    """Verify a function with its own backward pass; see `BackwardProblem` for its arguments.
 
-    `function` may be a `BackwardProblem` itself. `dtypes` are the lower precisions that are tried
-    too: float32, bfloat16, float16. `seen` is called after each case. `race_seconds` is how long
-    the same call is repeated.
+    `function` may also be a `BackwardProblem`, instead of the first three. `seen` is called with
+    the result of each case. `dtypes` are the lower precisions to check as well: float32, bfloat16,
+    float16. `race_seconds` is the time for repeating the same call, to find race conditions.
 
         report = verify_backward(LayerNorm.apply, inputs)
         report.verdict, [check.name for check in report.failed_checks]
 
-    Raises InputError where nothing could be run.
+    Raises InputError where nothing could be run, or for an unknown dtype.
     """
     problem = _problem(function, inputs, forward)
-    maker = Maker(problem, problem.size_names, problem.name)
-    return verify_maker(maker, settings or Settings(), seen, dtypes, race_seconds)
+    factory = ProblemFactory(problem, problem.size_names, problem.name)
+    return verify_factory(factory, settings or Settings(), seen, dtypes, race_seconds)
 
 
-def verify_maker(
-    maker: Maker,
+def verify_factory(
+    factory: ProblemFactory,
     settings: Settings,
-    seen: Callable[[Outcome], None] = lambda _: None,
+    seen: Callable[[CaseResult], None] = lambda _: None,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
 ) -> Report:
-    """Verify a maker whose function is a `BackwardProblem`, as `verify_backward` does."""
+    """Verify a factory whose function is a `BackwardProblem`, as `verify_backward` does."""
     begun = time.perf_counter()
-    given: Any = maker.function
-    maker = replace(maker, function=replace(given, time_limit=settings.time_limit))
+    given: Any = factory.function
+    factory = replace(factory, function=replace(given, time_limit=settings.time_limit))
     unknown = set(dtypes) - UNIT_OF.keys()
     if unknown:
         raise InputError(f"dtypes: expected some of {', '.join(UNIT_OF)}, got {unknown.pop()}")
-    values = verify(maker, settings, seen)
-    checks = list(_checked(maker, settings, dtypes, race_seconds))
+    values = verify(factory, settings, seen)
+    checks = list(_checked(factory, settings, dtypes, race_seconds))
     return replace(values, checks=tuple(checks), seconds=time.perf_counter() - begun)
 
 
@@ -83,13 +83,13 @@ def _problem(
 
 
 def _checked(
-    maker: Maker, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
+    factory: ProblemFactory, settings: Settings, dtypes: tuple[str, ...], race_seconds: float
 ) -> Iterator[CheckResult]:
-    """Run every check at small and at medium sizes; the first result that isn't a pass counts."""
-    problem: Any = maker.function
+    """Run every check at small and at medium sizes; the worst result of each counts."""
+    problem: Any = factory.function
     cases = [
         Case(
-            {name: low + place for place, name in enumerate(maker.size_names)},
+            {name: low + place for place, name in enumerate(factory.size_names)},
             settings.seed,
         )
         for low in (SMALL, MEDIUM)
@@ -120,7 +120,7 @@ def _checked(
             (
                 result
                 for case in cases
-                for result in lower_precision(maker, case, settings.time_limit, dtype)
+                for result in lower_precision(factory, case, settings.time_limit, dtype)
             ),
             key=lambda result: RANK[result.verdict],
         )

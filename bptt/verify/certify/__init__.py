@@ -1,1 +1,1 @@
-"""Intervals that are proved to hold the true gradient."""
+"""Intervals that provably contain the exact gradient, and certified digits."""

@@ -1,8 +1,8 @@
-"""The running clip in ball arithmetic: where it acts, and what it makes of each entry.
+"""The running clip in ball arithmetic.
 
-A gradient is left @ right.T, one column of each for each time step. A fold in floating point, with
-a bound on its error, decides nearly every clip; what it can't, balls decide entry by entry. An
-entry's sum forgets everything up to where it was last clipped, so the rest are matrix products.
+A gradient is left @ right.T, with one column of each for each time step. A fold in floating point
+with an error bound decides where the clip acts in nearly all entries; balls decide the others, one
+by one. An entry depends only on the steps after its last clip, so the rest are matrix products.
 
 R rows and C columns of a parameter, T steps.
 """
@@ -15,13 +15,13 @@ from jaxtyping import Bool, Float, Int
 
 from .enclosure import to_bounds
 
-ROUNDING = 2.0**-50  # relative: more than the few operations here lose
-TINY = 1e-300  # absolute: more than underflow loses
+ROUNDING = 2.0**-50  # relative: more than the rounding of the few operations here
+TINY = 1e-300  # absolute: more than the loss by underflow
 
 
 @dataclass(frozen=True)
 class Folded:
-    """The entries; where the clip acted at some step; where it can't be told whether it did."""
+    """The folded entries, where the clip acted at some step, and where that is undecidable."""
 
     value: arb_mat
     clipped: Bool[np.ndarray, "R C"]
@@ -30,9 +30,9 @@ class Folded:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What floating point proves: `proved` entries were last clipped at step `last`, to `to`.
+    """The clips that floating point proves: `proved` entries were last clipped at `last`, to `to`.
 
-    `last` is T, and `to` is 0, for those never clipped.
+    `last` is T, and `to` is 0, for entries that are never clipped.
     """
 
     proved: Bool[np.ndarray, "R C"]
@@ -62,7 +62,7 @@ def fold(left: arb_mat, right: arb_mat, clip: float) -> Folded:
 
 
 def decide(left: arb_mat, right: arb_mat, clip: float) -> Decisions:
-    """Fold in floating point, keeping beside each sum a bound on its error."""
+    """Fold in floating point, with a bound on the error of each sum."""
     T, shape = left.ncols(), (left.nrows(), right.nrows())
     (a, in_a), (b, in_b) = to_bounds(left), to_bounds(right)
     total, error, to = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -70,18 +70,18 @@ def decide(left: arb_mat, right: arb_mat, clip: float) -> Decisions:
     with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN prove nothing
         for t in reversed(range(T)):
             u, v, in_u, in_v = np.abs(a[:, t]), np.abs(b[:, t]), in_a[:, t], in_b[:, t]
-            share = np.outer(a[:, t], b[:, t])
-            in_share = np.outer(in_u, v + in_v) + np.outer(u, in_v)
-            in_share = in_share * (1 + ROUNDING) + ROUNDING * np.abs(share)
-            in_share += TINY * np.outer(u + in_u > 0, v + in_v > 0)  # a true 0 stays exact
-            # The room left, not the sum: on the clip there is none, and a tiny share still tells.
-            excess = np.stack([share - (clip - total), -share - (clip + total)])
+            term = np.outer(a[:, t], b[:, t])
+            in_term = np.outer(in_u, v + in_v) + np.outer(u, in_v)
+            in_term = in_term * (1 + ROUNDING) + ROUNDING * np.abs(term)
+            in_term += TINY * np.outer(u + in_u > 0, v + in_v > 0)  # a true 0 stays exact
+            # Compare with the distance to the clip, which is exactly 0 on it, not with the sum.
+            excess = np.stack([term - (clip - total), -term - (clip + total)])
             room = np.stack([clip - total, clip + total])
-            doubt = 2 * (error + in_share) + ROUNDING * (np.abs(room) + np.abs(share))
+            doubt = 2 * (error + in_term) + ROUNDING * (np.abs(room) + np.abs(term))
             proved &= ((excess > doubt) | (excess <= -doubt)).all(axis=0)
 
-            total = total + share
-            error = error + in_share + ROUNDING * np.abs(total)
+            total = total + term
+            error = error + in_term + ROUNDING * np.abs(total)
             for over, bound in ((excess[0] > 0, clip), (excess[1] > 0, -clip)):
                 total[over], error[over], last[over], to[over] = bound, 0.0, t, bound
     return Decisions(proved, last, to)
@@ -90,22 +90,22 @@ def decide(left: arb_mat, right: arb_mat, clip: float) -> Decisions:
 def fold_entry(
     left: arb_mat, right: arb_mat, row: int, column: int, clip: float
 ) -> tuple[arb, bool, bool]:
-    """Fold one entry in balls; return it, whether it was clipped, and whether that is undecidable.
+    """Fold one entry in balls; return it, whether it was clipped, and if that is undecidable.
 
-    A sum that may lie on either side of the clip becomes the hull of both outcomes.
+    A sum that may lie on either side of the clip becomes the hull of both possible values.
     """
     bound = arb(clip)
     total, above, below = arb(0), bound, bound
     clipped = undecidable = False
     for t in reversed(range(left.ncols())):
-        share = left[row, t] * right[column, t]
-        if share > above:
+        term = left[row, t] * right[column, t]
+        if term > above:
             total, above, below, clipped = bound, arb(0), 2 * bound, True
-        elif -share > below:
+        elif -term > below:
             total, above, below, clipped = -bound, 2 * bound, arb(0), True
         else:
-            within = share <= above and -share <= below
-            total += share
+            within = term <= above and -term <= below
+            total += term
             if not within:
                 undecidable = True
                 total = total.min(bound).max(-bound)
@@ -114,5 +114,5 @@ def fold_entry(
 
 
 def _until(factor: arb_mat, rows: list[int], t: int) -> arb_mat:
-    """Return some rows of a factor and its columns before step t."""
+    """Return the given rows of a factor, with its columns before step t."""
     return arb_mat(len(rows), t, [factor[row, s] for row in rows for s in range(t)])

@@ -1,8 +1,8 @@
-"""The true gradient, entry by entry, in an interval that is proved to hold it.
+"""Enclose every entry of the exact gradient in an interval that provably contains it.
 
-Everything is computed in balls (a midpoint and a radius, rounded outwards), so that what comes out
-is no estimate: the exact gradient of the exact function of the given weights lies inside. The
-precision is doubled until the balls are as small as asked for.
+Everything is computed in balls (a midpoint and a radius, rounded outwards), so that the result is
+no estimate: the exact gradient of the exact function of the given weights lies inside. The
+precision is doubled until the balls are as small as requested.
 
 V symbols, H hidden units, T characters in a window; R and C are the rows and columns of any one
 parameter.
@@ -31,14 +31,14 @@ except ImportError as error:
         f"ball arithmetic needs python-flint ({error}): pip install python-flint"
     ) from error
 
-GUARD_BITS = 256  # beyond the radius asked for: balls widen by Wha's size with each step
-DECIDING_DOUBLINGS = 2  # tried for a clip's sake, where the radius alone wouldn't need them
+GUARD_BITS = 256  # beyond those of the radius: each step widens the balls by the size of Wha
+DECIDING_DOUBLINGS = 2  # of the precision, to decide clips after the radius is reached
 MOST_BITS = 1 << 14
 
 
 @dataclass(frozen=True)
 class _Passes:
-    """Both passes of a window. Each parameter's gradient is left @ right.T, a column a step."""
+    """The results of both passes; `factors` are left and right, with gradient = left @ right.T."""
 
     loss: arb
     factors: dict[str, tuple[arb_mat, arb_mat]]
@@ -57,12 +57,12 @@ def enclose(
 ) -> Enclosure:
     """Enclose each entry of the gradient of the window's loss, within `radius` (absolute).
 
-    The weights and the state are taken as exact, in whatever format. With `clip` it is the running
-    clip's fold of the exact contributions, from the last step to the first. With `final_cotangent`
-    what follows the window is taken to say that of its final state.
+    The given weights and state are exact, in any floating-point format. With `clip`, the exact
+    contributions are folded with the running clip, from the last step to the first.
+    `final_cotangent` is the gradient of a later loss with respect to the window's final state.
 
-    Raises ValueError for a window that doesn't fit, a weight that is no finite number, a negative
-    clip and a radius that isn't positive, ArithmeticError where even `MOST_BITS` bits don't do.
+    Raises ValueError for a window that doesn't fit, a weight that isn't finite, a negative clip or
+    a radius that isn't positive, ArithmeticError where `MOST_BITS` bits are not enough.
     """
     _check(parameters, inputs, targets, initial_state, clip, radius)
 
@@ -72,7 +72,7 @@ def enclose(
         with ctx.workprec(bits):
             passes = _passes(parameters, inputs, targets, initial_state, final_cotangent)
             enclosure = _plain(passes, bits)
-            # Folding balls that are too wide anyway would take long: every sum is near the clip.
+            # Folding balls that are too wide would take long: every sum may be near the clip.
             if clip is not None and enclosure.radius <= radius:
                 enclosure = _clipped(passes, clip, bits)
         if enclosure.radius <= radius:
@@ -95,9 +95,10 @@ def enclose_contributions(
     *,
     bits: int = 256,
 ) -> list[dict[str, arb_mat]]:
-    """Enclose what each step adds to the gradient, from the first step to the last.
+    """Enclose the contribution of each step to the gradient, from the first step to the last.
 
-    A list of T whole gradients: meant for small windows. Raises ValueError as `enclose` does.
+    The result is a list of T whole gradients, meant for small windows. Raises ValueError as
+    `enclose` does.
     """
     _check(parameters, inputs, targets, initial_state, None, 1.0)
     with ctx.workprec(bits):
@@ -145,7 +146,7 @@ def _passes(
     for x in inputs.tolist():
         h = (to_hidden * states[-1] + columns[x] + bias).entries()
         states.append(arb_mat(H, 1, [value.tanh() for value in h]))
-        # 1 - tanh² would leave nothing of a saturated unit's slope but its radius.
+        # 1 - tanh² would cancel for a saturated unit, and leave only a radius.
         slopes.append([value.sech() ** 2 for value in h])
     before, after = _side_by_side(states[:-1]), _side_by_side(states[1:])
 
@@ -179,7 +180,7 @@ def _passes(
 
 
 def _cross_entropy(logits: list[arb], y: int) -> tuple[arb, list[arb]]:
-    """Return -log softmax(logits)[y] in nats, and its slope in each logit."""
+    """Return -log softmax(logits)[y] in nats, and its gradient with respect to the logits."""
     shift = max(logits, key=float).mid()  # exact, so it drops out
     exponentials = [(logit - shift).exp() for logit in logits]
     total = sum(exponentials, arb(0))

@@ -1,4 +1,4 @@
-"""Certificates as people read them: tables for a terminal, JSON, and a picture."""
+"""Report certificates as tables for a terminal, as JSON, and as a picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,9 @@ WIDTH = 22.0  # of a panel, in digits: room for the medians beside the longest t
 
 
 def tables(certificates: Sequence[Certificate]) -> list[Table]:
-    """Make a table for each weights and measure: a row an engine, `median/worst` a parameter.
+    """Return a table for each set of weights and each measure, at most 60 columns wide.
 
-    At most 60 columns wide.
+    A row is an engine, a column the `median/worst` digits of a parameter.
     """
     made = []
     for weights in dict.fromkeys(certificate.weights for certificate in certificates):
@@ -62,12 +62,12 @@ def _cell(certificate: Certificate, name: str, measure: str) -> str:
 
 
 def pooled(certificate: Certificate) -> np.ndarray:
-    """Return the own digits of all entries of all parameters, NaN for those that don't count."""
+    """Return the own digits of all entries of all parameters; NaN for entries that don't count."""
     return np.concatenate([certificate.digits[name].own.ravel() for name in NAMES])
 
 
 def closer(ours: Certificate, theirs: Certificate) -> float | None:
-    """Return in which share of the entries ours is closer to the truth; ties count half."""
+    """Return the fraction of entries where `ours` is closer to the exact value; ties count half."""
     a, b = pooled(ours), pooled(theirs)
     counted = ~(np.isnan(a) | np.isnan(b))
     if not counted.any():
@@ -76,19 +76,19 @@ def closer(ours: Certificate, theirs: Certificate) -> float | None:
 
 
 def duels(certificates: Sequence[Certificate]) -> list[tuple[str, str, float]]:
-    """Return (weights, dtype, share): how often the twin is closer to the truth than nn.RNN."""
+    """Return (weights, dtype, fraction of entries where the twin is more exact than nn.RNN)."""
     found = []
     for weights in dict.fromkeys(certificate.weights for certificate in certificates):
         engines = {(c.engine.name, c.engine.dtype): c for c in _plain(certificates, weights)}
         for dtype in ("float64", "float32"):
-            share = closer(engines["twin", dtype], engines["nn.RNN", dtype])
-            if share is not None:
-                found.append((weights, dtype, share))
+            fraction = closer(engines["twin", dtype], engines["nn.RNN", dtype])
+            if fraction is not None:
+                found.append((weights, dtype, fraction))
     return found
 
 
 def to_json(certificates: Sequence[Certificate]) -> list[dict[str, Any]]:
-    """Return what certificates.json holds; digits are null where no entry counts."""
+    """Return the content of certificates.json; digits are null where no entry counts."""
     return [
         {
             "engine": certificate.engine.name,
@@ -116,7 +116,7 @@ def _figures(certificate: Certificate, name: str) -> dict[str, Any]:
 
 @as_png
 def picture(certificates: Sequence[Certificate], heading: str) -> "Figure":
-    """Draw how each engine's own digits are distributed, weights side by side."""
+    """Draw the distribution of each engine's own digits, with a panel for each set of weights."""
     kinds = list(dict.fromkeys(certificate.weights for certificate in certificates))
     figure = new_figure(4.5 * len(kinds) + 1, 5.4)
     panels: Any = figure.subplots(1, len(kinds), sharey=True, sharex=True, squeeze=False)

@@ -1,4 +1,4 @@
-"""How many digits of each engine's gradient are right, as proved by ball arithmetic.
+"""Certify the digits of each engine's gradient that are right, by ball arithmetic.
 
 For an entry with true value g and computed value c:
 
@@ -6,10 +6,10 @@ For an entry with true value g and computed value c:
 - its digits *of the largest* are −log10(|c − g| / max |g|), the maximum taken over the entries of
   its parameter: how good the gradient is as a vector. Small entries have more of these.
 
-|c − g| is taken as the furthest, |g| as the nearest that the enclosure leaves open, so the digits
-are certain, not estimated. Fewer than 0 count as 0, and exact ones as MOST. Entries that are 0, in
-truth and as computed (columns of symbols that a window doesn't have), count as nothing, which is
-NaN; a wrong 0 has 0 digits.
+|c − g| is the largest and |g| the smallest value that the enclosure permits, so the digits are
+proved, not estimated. Negative digits count as 0, those of exact entries as MOST. Entries whose
+exact and computed values are both 0 (columns of symbols that don't occur in a window) don't count:
+their digits are NaN. A wrong 0 has 0 digits.
 
 R and C are the rows and columns of a parameter.
 """
@@ -38,7 +38,7 @@ NAMES = tuple(field.name for field in fields(Parameters))
 
 @dataclass(frozen=True)
 class Engine:
-    """Somebody whose gradient is certified; `clips` says whether it can apply the running clip."""
+    """An engine to certify; `clips` says whether it can apply the running clip."""
 
     name: str
     dtype: str
@@ -61,30 +61,31 @@ DESCRIPTIONS = {
     "reference": "by hand, in NumPy",
     "twin": "by hand, in PyTorch",
     "fast": "by hand, compiled",
-    "autograd": "autograd's share of each step, folded",
+    "autograd": "autograd's per-step contributions, folded",
     "nn.RNN": "PyTorch's own layer and autograd",
 }
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Of one parameter's entries, in one engine's gradient."""
+    """The right digits of one parameter's entries, in one engine's gradient."""
 
     own: Float[np.ndarray, "R C"]
     of_largest: Float[np.ndarray, "R C"]
 
 
 def worst_and_median(digits: Float[np.ndarray, "..."]) -> tuple[float, float] | None:
-    """Return them over the entries that count, None where there are none."""
+    """Return the worst and the median digits of the entries that count; None if none does."""
     counted = digits[~np.isnan(digits)]
     return (float(counted.min()), float(np.median(counted))) if len(counted) else None
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is proved of one engine on one window; `digits` has an entry for each parameter.
+    """The proved digits of one engine on one window, by parameter.
 
-    `radius` is the enclosure's largest, `clipped` counts the entries that the clip changed.
+    `weights` says where the weights are from. `radius` is the largest of the enclosure, `clipped`
+    the number of entries that the clip changed.
     """
 
     engine: Engine
@@ -98,10 +99,10 @@ class Certificate:
 def certify(
     weights: str, parameters: Parameters, window: Window, clip: float | None
 ) -> Iterator[Certificate]:
-    """Certify every engine on a window: all without the clip, then those that can with it.
+    """Certify every engine on a window, without the clip and then, if it has one, with it.
 
-    Weights and state are rounded to float32 first, so that both formats hold them exactly and all
-    engines compute one and the same gradient. `weights` says where they are from.
+    Weights and state are rounded to float32 first, so that both formats represent them exactly and
+    all engines compute the same gradient. `weights` says where they are from.
 
     Raises FloatingPointError as reference.forward does.
     """
@@ -121,7 +122,7 @@ def certify(
 def gradient(
     engine: Engine, parameters: Parameters, window: Window, clip: float | None
 ) -> Gradients:
-    """Return what the engine has for the gradient, in float64, which holds both formats exactly."""
+    """Return the engine's gradient in float64, which represents both formats exactly."""
     if engine.name == "reference":
         return reference.backward(parameters, reference.forward(parameters, *window), clip)
     dtype = getattr(torch, engine.dtype)
@@ -154,7 +155,7 @@ def correct_digits(computed: Gradients, enclosure: Enclosure) -> dict[str, Digit
 
 
 def _digits(error: Float[np.ndarray, "R C"], size: Float[np.ndarray, "R C"]) -> Digits:
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # 0 / 0 is NaN, as it must
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # 0 / 0 must be NaN
         own, of_largest = -np.log10(error / size), -np.log10(error / size.max())
     of_largest[(error == 0) & (size == 0)] = np.nan
     return Digits(np.clip(own, 0.0, MOST), np.clip(of_largest, 0.0, MOST))

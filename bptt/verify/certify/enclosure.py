@@ -1,4 +1,4 @@
-"""What a ball computation hands out: an interval for each entry, as balls and as arrays.
+"""The result of a ball computation: an interval for each entry, as balls and as arrays.
 
 R rows and C columns of a parameter.
 """
@@ -15,11 +15,12 @@ from reference import Gradients
 
 @dataclass(frozen=True)
 class Enclosure:
-    """Every true number lies in its ball. `loss` is in nats.
+    """Balls that contain the exact numbers. `loss` is in nats.
 
-    `initial_state` is the slope of the loss in the state that the window began with. `clipped`
-    marks the entries that the running clip certainly changed at some step, `undecidable` those
-    where some sum was too near the clip to tell; their balls hold the outcome all the same.
+    `initial_state` is the gradient with respect to the window's initial state. `clipped` marks the
+    entries that the running clip certainly changed at some step, `undecidable` those where some sum
+    was too near the clip to decide; their balls contain the exact value all the same. `bits` is the
+    precision of the computation.
     """
 
     gradients: dict[str, arb_mat]
@@ -48,15 +49,15 @@ class Enclosure:
         return Gradients(**{name: _radii(ball) for name, ball in self.gradients.items()})
 
     def sizes(self) -> Gradients:
-        """Return a lower bound of each true entry's absolute value."""
+        """Return a lower bound on the absolute value of each exact entry."""
         return Gradients(
             **{name: _map(ball, arb.abs_lower, -1) for name, ball in self.gradients.items()}
         )
 
     def distances(self, computed: Gradients) -> tuple[Gradients, Gradients]:
-        """Return a lower and an upper bound of |computed − true|, entry by entry.
+        """Return a lower and an upper bound on |computed − exact|, entry by entry.
 
-        The differences are taken in balls: nothing is lost to their cancellation.
+        The differences are computed in balls, so that cancellation loses nothing.
         """
         lower, upper = {}, {}
         with ctx.workprec(self.bits):
@@ -68,7 +69,7 @@ class Enclosure:
 def distances(
     computed: Float[np.ndarray, "R C"], ball: arb_mat
 ) -> tuple[Float[np.ndarray, "R C"], Float[np.ndarray, "R C"]]:
-    """Return bounds of |computed − true|; both NaN and infinity are infinitely far from a ball."""
+    """Return bounds on |computed − exact|; they are infinite where computed isn't finite."""
     finite = np.isfinite(computed)
     exact = np.where(finite, computed, 0.0)
     difference = to_balls(exact) - ball
@@ -78,13 +79,13 @@ def distances(
 
 
 def to_balls(values: Float[np.ndarray, "R C"]) -> arb_mat:
-    """Convert, exactly."""
+    """Convert an array to balls of radius 0."""
     rows, columns = values.shape
     return arb_mat(rows, columns, values.astype(np.float64).ravel().tolist())
 
 
 def to_bounds(ball: arb_mat) -> tuple[Float[np.ndarray, "R C"], Float[np.ndarray, "R C"]]:
-    """Return each midpoint in float64, and a bound on how far the true number is from it.
+    """Return each midpoint in float64, and a bound on the exact number's distance from it.
 
     The bound is 0 for a 0 that is exact.
     """
@@ -104,7 +105,7 @@ def _radii(ball: arb_mat) -> np.ndarray:
 
 
 def _map(ball: arb_mat, part: Callable[[arb], arb], direction: int) -> np.ndarray:
-    """Convert a part of each entry, rounded to nearest or one float further in a direction."""
+    """Convert a part of each entry to float64: to nearest, or one float further in `direction`."""
     parts = [part(entry) for entry in ball.entries()]
     values = np.array([float(value) for value in parts])
     if direction:

@@ -1,1 +1,1 @@
-"""Any hand-written gradient, found right or wrong; see problem.py for what to give."""
+"""The verifier of any hand-written gradient; problem.py describes its input."""

@@ -1,4 +1,4 @@
-"""One line for a test-suite: `assert_gradient_right(problem)`."""
+"""An assertion for test suites: `assert_gradient_right(problem)`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,9 +23,17 @@ def assert_gradient_right(
 ) -> None:
     """Verify a gradient; raise AssertionError with the whole report unless it is right.
 
-    `sizes` gives ranges such as {"T": (1, 8)}, `time_limit` seconds for each call, `budget` for
-    all of it; `tolerance` is what an entry may be off, in units of its parameter's largest. Raises
-    InputError where nothing could be run.
+    `target` is a function problem(T, H, ..., rng) that returns a GradientProblem, or the text
+    "file.py:problem". `cases` is the largest number of cases to check, `seed` that of the search.
+    `time_limit` is the longest that one call of the loss or the gradient may take, `budget` the
+    longest that the whole verification may take, both in seconds. `sizes` maps the names of sizes
+    to ranges, such as {"T": (1, 8)}. `tolerance` is the permitted error of an entry, relative to
+    the largest entry of its parameter.
+
+        def test_gradient():
+            assert_gradient_right(problem, sizes={"T": (1, 8)})
+
+    Raises InputError where no case could be run.
     """
     __tracebackhide__ = True
     settings = Settings(cases, seed, time_limit, dict(sizes or {}), budget, tolerance)

@@ -1,8 +1,8 @@
-"""Buffers that somebody's code makes while it runs, turned into what the caller needs there.
+"""Convert the arrays that user code allocates while it runs.
 
-`np.zeros(n)` makes room for real numbers. When parameters are complex, or carry noise, what is
-written into such a buffer would lose just that; so while a block runs, NumPy's functions that make
-arrays hand out converted ones.
+`np.zeros(n)` allocates real numbers. Complex parameters, or parameters of a subclass that adds
+noise, would lose their imaginary part or their class when written into such a buffer. So within a
+block, NumPy's functions that allocate arrays return converted ones.
 """
 
 import sys
@@ -15,7 +15,7 @@ import numpy as np
 
 from .calls import HERE
 
-MAKERS = (
+CREATION_FUNCTIONS = (
     "zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like",
 )  # fmt: skip
 
@@ -24,27 +24,27 @@ MAKERS = (
 def buffers_converted(
     convert: Callable[[np.ndarray], np.ndarray],
     used_by: Callable[..., Any],
-    makers: Sequence[str] = MAKERS,
+    functions: Sequence[str] = CREATION_FUNCTIONS,
 ) -> Iterator[None]:
-    """Let the buffers of floats that NumPy's `makers` make in the block go through `convert`.
+    """Apply `convert` to the floating arrays that these NumPy functions return in the block.
 
-    Names that the module of `used_by` imported from NumPy (`from numpy import zeros`) are covered
-    too. Buffers of integers and of booleans stay as they are.
+    Names that the module of the function `used_by` imported from NumPy (`from numpy import zeros`)
+    are covered too. Arrays of integers and booleans stay as they are.
     """
-    originals = {name: getattr(np, name) for name in makers}
+    originals = {name: getattr(np, name) for name in functions}
     converting = {name: _converting(make, convert) for name, make in originals.items()}
     theirs = getattr(used_by, "__globals__", {})
     imported = {
-        key: name for key, value in theirs.items() for name in makers if value is originals[name]
+        key: name for key, value in theirs.items() for name in functions if value is originals[name]
     }
     try:
-        for name in makers:
+        for name in functions:
             setattr(np, name, converting[name])
         for key, name in imported.items():
             theirs[key] = converting[name]
         yield
     finally:
-        for name in makers:
+        for name in functions:
             setattr(np, name, originals[name])
         for key, name in imported.items():
             theirs[key] = originals[name]

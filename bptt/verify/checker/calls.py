@@ -1,4 +1,4 @@
-"""Calls into somebody's code: with a time limit, and with their failures told apart from ours.
+"""Call user code with a time limit, and tell its failures apart from the verifier's.
 
 The limit is a timer signal, so it needs a POSIX system and the main thread; elsewhere there is
 none. A call that hangs inside compiled code gets the signal only when it returns.
@@ -25,7 +25,7 @@ CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
 
 
 class CaseError(Exception):
-    """A problem that can't be checked at this case: it crashed, hung, or broke its contract."""
+    """The problem can't be checked at this case: it crashed, hung, or broke its contract."""
 
     def __init__(self, kind: str, message: str, detail: str = "") -> None:
         super().__init__(message)
@@ -35,11 +35,11 @@ class CaseError(Exception):
 
 
 class TimeIsUp(BaseException):
-    """Not an Exception: code that swallows those must not swallow this."""
+    """The time limit of a call is over. A BaseException, since user code may catch Exception."""
 
 
 class OutOfTime(BaseException):
-    """The budget of the whole search is spent; no verdict may come of it."""
+    """The deadline of the whole search has passed; this must not become a verdict on the case."""
 
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
@@ -47,7 +47,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def until(moment: float) -> Iterator[None]:
-    """Let calls raise OutOfTime once `time.monotonic()` has reached this moment."""
+    """Make every call in the block raise OutOfTime once `time.monotonic()` has reached `moment`."""
     token = _deadline.set(min(moment, _deadline.get()))
     try:
         yield
@@ -62,7 +62,7 @@ def time_left() -> float:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeIsUp in the block after so many seconds; where there are no timers, never."""
+    """Raise TimeIsUp in the block after a number of seconds; never where there are no timers."""
     has_timers = hasattr(signal, "setitimer") and hasattr(signal, "SIGALRM")
     if not has_timers or threading.current_thread() is not threading.main_thread():
         yield
@@ -82,10 +82,10 @@ def _stop(number: int, frame: object) -> None:
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
-    """Call somebody's function.
+    """Call a user's function; `what` names it in messages.
 
-    Raises CaseError of kind "crashed" with their traceback, or "hung" after `limit` seconds;
-    OutOfTime where the deadline of `until` comes first. Skip is let through.
+    Raises CaseError of kind "crashed" with the user's traceback, or "hung" after `limit` seconds,
+    OutOfTime where the deadline of `until` comes first, and Skip where the function raises it.
     """
     left = time_left()
     if left <= 0.0:
@@ -105,7 +105,7 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
 
 
 def their_traceback(error: BaseException) -> str:
-    """Format a traceback without the frames of this package that lead to it."""
+    """Format a traceback without this package's frames above the user's code."""
     frame: TracebackType | None = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(HERE):
         frame = frame.tb_next

@@ -1,4 +1,4 @@
-"""The result of one check beside the values: of a layout, a contract, a precision, a repetition."""
+"""The result of a check other than of the values: of layouts, contract, precision, repetition."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ RANK = {PASSED: 0, REFUSED: 1, FAILED: 2}
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: its name, its verdict, and where it failed the sizes and the difference.
+    """The name and verdict of one check; if it failed, `message` has the sizes and the difference.
 
-    What is refused with an error is neither right nor wrong.
+    A check is refused if the function raises an error: it is neither passed nor failed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One case checked: the hand-written gradient against the best oracle, and a verdict."""
+"""Check one case: compare the hand-written gradient with the best oracle, and give a verdict."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from bptt.errors import InputError
 
 from .calls import CaseError, OutOfTime
 from .case_check import CaseCheck
-from .loading import Maker, load
-from .outcome import OUT_OF_TIME, SKIPPED, Outcome
+from .case_result import OUT_OF_TIME, SKIPPED, CaseResult
+from .loading import ProblemFactory, load
 from .problem import Case, Skip
 
 
@@ -24,33 +24,40 @@ def check(
     entrywise: bool = True,
     time_limit: float = 10.0,
     tolerance: float = 0.0,
-) -> Outcome:
-    """Check one case of `file.py:problem` or of a callable, and return what was found.
+) -> CaseResult:
+    """Check a gradient at one case, and return the result with its verdict.
 
-    `counted` is handed to the maker: the step whose loss alone counts. `time_limit` is in seconds,
-    for each call of the loss or the gradient; `tolerance` is what an entry may be off, in units of
-    its parameter's largest. Raises InputError where there is no such problem;
-    what it does when run is told by the verdict.
+    `target` is a function problem(T, H, ..., rng) that returns a GradientProblem, or the text
+    "file.py:problem". `sizes` are the function's sizes, `seed` that of its rng; the parameters are
+    multiplied by `scale`. `counted` is passed to the function: the only step whose loss counts.
+    `entrywise` compares every entry also in larger cases. `time_limit` is in seconds, for each call
+    of the loss or the gradient. `tolerance` is the permitted error of an entry, relative to the
+    largest entry of its parameter.
+
+        print(check("gru.py:problem", {"T": 3, "H": 2}, seed=1))
+
+    Raises InputError where there is no such problem. If the problem itself fails, the verdict says
+    so (crashed, hung, broken, not finite).
     """
-    maker = load(target)
-    if counted is not None and not maker.counts_one_step:
-        raise InputError(f"{maker.target} takes no keyword counted; it counts all steps")
+    factory = load(target)
+    if counted is not None and not factory.counts_one_step:
+        raise InputError(f"{factory.target} takes no keyword counted: its loss has all steps")
     case = Case(dict(sizes or {}), seed, scale, counted)
-    return check_case(maker, case, entrywise, time_limit, tolerance)
+    return check_case(factory, case, entrywise, time_limit, tolerance)
 
 
 def check_case(
-    maker: Maker, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
-) -> Outcome:
-    """Check one case; all trouble with it becomes a verdict."""
+    factory: ProblemFactory, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
+) -> CaseResult:
+    """Check one case; a failure of the problem becomes a verdict."""
     try:
-        with np.errstate(all="ignore"):  # differences of what isn't finite are no news
-            return CaseCheck(maker, case, entrywise, time_limit, tolerance).outcome()
+        with np.errstate(all="ignore"):  # entries that aren't finite get verdicts of their own
+            return CaseCheck(factory, case, entrywise, time_limit, tolerance).result()
     except Skip as skip:
-        return Outcome(case, SKIPPED, maker.target, message=str(skip))
+        return CaseResult(case, SKIPPED, factory.target, message=str(skip))
     except OutOfTime:
-        return Outcome(case, OUT_OF_TIME, maker.target)
+        return CaseResult(case, OUT_OF_TIME, factory.target)
     except CaseError as trouble:
-        return Outcome(
-            case, trouble.kind, maker.target, message=trouble.message, detail=trouble.detail
+        return CaseResult(
+            case, trouble.kind, factory.target, message=trouble.message, detail=trouble.detail
         )

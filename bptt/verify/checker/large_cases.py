@@ -1,9 +1,9 @@
-"""Large, odd cases, which end a search that has found nothing wrong among small ones.
+"""Check a few large, odd sizes at the end of a search that has found no error at small ones.
 
-Code that works in blocks forgets the rest of a block; code that is cut off in time is right as long
-as no loss is further away. So each size goes beyond 16, 32, 64 and 128 by one, and T to 20, 40 and
-129, the others staying small; then several at once. They are compared by projections. How time and
-memory have grown with a size so far tells what still fits.
+Code that works in blocks may omit the last, incomplete block, and a gradient truncated in time is
+right for short sequences. So each size in turn becomes 17, 33, 65 and 129 (T: 20, 40 and 129) while
+the others stay small; then several at once. These cases are compared by projections. Time and
+memory are extrapolated from the smaller cases, and cases that would take too much are left out.
 """
 
 import time
@@ -15,8 +15,7 @@ from typing import Protocol
 from bptt import memory
 
 from .calls import CaseError, OutOfTime, time_left
-from .loading import Maker
-from .outcome import (
+from .case_result import (
     BROKEN,
     CRASHED,
     FAILURES,
@@ -25,57 +24,61 @@ from .outcome import (
     OUT_OF_TIME,
     SKIPPED,
     UNDECIDABLE,
-    Outcome,
+    CaseResult,
 )
+from .evaluated_problem import make
+from .loading import ProblemFactory
 from .problem import Case, Skip
 from .settings import Settings
-from .subject import make
 
 
 class Search(Protocol):
-    """The search that large cases end: it checks them and remembers what each came to."""
+    """The part of a search that large cases need: it checks cases and records their results."""
 
-    maker: Maker
+    factory: ProblemFactory
     settings: Settings
     left_out: list[str]
 
-    def tried(self, case: Case, entrywise: bool) -> Outcome: ...
+    def tried(self, case: Case, entrywise: bool) -> CaseResult: ...
 
-    def check(self, case: Case, entrywise: bool = False) -> Outcome: ...
+    def check(self, case: Case, entrywise: bool = False) -> CaseResult: ...
 
-    def remember(self, outcome: Outcome) -> Outcome: ...
+    def remember(self, result: CaseResult) -> CaseResult: ...
 
 
 SIZES = (17, 33, 65, 129)
 STEPS = (20, 40, 129)
-NEIGHBOURS = 8  # tried one after the other where the maker skips a size
-AT_MOST = 1 / 3  # of the small cases' number
+NEIGHBOURS = 8  # next sizes to try where the problem skips one
+AT_MOST = 1 / 3  # as a fraction of the number of small cases
 STEEPEST_POWER = 4.5
-MEMORY = 0.5  # of what is free
-COPIES = 16  # of the parameters, that a case needs at the least
-SEEDS = 2  # with which a smaller case may fail
-ROUNDS = 2  # of shrinking: a size can need another to be small first
+MEMORY = 0.5  # as a fraction of the free memory
+COPIES = 16  # of the parameters: the least memory that a case needs
+SEEDS = 2  # tried for each smaller case
+ROUNDS = 2  # of shrinking: one size may only shrink after another has
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a case took: seconds, and bytes beyond the most in use before, or for its parameters."""
+    """The cost of a case: seconds, and bytes.
+
+    The bytes are the growth of the peak, or those of COPIES of the parameters, if that is more.
+    """
 
     seconds: float
     memory: float
 
 
 class LargeCases:
-    """Tries them, the smaller ones first, and shrinks the first that fails."""
+    """Check large cases, the smaller ones first, and shrink the first that fails."""
 
     def __init__(self, search: Search) -> None:
         self.search = search
-        self.names = search.maker.size_names
-        self.base = search.settings.distinct_sizes(search.maker)
+        self.names = search.factory.size_names
+        self.base = search.settings.distinct_sizes(search.factory)
         self.costs: dict[str, dict[int, Cost]] = {name: {} for name in self.names}
 
-    def first_failing(self) -> Outcome | None:
-        """Return the first case that fails, or None; the search is told what was left out."""
+    def first_failing(self) -> CaseResult | None:
+        """Return the first failing case, or None; add what was not checked to the search's list."""
         most = int(self.search.settings.cases * AT_MOST)
         stopped: set[str] = set()
         plan = list(self._plan())[:most]
@@ -86,11 +89,11 @@ class LargeCases:
             if stopped & grown.keys():
                 continue
             if time_left() <= 0.0:
-                self.search.left_out.append(f"{_listed(grown)} and larger cases (time was up)")
+                self.search.left_out.append(f"{_listed(grown)} and larger cases (out of time)")
                 break
-            outcome, trouble = self._tried(grown)
-            if outcome is not None and self.search.remember(outcome).verdict in FAILURES:
-                return outcome
+            result, trouble = self._tried(grown)
+            if result is not None and self.search.remember(result).verdict in FAILURES:
+                return result
             if trouble:
                 more = " and beyond" if len(grown) == 1 else ""
                 self.search.left_out.append(f"{_listed(grown)}{more} ({trouble})")
@@ -118,48 +121,48 @@ class LargeCases:
         chosen = self.search.settings.sizes.get(name)
         return value > self.base[name] and (chosen is None or chosen[0] <= value <= chosen[1])
 
-    def _tried(self, grown: dict[str, int]) -> tuple[Outcome | None, str]:
-        """Check a case unless it would take too much; without an outcome, say why."""
+    def _tried(self, grown: dict[str, int]) -> tuple[CaseResult | None, str]:
+        """Check a case unless it would take too much; return its result, or None and the reason."""
         predicted = self._predicted(grown)
         if predicted.seconds > time_left():
             return None, f"would take about {predicted.seconds:.2g} s"
         if predicted.memory > MEMORY * memory.available():
             return None, f"would need about {predicted.memory / 2**30:.0f} GiB"
-        sizes, (cost, outcome) = grown, self._measured(self.base | grown)
+        sizes, (cost, result) = grown, self._measured(self.base | grown)
         for more in range(1, NEIGHBOURS):
-            if outcome.verdict == SKIPPED:
+            if result.verdict == SKIPPED:
                 sizes = {name: value + more for name, value in grown.items()}
-                cost, outcome = self._measured(self.base | sizes)
-        if outcome.verdict in (OUT_OF_TIME, HUNG):
+                cost, result = self._measured(self.base | sizes)
+        if result.verdict in (OUT_OF_TIME, HUNG):
             return None, "took too long"
-        if outcome.verdict == UNDECIDABLE:
-            return None, outcome.message or "no oracle could tell"
-        if outcome.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(outcome):
-            return None, f"{outcome.verdict}: {outcome.message}".removesuffix(": ")
+        if result.verdict == UNDECIDABLE:
+            return None, result.message or "no oracle could decide"
+        if result.verdict in (SKIPPED, NOT_FINITE) or not self._has_a_loss(result):
+            return None, f"{result.verdict}: {result.message}".removesuffix(": ")
         if len(sizes) == 1:
             ((name, value),) = sizes.items()
             self.costs[name][value] = cost
-        return outcome, ""
+        return result, ""
 
-    def _has_a_loss(self, outcome: Outcome) -> bool:
-        """Whether it is the gradient that can't be had, and not a problem of such sizes."""
-        if outcome.verdict not in (CRASHED, BROKEN):
+    def _has_a_loss(self, result: CaseResult) -> bool:
+        """Whether the loss can be computed at these sizes, so that the gradient is to blame."""
+        if result.verdict not in (CRASHED, BROKEN):
             return True
         try:
-            subject = make(self.search.maker, outcome.case, self.search.settings.time_limit)
-            subject.loss(subject.point)
+            evaluated = make(self.search.factory, result.case, self.search.settings.time_limit)
+            evaluated.loss(evaluated.point)
         except (CaseError, OutOfTime, Skip):
             return False
         return True
 
-    def _measured(self, sizes: dict[str, int]) -> tuple[Cost, Outcome]:
+    def _measured(self, sizes: dict[str, int]) -> tuple[Cost, CaseResult]:
         begun, peak = time.monotonic(), memory.peak()
-        outcome = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
-        used = max(memory.peak() - peak, float(COPIES * 8 * outcome.entries))
-        return Cost(time.monotonic() - begun, used), outcome
+        result = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
+        used = max(memory.peak() - peak, float(COPIES * 8 * result.entries))
+        return Cost(time.monotonic() - begun, used), result
 
     def _predicted(self, grown: dict[str, int]) -> Cost:
-        """Extrapolate what a case will take from how it has grown with each size alone."""
+        """Extrapolate the cost of a case from its growth with each size alone."""
         base = self.costs[self.names[0]][self.base[self.names[0]]].seconds
         seconds, needed = base, 0.0
         for name, value in grown.items():
@@ -169,8 +172,8 @@ class LargeCases:
             needed += extrapolated({at: cost.memory for at, cost in costs.items()}, value)
         return Cost(seconds, needed)
 
-    def shrunk(self, found: Outcome) -> Outcome:
-        """Return a case with sizes as small as fail: each is halved in on, one after the other."""
+    def shrunk(self, found: CaseResult) -> CaseResult:
+        """Return a failing case with smaller sizes, found by bisecting each size in turn."""
         best = found
         for _ in range(ROUNDS):
             before = best
@@ -181,7 +184,7 @@ class LargeCases:
         whole = self.search.tried(best.case, entrywise=True)
         return self.search.remember(whole) if whole.verdict == best.verdict else best
 
-    def _shrunk_in(self, name: str, best: Outcome) -> Outcome:
+    def _shrunk_in(self, name: str, best: CaseResult) -> CaseResult:
         right = self.search.settings.range_of(name)[0]
         if right >= best.case.sizes[name]:
             return best
@@ -197,12 +200,12 @@ class LargeCases:
                 best = failing
         return best
 
-    def _failing(self, name: str, value: int, like: Outcome) -> Outcome | None:
+    def _failing(self, name: str, value: int, like: CaseResult) -> CaseResult | None:
         sizes = like.case.sizes | {name: value}
         for seed in range(like.case.seed, like.case.seed + SEEDS):
-            outcome = self.search.check(Case(sizes, seed, like.case.scale))
-            if outcome.verdict == like.verdict:
-                return outcome
+            result = self.search.check(Case(sizes, seed, like.case.scale))
+            if result.verdict == like.verdict:
+                return result
         return None
 
 
@@ -211,12 +214,12 @@ def _listed(sizes: dict[str, int]) -> str:
 
 
 def extrapolated(seen: dict[int, float], value: int) -> float:
-    """Return what a cost will be at a value: on by a power law, or by an exponential if steeper."""
+    """Extrapolate a cost to a larger size, by a power law or, if it grows faster, exponentially."""
     *before, (last, cost) = sorted(seen.items())
     if cost <= 0.0:
         return 0.0
     if not before or before[-1][1] <= 0.0:
-        return cost * value / last  # too little often enough, but then the deadline ends it
+        return cost * value / last  # often too low; then the deadline ends the case
     earlier, cheaper = before[-1]
     power = log(cost / cheaper) / log(last / earlier)
     if power > STEEPEST_POWER:

@@ -1,4 +1,4 @@
-"""From `path/to/file.py:problem`, or a callable, to something that makes problems."""
+"""Load a problem factory from `path/to/file.py:problem`, or from a callable."""
 
 import importlib.util
 import inspect
@@ -12,13 +12,16 @@ from bptt.errors import InputError
 
 from .calls import CaseError, call
 
-IMPORT_FACTOR = 12.0  # libraries can take long to import: so many times a call's limit
+IMPORT_FACTOR = 12.0  # times the limit of a call: imports of libraries can take long
 EXPECTED = "expected problem(T, H, ..., rng): sizes by name, and a NumPy generator called rng"
 
 
 @dataclass(frozen=True)
-class Maker:
-    """Makes problems: a callable, the names of its sizes, and the text that finds it again."""
+class ProblemFactory:
+    """A function that makes problems, with the names of its sizes.
+
+    `target` is the text that names it in reports: `file.py:problem` or the name of a callable.
+    """
 
     function: Callable[..., Any]
     size_names: tuple[str, ...]
@@ -26,7 +29,7 @@ class Maker:
 
     @property
     def counts_one_step(self) -> bool:
-        """Whether it makes problems whose loss counts one step only."""
+        """Whether it takes `counted`, for problems whose loss is that of one step only."""
         return "counted" in inspect.signature(self.function).parameters
 
     @property
@@ -34,15 +37,15 @@ class Maker:
         return ".py:" in self.target
 
 
-def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
-    """Find the maker of problems.
+def load(target: str | Callable[..., Any], limit: float = 60.0) -> ProblemFactory:
+    """Return the problem factory that `target` names; `limit` is a call's, in seconds.
 
     Raises InputError where the file can't be imported (with its traceback), has no such name, or
-    the callable has no signature that can be used.
+    the callable's signature can't be used.
     """
     if not isinstance(target, str):
         name = getattr(target, "__qualname__", type(target).__name__)
-        return Maker(target, size_names(target, name), name)
+        return ProblemFactory(target, size_names(target, name), name)
     path, _, name = target.rpartition(":")
     if not path:
         raise InputError(f"expected FILE.py:NAME, such as gru.py:problem, got {target}")
@@ -57,11 +60,11 @@ def load(target: str | Callable[..., Any], limit: float = 60.0) -> Maker:
             f"{path} has no {name}; it has {', '.join(theirs) or 'no functions at all'}"
         )
     function = getattr(module, name)
-    return Maker(function, size_names(function, target), target)
+    return ProblemFactory(function, size_names(function, target), target)
 
 
 def import_file(path: Path, limit: float) -> Any:
-    """Import a file under a name of its own; modules beside it can be imported by it."""
+    """Import a file under a name of its own; it can import the modules in its folder."""
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(f"verified_{path.stem}", path)
@@ -86,7 +89,7 @@ def import_file(path: Path, limit: float) -> Any:
 
 
 def size_names(function: Any, called: str) -> tuple[str, ...]:
-    """Read the sizes off a signature: whatever has no default, but for rng."""
+    """Return the names of the sizes: the parameters without a default, except rng."""
     if not callable(function):
         raise InputError(f"{called} is no function but {type(function).__name__}; {EXPECTED}")
     try:

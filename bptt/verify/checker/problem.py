@@ -1,4 +1,4 @@
-"""What a person gives to be verified: parameters, a loss, and a gradient written by hand."""
+"""The input of the verifier: parameters, a loss, and its hand-written gradient."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,43 +6,56 @@ from typing import Any
 
 
 class Skip(Exception):  # noqa: N818 - it is no error, as unittest.SkipTest is none
-    """Raised by a maker of problems where the sizes don't fit: `raise Skip("H must be even")`.
+    """Raised by a function that makes problems where it doesn't support the sizes.
 
-    The case is neither right nor wrong; the report counts it.
+        raise Skip("H must be even")
+
+    The case is skipped and counted: it is neither right nor wrong.
     """
 
 
 @dataclass(frozen=True)
 class GradientProblem:
-    """One function with its hand-written gradient, at one size.
+    """A loss with its hand-written gradient, at one choice of sizes.
+
+        def problem(n, rng):
+            return GradientProblem(
+                {"w": rng.standard_normal(n)},
+                loss=lambda p: (p["w"] ** 3).sum(),
+                gradient=lambda p: {"w": 3 * p["w"] ** 2},
+            )
+
+        verify(problem)     # or: bptt verify file.py:problem
 
     `parameters` maps names to float32 or float64 arrays, all NumPy or all torch. `loss` takes such
     a dict and returns a scalar; `gradient` takes such a dict and returns one with the same names
-    and shapes. Both are called with copies, at other values too, and must use what they are given.
+    and shapes. Both are called with copies, also at other values, and must use their argument.
 
-    `loss_of_steps` is optional, for recurrent problems with a size T: the same loss, where each
-    time step has its own copy of the parameters: it takes a list of T dicts. It shows which steps
-    a wrong gradient counts. `fold` is for gradients that are deliberately not the plain sum of
-    their steps' shares, such as a running clip: it takes the T shares, each a dict, first step
-    first, and returns what the gradient should be. It must never move two gradients apart.
+    `loss_of_steps` is optional, for recurrent problems with a size T. It is the same loss as a
+    function of a list of T dicts, one for each time step, and is used to find out which steps
+    contribute to a wrong gradient. `fold` is for gradients that are deliberately not the plain sum
+    of the per-step contributions, such as one with a running clip: it takes a list of T dicts, the
+    contributions from the first step to the last, and returns the expected gradient. It must not
+    increase the difference of two gradients.
 
-    `autograd=False` says that PyTorch's gradient of the loss would be the very gradient in question
-    (of a function with its own backward pass), so it is no oracle.
+    Set `autograd=False` if PyTorch's gradient of the loss is itself the gradient to be verified (as
+    for a function with its own backward pass), so that it can't be an oracle.
 
-    `truncate` is for truncated backpropagation through time: with K, the loss of step t counts the
-    use of the parameters in the K steps t, t - 1, ..., t - K + 1 only, as in
+    `truncate` is for truncated backpropagation through time. With `truncate=K`, only the uses of
+    the parameters in the K steps t, t - 1, ..., t - K + 1 contribute to the gradient of the loss of
+    step t, as in
 
         for t in range(T):
             for k in range(t, max(-1, t - K), -1): ...  # add what step k contributes
 
-    It needs `loss_of_steps`, which then returns the T losses, one a step (zeros where a step has
-    none). Where it returns one number instead, it is also called with the first n dicts alone, and
-    must return the loss of those n steps. Gradients of the last K steps alone are a fold:
-    `lambda shares: {name: sum(share[name] for share in shares[-K:]) for name in shares[0]}`.
+    It needs `loss_of_steps`, which then returns the T losses, one for each step (zeros for steps
+    without one). If it returns one number instead, it is also called with the first n dicts only,
+    and must return the loss of those n steps. If only the last K steps contribute, use a fold:
+    `lambda steps: {name: sum(step[name] for step in steps[-K:]) for name in steps[0]}`.
 
     The function that makes problems may take a keyword `counted`, None by default. Given a step, it
-    makes the problem whose loss counts this step alone, with the state at the start among the
-    parameters. It shows the error against the lag from a state to a target.
+    returns the problem whose loss is that of this step only, with the initial state among the
+    parameters. The report then shows the error as a function of the lag from a state to a target.
     """
 
     parameters: dict[str, Any]
@@ -56,9 +69,10 @@ class GradientProblem:
 
 @dataclass(frozen=True)
 class Case:
-    """What makes a problem: sizes by name, the seed of its rng, and a factor on its parameters.
+    """The arguments that make a problem: sizes by name, the seed of its rng, and a scale.
 
-    `counted` is the step whose loss alone is asked for, None for all of them.
+    The parameters are multiplied by `scale`. `counted` is the only step whose loss counts; None
+    stands for all steps.
     """
 
     sizes: dict[str, int]

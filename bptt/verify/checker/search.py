@@ -1,8 +1,8 @@
-"""Looks for a case where a gradient is wrong, and then for the smallest one.
+"""Search for a case where a gradient is wrong, and then for the smallest such case.
 
-The smallest sizes come first, one after the other, so that what fails there need not be shrunk.
-Then hypothesis draws sizes, seeds and scales, and shrinks what it finds. Where all is right, a few
-large cases come last.
+The smallest sizes are checked first, in order, since a failure there needs no shrinking. Then
+hypothesis draws sizes, seeds and scales, and shrinks the failing case. If no case fails, a few
+large cases follow.
 """
 
 import random
@@ -16,73 +16,77 @@ from bptt.errors import InputError
 
 from .calls import until
 from .case_check import ENTRYWISE_AT_MOST
+from .case_result import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, CaseResult
 from .checking import check_case
 from .large_cases import LargeCases
-from .loading import Maker
-from .outcome import BROKEN, FAILURES, HUNG, OUT_OF_TIME, SKIPPED, WRONG, Outcome
+from .loading import ProblemFactory
 from .problem import Case
 from .settings import Settings
 
 SCALES = (1.0, 0.1, 3.0, 0.01, 10.0)
-SMALLEST_CASES = 24  # at most this many of the smallest sizes are gone through
+SMALLEST_CASES = 24  # the largest number of cases of the smallest sizes
 SHRINKING_CASES, SEEDS_TO_SHRINK = 150, 12
 HANGS_ENOUGH = 3
-# Of the budget, at the most; each counts from where the one before has ended.
+# The largest fractions of the budget; each starts where the one before has ended.
 LOOKING, LOOKING_AT_LARGE, SHRINKING, DIAGNOSING = 1 / 3, 1 / 6, 1 / 6, 1 / 4
 IGNORED = "the loss does not change with its parameters: does the adapter pass them on?"
 TOLERATED = ("too_slow", "data_too_large", "filter_too_much", "large_base_example", "nested_given")
 
 
 class Search:
-    """Checks cases, each once, and remembers them all.
+    """Check cases, each once, and record their results.
 
-    `skipped` are those that the maker refused. `left_out` says what else was not checked, and why.
+    `skipped` are the cases for which the problem raised Skip. `left_out` lists what else was not
+    checked, and why. `seen` is called after each case.
     """
 
     def __init__(
-        self, maker: Maker, settings: Settings, seen: Callable[[Outcome], None] = lambda _: None
+        self,
+        factory: ProblemFactory,
+        settings: Settings,
+        seen: Callable[[CaseResult], None] = lambda _: None,
     ) -> None:
-        unknown = settings.sizes.keys() - set(maker.size_names)
+        unknown = settings.sizes.keys() - set(factory.size_names)
         if unknown:
             raise InputError(
-                f"{maker.target} has no size {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(maker.size_names) or 'none'}"
+                f"{factory.target} has no size {', '.join(sorted(unknown))}; "
+                f"it has {', '.join(factory.size_names) or 'none'}"
             )
-        self.maker = maker
+        self.factory = factory
         self.settings = settings
-        self.skipped: list[Outcome] = []
+        self.skipped: list[CaseResult] = []
         self.left_out: list[str] = []
         self._seen = seen
-        self._outcomes: dict[object, Outcome] = {}
+        self._outcomes: dict[object, CaseResult] = {}
         self._out_of_time = False
         self._ignored = False
         self._begun = time.monotonic()
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def results(self) -> list[CaseResult]:
         return list(self._outcomes.values())
 
-    def check(self, case: Case, entrywise: bool = False) -> Outcome:
+    def check(self, case: Case, entrywise: bool = False) -> CaseResult:
         known = self._outcomes.get(case.key)
         return known or self.remember(self.tried(case, entrywise))
 
-    def tried(self, case: Case, entrywise: bool) -> Outcome:
-        """Check a case, and don't remember it."""
+    def tried(self, case: Case, entrywise: bool) -> CaseResult:
+        """Check a case without recording the result."""
         settings = self.settings
-        return check_case(self.maker, case, entrywise, settings.time_limit, settings.tolerance)
+        return check_case(self.factory, case, entrywise, settings.time_limit, settings.tolerance)
 
-    def remember(self, outcome: Outcome) -> Outcome:
-        if outcome.verdict == OUT_OF_TIME:
+    def remember(self, result: CaseResult) -> CaseResult:
+        if result.verdict == OUT_OF_TIME:
             self._out_of_time = True
-        elif outcome.verdict == SKIPPED:
-            self.skipped.append(outcome)
+        elif result.verdict == SKIPPED:
+            self.skipped.append(result)
         else:
-            self._outcomes[outcome.case.key] = outcome
-            self._seen(outcome)
-        return outcome
+            self._outcomes[result.case.key] = result
+            self._seen(result)
+        return result
 
-    def run(self) -> Outcome | None:
-        """Return the smallest failing case that was found, or None."""
+    def run(self) -> CaseResult | None:
+        """Return the smallest failing case found, or None."""
         cases = self._smallest_cases()
         with self._within(1.0):
             self.check(cases[0], entrywise=True)
@@ -91,7 +95,7 @@ class Search:
         if found is None and not self._ignored:
             if self._out_of_time:
                 checked = len(self._outcomes)
-                self.left_out.append(f"time was up after {checked} of {self.settings.cases} cases")
+                self.left_out.append(f"out of time after {checked} of {self.settings.cases} cases")
             large = LargeCases(self)
             with self._within(LOOKING_AT_LARGE * min(1.0, self.settings.cases / 60)):
                 found = None if self._gives_up() else large.first_failing()
@@ -109,41 +113,41 @@ class Search:
         with until(time.monotonic() + part * self.settings.budget):
             yield
 
-    def diagnosing(self, found: Outcome) -> AbstractContextManager[None]:
-        """Limit what is done in the block to what is left; with many parameters, to a part."""
+    def diagnosing(self, found: CaseResult) -> AbstractContextManager[None]:
+        """Set the block's deadline to the rest of the budget, or to a part with many parameters."""
         left = 1.0 - (time.monotonic() - self._begun) / self.settings.budget
         return self._within(min(left, DIAGNOSING) if found.entries > ENTRYWISE_AT_MOST else left)
 
-    def _first_failing(self, smallest: list[Case]) -> Outcome | None:
+    def _first_failing(self, smallest: list[Case]) -> CaseResult | None:
         for case in smallest:
             if self._gives_up() or len(self._outcomes) >= self.settings.cases:
                 return None
-            outcome = self.check(case, entrywise=True)
-            if outcome.verdict in FAILURES:
-                self._ignored = self._ignores_its_parameters(outcome)
-                return None if self._ignored else outcome
+            result = self.check(case, entrywise=True)
+            if result.verdict in FAILURES:
+                self._ignored = self._ignores_its_parameters(result)
+                return None if self._ignored else result
         return self._drawn()
 
-    def _ignores_its_parameters(self, found: Outcome) -> bool:
-        """Whether the loss stands still in other cases as well: then it isn't the gradient's fault.
+    def _ignores_its_parameters(self, found: CaseResult) -> bool:
+        """Whether the loss is constant in other cases too: then the gradient isn't to blame.
 
-        One that stands still in a single case may be that of one class only, say.
+        A loss that is constant in a single case may be legitimate, such as that of a single class.
         """
         if not found.findings or set(found.unmoved) != set(found.findings):
             return False
-        sizes = self.settings.distinct_sizes(self.maker)
+        sizes = self.settings.distinct_sizes(self.factory)
         others = [self.check(Case(sizes, found.case.seed + k), entrywise=True) for k in range(2)]
-        wrong = [outcome for outcome in self.outcomes if outcome.verdict == WRONG]
+        wrong = [result for result in self.results if result.verdict == WRONG]
         if any(set(other.unmoved) != set(other.findings) for other in [*others, *wrong]):
             return False
-        for outcome in wrong:
-            self._outcomes[outcome.case.key] = replace(
-                outcome, verdict=BROKEN, findings={}, message=IGNORED
+        for result in wrong:
+            self._outcomes[result.case.key] = replace(
+                result, verdict=BROKEN, findings={}, message=IGNORED
             )
         return True
 
     def _smallest_cases(self) -> list[Case]:
-        names = self.maker.size_names
+        names = self.factory.size_names
         ranges = [self.settings.range_of(name) for name in names]
         choices = [range(low, min(low + 1, high) + 1) for low, high in ranges]
         sizes = sorted(product(*choices), key=lambda chosen: (sum(chosen), chosen))
@@ -155,9 +159,9 @@ class Search:
             for chosen in dict.fromkeys(sizes)
             for seed in seeds
         ]
-        return [*cases, Case(self.settings.distinct_sizes(self.maker), self.settings.seed)]
+        return [*cases, Case(self.settings.distinct_sizes(self.factory), self.settings.seed)]
 
-    def _drawn(self) -> Outcome | None:
+    def _drawn(self) -> CaseResult | None:
         try:
             import hypothesis
             from hypothesis import strategies as st
@@ -166,7 +170,7 @@ class Search:
             raise InputError(
                 "the search needs hypothesis; install it: pip install hypothesis"
             ) from error
-        names = self.maker.size_names
+        names = self.factory.size_names
         cases = st.builds(
             lambda sizes, scale, seed: Case(dict(zip(names, sizes, strict=True)), seed, scale),
             st.tuples(*(st.integers(*self.settings.range_of(name)) for name in names)),
@@ -181,10 +185,10 @@ class Search:
             known = self._outcomes.get(case.key)
             if known is None and self._gives_up():
                 return False  # what is known stays as it is: hypothesis asks again
-            outcome = known or self.check(case)
-            if outcome.verdict == SKIPPED:
+            result = known or self.check(case)
+            if result.verdict == SKIPPED:
                 hypothesis.reject()
-            return outcome.verdict in FAILURES
+            return result.verdict in FAILURES
 
         try:
             smallest = hypothesis.find(
@@ -204,13 +208,13 @@ class Search:
             return None
         return self.check(smallest)
 
-    def _shrunk(self, found: Outcome) -> Outcome:
-        """Return a smaller failing case, if other seeds have one.
+    def _shrunk(self, found: CaseResult) -> CaseResult:
+        """Return a smaller failing case, if there is one at other seeds.
 
-        Hypothesis shrinks a seed as if it were a size; what a seed draws (a mask, say) may be just
-        what a smaller case needs.
+        Hypothesis shrinks a seed as if it were a size, but a smaller case may only fail with
+        another seed (one that draws a certain mask, say).
         """
-        names = self.maker.size_names
+        names = self.factory.size_names
         choices = [
             range(low, found.case.sizes[name] + 1)
             if name == "T"
@@ -224,14 +228,14 @@ class Search:
                 break
             for seed in range(self.settings.seed, self.settings.seed + SEEDS_TO_SHRINK):
                 case = Case(dict(zip(names, sizes, strict=True)), seed, found.case.scale)
-                outcome = self.check(case, entrywise=True)
+                result = self.check(case, entrywise=True)
                 left -= 1
-                if outcome.verdict == found.verdict:
-                    return outcome
+                if result.verdict == found.verdict:
+                    return result
                 if left <= 0 or self._gives_up():
                     return found
         return found
 
     def _gives_up(self) -> bool:
-        hung = sum(outcome.verdict == HUNG for outcome in self._outcomes.values())
+        hung = sum(result.verdict == HUNG for result in self._outcomes.values())
         return self._out_of_time or hung >= HANGS_ENOUGH

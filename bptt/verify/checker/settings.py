@@ -1,20 +1,24 @@
-"""How hard a search looks, and within which sizes."""
+"""The settings of a verification: how many cases, of which sizes, within which time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .loading import Maker
+from .loading import ProblemFactory
 
-HIGHEST = {"T": 6}  # the others 5; each from 1
+HIGHEST = {"T": 6}  # 5 for other sizes; each starts at 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How hard to look.
+    """The settings of a verification.
 
-    `sizes` are ranges. `time_limit` is in seconds for each call, `budget` for the whole, with the
-    shrinking and the diagnosis. `tolerance` is what an entry may be off, in units of the largest of
-    its parameter: for gradients that are approximate on purpose.
+    `cases` is the largest number of cases to check (a few large ones and those of the diagnosis are
+    extra), `seed` that of the search. `time_limit` is the longest that one call of the user's code
+    may take, `budget` the longest that the whole verification may take, both in seconds. `sizes`
+    maps the names of sizes to (lowest, highest). `tolerance` is the permitted error of an entry,
+    relative to the largest entry of its parameter: for gradients that are approximate on purpose.
+
+        verify(problem, Settings(cases=200, sizes={"T": (1, 8), "H": (2, 2)}))
     """
 
     cases: int = 60
@@ -25,15 +29,16 @@ class Settings:
     tolerance: float = 0.0
 
     def range_of(self, name: str) -> tuple[int, int]:
+        """Return the lowest and the highest value of a size."""
         return self.sizes.get(name, (1, HIGHEST.get(name, 5)))
 
-    def distinct_sizes(self, maker: Maker, rotation: int = 0) -> dict[str, int]:
-        """Return middling sizes that differ, so that no shape fits by accident.
+    def distinct_sizes(self, factory: ProblemFactory, rotation: int = 0) -> dict[str, int]:
+        """Return medium sizes that all differ, so that no shape fits by accident.
 
-        `rotation` gives each size what another has otherwise.
+        `rotation` permutes them among the names.
         """
         chosen = {}
-        for place, name in enumerate(maker.size_names):
+        for place, name in enumerate(factory.size_names):
             low, high = self.range_of(name)
             chosen[name] = min(high, low + 2 + (place + rotation) % 3)
         return chosen

@@ -1,10 +1,11 @@
-"""A loss whose gradient is the truncated one.
+"""Construct a loss whose gradient is that of truncated backpropagation through time.
 
-Truncated backpropagation through time returns no loss's gradient: the loss of step t sees the
-parameters' use in the K steps up to t, and nothing before. But step k is seen by the losses of the
-steps k to k + K - 1, and by their sum. So let each step have its own copy of the parameters: the
-sum of the losses up to step k + K - 1, in which only copy k moves, has that step's share as its
-gradient; and the sum of these functions over k has the truncated gradient, at that point.
+The truncated gradient is not the gradient of the original loss: the loss of step t is
+differentiated with respect to the uses of the parameters in the K steps up to t only. Equivalently,
+the use in step k contributes to the losses of the steps k to k + K - 1 only. So give each step its
+own copy of the parameters. The sum of the losses up to step k + K - 1, in which only copy k varies,
+has the contribution of step k as its gradient; the sum of these functions over k has the truncated
+gradient at that point.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ Copies = list[Values]
 
 
 def total(losses: Any, T: int) -> Any:
-    """Add the T steps' losses, where `loss_of_steps` returns one a step."""
+    """Return the sum of the T losses, if `loss_of_steps` returns one for each step."""
     return losses if _is_one(losses) else _sum(_row(losses, T))
 
 
@@ -37,7 +38,7 @@ def _row(losses: Any, T: int) -> list[Any]:
     row = list(losses)
     if len(row) != T:
         raise CaseError(
-            "broken", f"loss_of_steps must return {T} losses, one a step, got {len(row)}"
+            "broken", f"loss_of_steps must return {T} losses, one for each step, got {len(row)}"
         )
     return row
 
@@ -58,14 +59,14 @@ def truncated(
 ) -> Callable[[Copies], Any]:
     """Return a function of T copies whose gradient, copy by copy, is the truncated one.
 
-    `fixed` returns the parameters of the point at which that holds, as arrays or tensors like those
-    it is given.
+    This holds at one point; `fixed` returns its parameters, as arrays or tensors of the same kind
+    as its argument.
     """
 
     def loss(copies: Copies) -> Any:
         still, result = fixed(copies[0]), 0.0
         for end in range(min(K, T), T + 1):
-            # The last end is that of all steps with fewer than K after them.
+            # The last sum serves the last K steps.
             moving = range(max(0, T - K), T) if end == T else [end - K]
             given = [copies[k] if k in moving else still for k in range(T)]
             result = result + _first(loss_of_steps, given, end)
@@ -75,7 +76,7 @@ def truncated(
 
 
 def _first(loss_of_steps: Callable[[Copies], Any], copies: Copies, end: int) -> Any:
-    """Return the sum of the first losses, as many as `end`."""
+    """Return the sum of the first `end` losses."""
     losses = loss_of_steps(copies)
     if not _is_one(losses):
         return _sum(_row(losses, len(copies))[:end])

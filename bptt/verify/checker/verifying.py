@@ -1,4 +1,4 @@
-"""The whole verification: search, shrink, diagnose, and one verdict over all cases."""
+"""Verify a gradient: search, shrink, diagnose, and give one verdict over all cases."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from typing import Any
 
 from bptt.errors import InputError
 
-from . import outcome as o
-from .loading import Maker, load
-from .outcome import Outcome
+from . import case_result
+from .case_result import CaseResult
+from .loading import ProblemFactory, load
 from .report.diagnosis import diagnose
 from .report.report import Report
 from .search import Search
@@ -16,28 +16,33 @@ from .settings import Settings
 
 
 def verify(
-    target: str | Callable[..., Any] | Maker,
+    target: str | Callable[..., Any] | ProblemFactory,
     settings: Settings | None = None,
-    seen: Callable[[Outcome], None] = lambda _: None,
+    seen: Callable[[CaseResult], None] = lambda _: None,
 ) -> Report:
-    """Search for a case where a hand-written gradient is wrong, and say what is wrong there.
+    """Search for a case where a hand-written gradient is wrong, and diagnose the error.
 
-    `target` is `file.py:problem` or a callable; `seen` is called after each case. Raises
-    InputError where no case at all could be checked.
+    `target` is a function problem(T, H, ..., rng) that returns a GradientProblem, or the text
+    "file.py:problem". `seen` is called with the result of each case.
+
+        report = verify(problem, Settings(cases=100))
+        report.verdict, report.exit_status
+
+    Raises InputError where no case at all could be checked.
     """
     begun = time.perf_counter()
     settings = settings or Settings()
-    maker = target if isinstance(target, Maker) else load(target)
-    search = Search(maker, settings, seen)
+    factory = target if isinstance(target, ProblemFactory) else load(target)
+    search = Search(factory, settings, seen)
     smallest = search.run()
     diagnosis = None
     if smallest is not None:
         with search.diagnosing(smallest):
             diagnosis = diagnose(search, smallest)
     report = Report(
-        maker.target,
-        _overall(search.outcomes, smallest),
-        tuple(search.outcomes),
+        factory.target,
+        _overall(search.results, smallest),
+        tuple(search.results),
         smallest,
         diagnosis,
         time.perf_counter() - begun,
@@ -45,35 +50,40 @@ def verify(
         tuple(search.left_out),
         settings,
     )
-    if all(outcome.verdict in o.COULD_NOT_RUN for outcome in report.outcomes):
+    if all(result.verdict in case_result.COULD_NOT_RUN for result in report.results):
         raise InputError(_nothing_ran(report))
     return report
 
 
-def _overall(outcomes: list[Outcome], smallest: Outcome | None) -> str:
+def _overall(results: list[CaseResult], smallest: CaseResult | None) -> str:
     if smallest is not None:
         return smallest.verdict
-    verdicts = {outcome.verdict for outcome in outcomes}
-    for verdict in o.COULD_NOT_RUN:
+    verdicts = {result.verdict for result in results}
+    for verdict in case_result.COULD_NOT_RUN:
         if verdict in verdicts:
             return verdict
-    for verdict in (o.RIGHT, o.ROUNDING, o.KINK, o.UNDECIDABLE):
+    for verdict in (
+        case_result.RIGHT,
+        case_result.ROUNDING,
+        case_result.KINK,
+        case_result.UNDECIDABLE,
+    ):
         if verdict in verdicts:
             return verdict
-    return o.NOT_FINITE
+    return case_result.NOT_FINITE
 
 
 def _nothing_ran(report: Report) -> str:
     said = []
-    if report.skipped and not report.outcomes:
+    if report.skipped and not report.results:
         said += report.coverage
-    elif not report.outcomes:
+    elif not report.results:
         said.append(f"nothing was checked within {report.settings.budget:g} s (--budget)")
-    for (kind, message), outcomes in report.troubles.items():
-        first = outcomes[0]
-        said.append(f"{message} (at {first.case}; {len(outcomes)} such cases)")
+    for (kind, message), results in report.troubles.items():
+        first = results[0]
+        said.append(f"{message} (at {first.case}; {len(results)} such cases)")
         if first.detail:
             said.append(first.detail)
-        if kind == o.HUNG:
-            said.append("A higher --time-limit gives it more.")
+        if kind == case_result.HUNG:
+            said.append("A higher --time-limit allows longer calls.")
     return f"{report.target} could not be run: " + "\n".join(said)

@@ -1,1 +1,1 @@
-"""The project's own network: oracles for its gradient, bounds on rounding, lockstep."""
+"""The project's own network: oracles for its gradient, error bounds, and lockstep comparison."""

@@ -1,8 +1,8 @@
-"""What PyTorch's autograd says of the same window.
+"""The gradient of a window by PyTorch's autograd.
 
-V symbols, H hidden units, T characters in a window, B lanes. Everything is computed in the dtype of
-the parameters. The formulas are written once more, from the logits up, so that nothing of the
-hand-written passes is used.
+V symbols, H hidden units, T characters in a window, B lanes (parallel streams). Everything is
+computed in the dtype of the parameters. The forward formulas are written out again, so that no code
+of the hand-written passes is used.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def window_loss(
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "H 1"]]:
     """Return the window's loss in nats and its final state, as nodes of a graph.
 
-    Each time step has its own five parameters: give the same ones T times for plain BPTT.
+    Each time step has its own five parameters; pass the same ones T times for plain BPTT.
     """
     state, losses = initial_state, []
     for (Whx, Wha, Wya, bh, by), x, y in zip(
@@ -44,9 +44,9 @@ def plain_gradient(
     initial_state: Float[Tensor, "H 1"],
     final_cotangent: Float[Tensor, "H 1"] | None = None,
 ) -> tuple[Gradients, Float[Tensor, "H 1"]]:
-    """Return the gradient of the window's loss, and its slope in the initial state.
+    """Return the gradients with respect to the parameters and to the initial state.
 
-    With `final_cotangent`, what follows the window is taken to say that of its final state.
+    `final_cotangent` is the gradient of a later loss with respect to the window's final state.
     """
     leaves = [value.detach().clone().requires_grad_() for value in parameters]
     start = initial_state.detach().clone().requires_grad_()
@@ -63,9 +63,9 @@ def contributions(
     targets: Int[Tensor, " T"],
     initial_state: Float[Tensor, "H 1"],
 ) -> list[Gradients]:
-    """Return what each time step adds to the gradient, from the first step to the last.
+    """Return the contribution of each time step to the gradient, from the first step to the last.
 
-    Every step gets its own copy of each parameter; the slope in a copy is that step's share.
+    It is the gradient with respect to that step's own copy of the parameters.
     """
     copies = [[value.detach().clone().requires_grad_() for value in parameters] for _ in inputs]
     loss, _ = window_loss(copies, inputs, targets, initial_state.detach())
@@ -74,11 +74,11 @@ def contributions(
     return [Gradients(*slopes[t * size : (t + 1) * size]) for t in range(len(copies))]
 
 
-def fold(shares: Sequence[Gradients], clip: float | None) -> Gradients:
-    """Add the steps' shares from the last to the first, clipping the sum after each."""
-    sums = [torch.zeros_like(value) for value in shares[0]]
-    for share in reversed(shares):
-        for total, value in zip(sums, share, strict=True):
+def fold(per_step: Sequence[Gradients], clip: float | None) -> Gradients:
+    """Add the per-step contributions from the last to the first, clipping the sum after each."""
+    sums = [torch.zeros_like(value) for value in per_step[0]]
+    for contribution in reversed(per_step):
+        for total, value in zip(sums, contribution, strict=True):
             total += value
             if clip is not None:
                 total.clamp_(-clip, clip)
@@ -92,7 +92,7 @@ def clipped_gradient(
     initial_state: Float[Tensor, "H 1"],
     clip: float | None,
 ) -> Gradients:
-    """Return what the running clip makes of autograd's shares: the reference where it acts."""
+    """Return autograd's per-step contributions, folded with the running clip."""
     return fold(contributions(parameters, inputs, targets, initial_state), clip)
 
 
@@ -101,16 +101,16 @@ def clipped_lanes_gradient(
     windows: Sequence[tuple[Tensor, Tensor, Tensor]],
     clip: float | None,
 ) -> Gradients:
-    """Return the same for windows side by side: a step's shares are summed over the lanes first.
+    """Return the clipped gradient of several lanes; each step's sum over the lanes comes first.
 
-    `windows` has inputs, targets and initial state of each lane.
+    `windows` has the inputs, targets and initial state of each lane.
     """
     lanes = [contributions(parameters, *window) for window in windows]
-    return fold([_summed(shares) for shares in zip(*lanes, strict=True)], clip)
+    return fold([_summed(per_step) for per_step in zip(*lanes, strict=True)], clip)
 
 
-def _summed(shares: Sequence[Gradients]) -> Gradients:
-    return Gradients(*(torch.stack(values).sum(0) for values in zip(*shares, strict=True)))
+def _summed(per_step: Sequence[Gradients]) -> Gradients:
+    return Gradients(*(torch.stack(values).sum(0) for values in zip(*per_step, strict=True)))
 
 
 def module_gradient(
@@ -119,7 +119,7 @@ def module_gradient(
     targets: Int[Tensor, " T"],
     initial_state: Float[Tensor, "H 1"],
 ) -> Gradients:
-    """Return the plain gradient as nn.RNN, nn.Linear and cross-entropy have it."""
+    """Return the plain gradient by autograd through nn.RNN, nn.Linear and cross-entropy."""
     V = parameters.by.shape[0]
     rnn, linear = to_modules(parameters)
     states, _ = rnn(functional.one_hot(inputs.long(), V).to(parameters.by), initial_state.T)

@@ -1,4 +1,4 @@
-"""The complex step: a derivative without a difference, so without cancellation.
+"""The complex step: derivatives without differences, and so without cancellation.
 
 For a real-analytic L, Im L(θ + ih) / h is its derivative up to h²; with h = 1e-20 that error is far
 below rounding. The forward pass here takes complex weights; no other part of the project does.
@@ -51,7 +51,7 @@ def plain_gradient(
     targets: Int[np.ndarray, " T"],
     initial_state: Float[np.ndarray, "H 1"],
 ) -> Gradients:
-    """Return the gradient of the window's loss, one forward pass an entry."""
+    """Return the gradient of the window's loss, with one forward pass for each entry."""
     slopes = parameters.zeros_like()
     shifted: list[Any] = [value.astype(complex) for value in parameters]
     for value, slope in zip(shifted, slopes, strict=True):
@@ -68,25 +68,25 @@ def contributions(
     targets: Int[np.ndarray, " T"],
     initial_state: Float[np.ndarray, "H 1"],
 ) -> list[Gradients]:
-    """Return what each time step adds to the gradient: the slope in its own copy of the weights."""
-    shares = [parameters.zeros_like() for _ in inputs]
-    for t, share in enumerate(shares):
+    """Return the contribution of each time step: the gradient with respect to its own weights."""
+    per_step = [parameters.zeros_like() for _ in inputs]
+    for t, contribution in enumerate(per_step):
         shifted: list[Any] = [value.astype(complex) for value in parameters]
         own = [list(parameters)] * len(inputs)
         own[t] = shifted
-        for value, slope in zip(shifted, share, strict=True):
+        for value, slope in zip(shifted, contribution, strict=True):
             for place in np.ndindex(value.shape):
                 value[place] += 1j * STEP
                 slope[place] = loss(own, inputs, targets, initial_state).imag / STEP
                 value[place] = value[place].real
-    return shares
+    return per_step
 
 
-def fold(shares: Sequence[Gradients], clip: float | None) -> Gradients:
-    """Add the steps' shares from the last to the first, clipping the sum after each."""
-    sums = shares[0].zeros_like()
-    for share in reversed(shares):
-        for total, value in zip(sums, share, strict=True):
+def fold(per_step: Sequence[Gradients], clip: float | None) -> Gradients:
+    """Add the per-step contributions from the last to the first, clipping the sum after each."""
+    sums = per_step[0].zeros_like()
+    for contribution in reversed(per_step):
+        for total, value in zip(sums, contribution, strict=True):
             total += value
             if clip is not None:
                 np.clip(total, -clip, clip, out=total)
@@ -100,6 +100,6 @@ def directional_derivative(
     targets: Int[np.ndarray, " T"],
     initial_state: Float[np.ndarray, "H 1"],
 ) -> float:
-    """Return the slope of the loss along a direction in the weights, in one forward pass."""
+    """Return the derivative of the loss along a direction, in one forward pass."""
     moved = [value + 1j * STEP * along for value, along in zip(parameters, direction, strict=True)]
     return loss([moved] * len(inputs), inputs, targets, initial_state).imag / STEP

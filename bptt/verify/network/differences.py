@@ -1,7 +1,7 @@
-"""Central differences: the oracle that needs nothing but the loss, and sees the least.
+"""Central differences: the oracle that needs only the loss, and is the least accurate.
 
-Half of the digits are lost to cancellation, and where the running clip acts it differentiates the
-wrong thing.
+About half of the digits are lost to cancellation. Where the running clip acts, the clipped gradient
+isn't the derivative of the loss, and differences don't apply.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ def plain_gradient(
 ) -> tuple[Gradients, Gradients]:
     """Return the gradient by central differences, and an estimate of each entry's error.
 
-    Each entry is differenced with two steps, h and h/2, and extrapolated (Richardson): what is
-    left is of fourth order. The error is the extrapolation's own correction, and the rounding of
-    the loss divided by the step.
+    Each entry is differenced with two steps, h and h/2, and extrapolated (Richardson): the
+    remaining error is of fourth order. The estimate of the error is the correction by the
+    extrapolation plus the rounding of the loss divided by the step.
     """
     moved = parameters.copy()
     slopes, errors = parameters.zeros_like(), parameters.zeros_like()

@@ -1,8 +1,8 @@
-"""Two engines side by side: in lockstep, where they must agree, and let go, where they can't.
+"""Compare engines in lockstep, where they must agree, and in free training, where they can't.
 
-In lockstep every iteration gives all engines the base engine's weights, so what differs is one
-gradient's rounding. Let go, each follows its own; training is chaotic, and whatever differed in the
-last bit soon differs in the first.
+In lockstep, all engines compute the gradient of the same window at the same weights in each
+iteration, so that they differ by the rounding of one gradient. In free training each engine updates
+its own weights; training is chaotic, and differences in the last bit soon reach the first.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ from torch_impl import convert
 
 from ...training.protocols import next_window
 from . import autograd
-from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_share
+from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_fraction_of_bound
 
 NAMES = tuple(field.name for field in fields(Parameters))
 NUDGE = 1e-15
@@ -34,7 +34,7 @@ Start = Callable[..., Any]  # as the constructor of reference.Training
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody to compare: how it computes one gradient, in which precision, and how it trains."""
+    """An engine to compare: its gradient of a window, its precision, and how it starts training."""
 
     description: str
     precision: Precision = FLOAT64
@@ -119,7 +119,7 @@ CONTENDERS = {
         _start_compiled(torch.float32),
     ),
     "autograd": Contender(
-        "autograd's share of each step, folded with the running clip",
+        "autograd's per-step contributions, folded with the running clip",
         FLOAT64,
         _over_tensors(autograd.clipped_gradient, torch.float64),
     ),
@@ -133,11 +133,10 @@ CONTENDERS = {
 class Comparison:
     """One iteration in lockstep, one engine against the base.
 
-    `differences` are each parameter's largest difference over the base's largest entry, with the
-    running clip; `plain_differences` without it. `clipped` counts the entries that the clip
-    moved by more than rounding can, in the base and in the engine. `share` is
-    the largest difference as a share of what
-    rounding is allowed (both engines' bounds together).
+    `differences` holds, for each parameter, the largest difference relative to the base's largest
+    entry, with the running clip; `plain_differences` without it. `clipped` is the number of entries
+    that the clip changed by more than rounding can, in the base and in the engine. `share` is the
+    largest difference as a fraction of the bound on rounding (the sum of both engines' bounds).
     """
 
     iteration: int
@@ -157,8 +156,8 @@ def run_in_lockstep(
 ) -> Iterator[Comparison]:
     """Compare every engine with the base at each iteration of a reference training.
 
-    The weights are the training's: the reference's own gradients move them. Engines that compute
-    no gradients of their own are passed over.
+    The reference training's own gradients update the weights. Engines without a gradient function
+    of their own are skipped.
     """
     engines = [engine for engine in engines if CONTENDERS[engine].gradient is not None]
     while training.iteration < training.hyperparameters.iterations:
@@ -176,7 +175,7 @@ def run_in_lockstep(
                 relative_differences(computed[0], expected[0]),
                 relative_differences(computed[1], expected[1]),
                 (_changed(*expected, allowed), _changed(*computed, allowed)),
-                max(largest_share(computed[0], expected[0], allowed).values()),
+                max(largest_fraction_of_bound(computed[0], expected[0], allowed).values()),
             )
         training.step()
 
@@ -184,7 +183,7 @@ def run_in_lockstep(
 def _both(
     engine: str, parameters: Parameters, window: Window, clip: float | None
 ) -> tuple[Gradients, Gradients]:
-    """Return the gradient with the clip and without."""
+    """Return the gradient with the clip and the one without."""
     gradient = CONTENDERS[engine].gradient
     if gradient is None:
         raise ValueError(f"{engine} computes no gradient of its own")
@@ -192,7 +191,7 @@ def _both(
 
 
 def _changed(clipped: Gradients, plain: Gradients, rounding: Gradients) -> int:
-    """Count the entries that the clip moved by more than rounding can."""
+    """Count the entries that the clip changed by more than rounding can."""
     return sum(
         int(np.count_nonzero(np.abs(a - b) > allowed))
         for a, b, allowed in zip(clipped, plain, rounding, strict=True)
@@ -210,7 +209,7 @@ def _sum(bounds: Iterable[Gradients]) -> Gradients:
 
 
 def relative_differences(computed: Gradients, expected: Gradients) -> dict[str, float]:
-    """Return, for each parameter, the largest difference over the largest expected entry."""
+    """Return the largest difference of each parameter relative to its largest expected entry."""
     return {name: _relative(getattr(computed, name), getattr(expected, name)) for name in NAMES}
 
 
@@ -229,11 +228,11 @@ def run_free(
     watched: Callable[[range], Iterable[int]] = iter,
     **settings: Any,
 ) -> dict[str, list[float]]:
-    """Let everybody train alone; return each one's gap to the base after each iteration.
+    """Train every engine by itself; return its gap to the base after each iteration.
 
-    The gap is the largest difference between two weights over the largest weight. Engines that
-    don't train are passed over. `watched` is handed the iterations and gives them back one by one;
-    `settings` are those of Training.
+    The gap is the largest difference between two weights relative to the largest weight. Engines
+    that don't train are skipped. `watched` wraps the range of iterations (in a progress display,
+    say); `settings` are those of Training. Raises ValueError where the base doesn't train.
     """
     runs = {
         name: start(text, hyperparameters, **settings)
@@ -241,7 +240,7 @@ def run_free(
         if (start := CONTENDERS[name].start) is not None
     }
     if base not in runs:
-        raise ValueError(f"{base} doesn't train, so there is nothing to hold others against")
+        raise ValueError(f"{base} doesn't train, so there is nothing to compare the others with")
     gaps: dict[str, list[float]] = {name: [] for name in runs if name != base}
     for _ in watched(range(hyperparameters.iterations)):
         for run in runs.values():

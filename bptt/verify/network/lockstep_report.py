@@ -1,4 +1,4 @@
-"""The lockstep comparison, as tables, a file and the picture that explains the project."""
+"""Report the lockstep comparison as tables, a JSON file and a picture."""
 
 import json
 import statistics
@@ -36,7 +36,7 @@ def show(
     if engines:
         iterations = len(next(iter(engines.values())))
         console.print(
-            f"In lockstep with {base}, {iterations} iterations: largest difference over largest "
+            f"In lockstep with {base}, {iterations} iterations: largest difference / largest "
             f"entry, with the running clip and without",
             style="bold",
         )
@@ -62,15 +62,15 @@ def show(
         console.print(table)
         rows = next(iter(engines.values()))
         acted = sum(row.clipped[0] > 0 for row in rows)
-        console.print(f"The clip moved some entry in {acted} of {len(rows)} iterations of {base}.")
+        console.print(f"The clip changed entries in {acted} of {len(rows)} iterations of {base}.")
         for engine, rows in engines.items():
             unequal = sum(row.clipped[0] != row.clipped[1] for row in rows)
             console.print(
-                f"{engine}: another number of entries, in {unequal} iterations.",
+                f"{engine}: it changed a different number of entries in {unequal} iterations.",
                 markup=False,
             )
     if gaps:
-        console.print(f"\nLet go: gap to {base}'s weights after so many iterations", style="bold")
+        console.print(f"\nFree training: gap to {base}'s weights, by iteration", style="bold")
         length = len(next(iter(gaps.values())))
         shown = [iteration for iteration in SHOWN if iteration <= length]
         table = Table("iteration", *(name.replace("-", "\n") for name in gaps), box=None)
@@ -102,7 +102,7 @@ def save(
 
 @figures.as_png
 def picture(base: str, comparisons: list[Comparison], gaps: dict[str, list[float]]) -> "Figure":
-    """Draw the differences in lockstep beside the gaps when let go, over the same iterations."""
+    """Draw the differences in lockstep beside the gaps in free training."""
     figure = figures.new_figure(10, 4.5)
     left, right = figure.subplots(1, 2, sharey=True)
     colours = {name: f"C{index}" for index, name in enumerate(CONTENDERS)}
@@ -123,7 +123,7 @@ def picture(base: str, comparisons: list[Comparison], gaps: dict[str, list[float
         )
     left.set_title(f"In lockstep with {base}: the gradients agree")
     left.set_ylabel("largest difference / largest entry")
-    right.set_title("Let go: the weights part")
+    right.set_title("Free training: the weights diverge")
     for axes in (left, right):
         axes.set_yscale("log")
         axes.set_ylim(1e-17, 10)

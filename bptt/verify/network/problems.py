@@ -1,7 +1,7 @@
-"""The engines of this project as problems for its own verifier.
+"""The engines of this project as problems for its verifier.
 
-The clip makes the gradient another thing than the loss's: it is held against the fold of each
-step's true share. It is set low enough to act in most of the drawn cases.
+A gradient with the running clip isn't the gradient of the loss, so it is compared with the fold of
+the expected per-step contributions. The clip is low enough to act in most of the drawn cases.
 
 V symbols, H hidden units, T characters in a window.
 """
@@ -18,7 +18,7 @@ import reference
 import torch_impl
 from bptt.errors import InputError
 
-from ..checker.loading import Maker, load
+from ..checker.loading import ProblemFactory, load
 from ..checker.problem import GradientProblem
 from . import autograd, complex_step
 from .lockstep import NAMES
@@ -26,7 +26,7 @@ from .lockstep import NAMES
 CLIP = 0.5
 
 
-def own_engines() -> list[Maker]:
+def own_engines() -> list[ProblemFactory]:
     """List every engine, with and without the clip, in each precision."""
     return [
         _called(f"{name}{', clip ' * bool(clip)}{clip or ''}", make(clip))
@@ -42,7 +42,7 @@ def own_engines() -> list[Maker]:
 
 
 def compile_kernels() -> None:
-    """Let the fast engine compile what it will need, which would overrun a call's time limit.
+    """Compile the fast engine's kernels first, since that would exceed the time limit of a call.
 
     Raises InputError where numba is missing.
     """
@@ -55,9 +55,9 @@ def compile_kernels() -> None:
             raise InputError(str(error)) from error
 
 
-def _called(name: str, problem: Callable[..., GradientProblem]) -> Maker:
-    maker = load(problem)
-    return Maker(maker.function, maker.size_names, name)
+def _called(name: str, problem: Callable[..., GradientProblem]) -> ProblemFactory:
+    factory = load(problem)
+    return ProblemFactory(factory.function, factory.size_names, name)
 
 
 def _drawn(T: int, H: int, V: int, rng: np.random.Generator) -> tuple[dict[str, Any], tuple]:
@@ -84,8 +84,8 @@ def _reference(clip: float | None) -> Callable[..., GradientProblem]:
             computed = reference.backward(given, reference.forward(given, *window), clip)
             return dict(zip(NAMES, computed, strict=True))
 
-        def fold(shares: list[dict[str, Any]]) -> dict[str, Any]:
-            made = [reference.Gradients(*(share[name] for name in NAMES)) for share in shares]
+        def fold(contributions: list[dict[str, Any]]) -> dict[str, Any]:
+            made = [reference.Gradients(*(step[name] for name in NAMES)) for step in contributions]
             return dict(zip(NAMES, complex_step.fold(made, clip), strict=True))
 
         return GradientProblem(
@@ -128,8 +128,8 @@ def _over_tensors(
             computed = differentiate(given, inputs, targets, state.to(given.by), clip)
             return dict(zip(NAMES, computed, strict=True))
 
-        def fold(shares: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-            made = [torch_impl.Gradients(*(share[name] for name in NAMES)) for share in shares]
+        def fold(contributions: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+            made = [torch_impl.Gradients(*(step[name] for name in NAMES)) for step in contributions]
             return dict(zip(NAMES, autograd.fold(made, clip), strict=True))
 
         return GradientProblem(

@@ -1,10 +1,10 @@
-"""How far two correct gradients may differ: a bound on rounding, entry by entry.
+"""Bound the difference of two correct gradients: their rounding errors, entry by entry.
 
-A running error analysis (docs/tolerances.md has the derivation): beside each number of the forward
-and the backward pass goes a bound on how far any computation of it in floating point can be from
-the exact one. The clip never widens a bound, since it never moves two numbers apart.
+This is a running error analysis (docs/tolerances.md has the derivation): each number of the forward
+and the backward pass is accompanied by a bound on the error of any computation of it in floating
+point. The clip never increases a bound, since it never increases the difference of two numbers.
 
-V symbols, H hidden units, T characters in a window, B lanes.
+V symbols, H hidden units, T characters in a window, B lanes (parallel streams).
 
 Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, chapter 3.
 """
@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from reference import Gradients, Parameters, Trace, forward
 
-TANH_EXP_ULPS = 4  # what vector mathematics libraries promise at the least
+TANH_EXP_ULPS = 4  # the largest error that vector mathematics libraries guarantee
 SLACK = 1.01  # for the rounding of this analysis itself
 
 
@@ -29,7 +29,7 @@ class Precision:
     smallest: float
 
     def gamma(self, operations: int) -> float:
-        """Bound the relative error of so many operations in a row."""
+        """Bound the relative error of a number of operations in a row."""
         return operations * self.unit / (1 - operations * self.unit)
 
 
@@ -39,7 +39,7 @@ FLOAT32 = Precision(2.0**-24, 2.0**-126)
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of the gradients' entries, and of the slope in the initial state."""
+    """Error bounds: of the gradients, and of the gradient with respect to the initial state."""
 
     gradients: Gradients
     initial_state: Float[np.ndarray, "H 1"]
@@ -57,9 +57,9 @@ def error_bounds(
 ) -> Bounds:
     """Bound |computed − exact| for a window's gradient computed in the given precision.
 
-    The weights, the state and the cotangent are taken to be exact in that precision, or, with
-    `rounded_first`, to be rounded to it. The bound holds for any order of the additions, with or
-    without the running clip.
+    The weights, the state and the cotangent are exact in that precision, or, with `rounded_first`,
+    are rounded to it first. `final_cotangent` is the gradient of a later loss with respect to the
+    final state. The bound holds for any order of the additions, with or without the running clip.
 
     Raises ValueError and FloatingPointError as reference.forward does.
     """
@@ -78,10 +78,10 @@ def lanes_error_bounds(
     *,
     rounded_first: bool = False,
 ) -> Gradients:
-    """Bound |computed − exact| for the gradient of B windows side by side, as error_bounds does.
+    """Bound |computed − exact| for the gradient of B lanes, as error_bounds does for one window.
 
-    `windows` has inputs, targets and initial state of each lane. The bound holds for any order of
-    the additions over lanes and steps, and with the running clip after each step's.
+    `windows` has the inputs, targets and initial state of each lane. The bound holds for any order
+    of the additions over lanes and steps, with or without the running clip after each step.
     """
     traces = [forward(parameters, *window) for window in windows]
     nothing = np.zeros_like(parameters.bh)
@@ -95,9 +95,9 @@ def lanes_error_bounds(
 
 @dataclass(frozen=True)
 class _Errors:
-    """Of one window: Σ over its steps of the contributions' errors, and of how large they may be.
+    """Bounds for one window: the sums over its steps of the contributions' errors and sizes.
 
-    `initial_state` is the error of the slope in it.
+    `initial_state` is the error of the gradient with respect to it.
     """
 
     contributions: Gradients
@@ -106,7 +106,7 @@ class _Errors:
 
 
 def _of_sums(windows: Sequence[_Errors], terms: int, precision: Precision) -> Gradients:
-    """Bound the errors of the contributions' sums, which have so many terms."""
+    """Bound the errors of the sums of all contributions, which have `terms` terms."""
     gradients = windows[0].sizes.zeros_like()
     for window in windows:
         for total, error, size in zip(gradients, window.contributions, window.sizes, strict=True):
@@ -119,7 +119,7 @@ def _forward_errors(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Bound the errors of the states (T + 1 columns) and of the logit gradients (T columns).
 
-    `more` roundings befall each weight and the initial state before anything is computed.
+    `more` is the number of roundings of each weight and the initial state before the computation.
     """
     Whx, Wha, Wya, bh, by = (np.abs(value) for value in parameters)
     H = len(Whx)
@@ -237,7 +237,7 @@ def _add(
     right: tuple[np.ndarray, np.ndarray],
     precision: Precision,
 ) -> None:
-    """Add what one product of inexact factors brings: its error, and how large it may come out."""
+    """Add the error and the size of a product of two inexact factors, given as (value, error)."""
     (value, error), (other, other_error) = left, right
     value, other = np.abs(value), np.abs(other)
     size = (value + 2 * error) * (other + 2 * other_error)
@@ -246,21 +246,27 @@ def _add(
     sizes += size + precision.unit * size + precision.smallest
 
 
-def largest_share(computed: Gradients, expected: Gradients, allowed: Gradients) -> dict[str, float]:
-    """Return, for each parameter, the largest |computed − expected| as a share of its bound.
+def largest_fraction_of_bound(
+    computed: Gradients, expected: Gradients, allowed: Gradients
+) -> dict[str, float]:
+    """Return, for each parameter, the largest |computed − expected| as a fraction of its bound.
 
-    Where the bound is 0, as in the columns of symbols that the window doesn't have, any
-    difference is an infinite share, and so is a NaN.
+    Where the bound is 0, as in the columns of symbols that don't occur in the window, the fraction
+    is infinite for any difference; it is infinite for NaN, too.
     """
     return {
-        field.name: _share(*(getattr(part, field.name) for part in (computed, expected, allowed)))
+        field.name: _fraction_of_bound(
+            *(getattr(part, field.name) for part in (computed, expected, allowed))
+        )
         for field in fields(computed)
     }
 
 
-def _share(computed: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> float:
+def _fraction_of_bound(computed: np.ndarray, expected: np.ndarray, allowed: np.ndarray) -> float:
     differences = np.abs(computed - expected)
-    shares = np.divide(differences, allowed, out=np.full_like(allowed, np.inf), where=allowed > 0)
-    shares[(allowed == 0) & (differences == 0)] = 0.0
-    shares[np.isnan(shares)] = np.inf
-    return float(shares.max())
+    fractions = np.divide(
+        differences, allowed, out=np.full_like(allowed, np.inf), where=allowed > 0
+    )
+    fractions[(allowed == 0) & (differences == 0)] = 0.0
+    fractions[np.isnan(fractions)] = np.inf
+    return float(fractions.max())

@@ -52,7 +52,7 @@ def test_a_call_that_hangs_is_stopped_and_the_search_given_up() -> None:
 def test_sizes_that_crash_are_reported_and_the_others_checked() -> None:
     report = verify(problems.crashes_at_2, Settings(cases=30))
     assert (report.verdict, report.exit_status) == ("crashed", 2)
-    assert {o.case.sizes["n"] for o in report.outcomes if o.verdict == "crashed"} == {2}
+    assert {o.case.sizes["n"] for o in report.results if o.verdict == "crashed"} == {2}
     assert report.tally("verdict")["right"] > 10
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reference
-from bptt.verify.network.tolerances import lanes_error_bounds, largest_share
+from bptt.verify.network.tolerances import lanes_error_bounds, largest_fraction_of_bound
 from reference import Gradients
 from torch_impl import fast
 from torch_impl.fast import layout
@@ -58,8 +58,8 @@ def test_blocks_give_the_reference_s_fold(engine: Engine, cases: list[Case], T: 
     allowed = Gradients(*(2.0 * bound for bound in allowed))
     for clip in (cases[0].clip, None):
         expected = reference.backward_lanes(cases[0].parameters, traces, clip)
-        shares = largest_share(engine.compute_lanes(cases, clip), expected, allowed)
-        assert all(share <= 1.0 for share in shares.values()), (clip, shares)
+        fractions = largest_fraction_of_bound(engine.compute_lanes(cases, clip), expected, allowed)
+        assert all(fraction <= 1.0 for fraction in fractions.values()), (clip, fractions)
 
 
 @every_dtype

@@ -1,1 +1,1 @@
-"""What the gradient should be, and how far each oracle can be off."""
+"""The oracles for the expected gradient, and estimates of their errors."""

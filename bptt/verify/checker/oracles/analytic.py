@@ -1,7 +1,7 @@
-"""Is the code analytic in its parameters, as the complex step needs it to be?
+"""Find functions in user code that are not analytic, as the complex step needs them to be.
 
-`np.abs`, `np.conj` and what is made of them (a variance, a standard deviation, a norm) are not: of
-complex numbers they are something else than the continuation of what they are of real ones.
+`np.abs`, `np.conj` and functions built on them (variance, standard deviation, norm) are not: for
+complex arguments they aren't the analytic continuation of their real versions.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..buffers import buffers_converted
 from ..calls import CaseError
-from ..subject import Loss
+from ..evaluated_problem import Loss
 
 NOT_ANALYTIC = {
     np.absolute, np.conjugate, np.sign, np.angle, np.vdot, np.linalg.norm, np.var, np.std,
@@ -18,7 +18,7 @@ NOT_ANALYTIC = {
 
 
 class Watched(np.ndarray):
-    """A complex array that notes the functions applied to it that are not analytic."""
+    """A complex array that records the functions applied to it that are not analytic."""
 
     seen: set[str]
 
@@ -57,14 +57,14 @@ class Watched(np.ndarray):
 
 
 def watched(value: np.ndarray, seen: set[str]) -> Watched:
-    """Return a view that notes in `seen`."""
+    """Return a view that records into `seen`."""
     view = value.view(Watched)
     view.seen = seen
     return view
 
 
 def not_analytic(loss: Loss) -> list[str]:
-    """List the functions that the loss applies to complex numbers and that aren't analytic."""
+    """List the functions in the loss that are applied to complex numbers and aren't analytic."""
     seen: set[str] = set()
     values = {
         name: watched(value.astype(np.complex128), seen) for name, value in loss.point.items()
@@ -72,6 +72,6 @@ def not_analytic(loss: Loss) -> list[str]:
     try:
         with buffers_converted(lambda made: watched(made.astype(np.complex128), seen), loss.raw):
             loss.evaluate(values)
-    except CaseError:  # it needn't accept this kind of array; what was seen before stands
+    except CaseError:  # it may not accept this subclass; what was recorded before is still valid
         pass
     return sorted(seen)

@@ -1,22 +1,22 @@
-"""Where rounding alone moves a loss, it has no slope that a computer could see.
+"""Detect a chaotic loss, which rounding alone changes visibly.
 
-A chaotic loss, of many steps say, has derivatives larger than its own size over its rounding: then
-differences show the course it takes on average, and a gradient that is exact looks wrong.
+The derivatives of such a loss (one of many steps, say) are larger than its size divided by its
+rounding error. Differences then show its average course only, and an exact gradient looks wrong.
 """
 
 import numpy as np
 
-from ..subject import Loss
+from ..evaluated_problem import Loss
 
 SAMPLES = 4
-FINEST = 1e-8  # relative moves below the steps of differences
-MOVES_MUCH = 1e-3  # of the loss's size
+FINEST = 1e-8  # a relative change below the steps of differences
+MOVES_MUCH = 1e-3  # relative to the size of the loss
 
 
 def is_chaotic(loss: Loss, move: float = 0.0) -> bool:
-    """Whether the loss moves visibly when its parameters are moved by their rounding, or by `move`.
+    """Whether the loss changes visibly when its parameters change by a rounding error, or `move`.
 
-    `move` is relative, for differences, whose steps are wider.
+    `move` is a relative change, for central differences, whose steps are larger.
     """
     move = max(move, 2.0 * loss.unit)
     rng = np.random.default_rng(60)

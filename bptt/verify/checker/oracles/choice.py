@@ -1,8 +1,8 @@
-"""What the gradient should be, from the best oracle that is valid for the loss.
+"""Choose the best oracle that is valid for a loss.
 
-torch losses: autograd. NumPy losses: the complex step. Each must agree with central differences
-along random directions of unequal magnitudes; where it doesn't, or can't be had, central
-differences are the oracle. Why one was passed over is kept for the report.
+For torch losses it is autograd, for NumPy losses the complex step. Either must agree with central
+differences along random directions of unequal magnitudes. If it doesn't, or can't be applied,
+central differences are the oracle, and the report says why the other was rejected.
 
 Sources: Squire and Trapp (1998) for the complex step; see differences.py for the others.
 """
@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 
 from ..calls import CaseError, call
-from ..subject import UNITS, Arrays, Loss, scalar, to_array
+from ..evaluated_problem import UNITS, Arrays, Loss, scalar, to_array
 from . import differences
 from .noise import loss_noise
 from .precision import loss_is_single
 
 STEP = 1e-20
-NEARER = (1e-2, 1e-4, 1e-6)  # steps of differences, where the usual ones step over a kink
-LEAST_CONTRADICTION = 1e-8  # of a slope: the estimates of differences' errors are estimates
-DIRECTIONS = 2  # along which an oracle is compared with central differences, in each parameter
+NEARER = (1e-2, 1e-4, 1e-6)  # smaller steps of differences, for when the usual ones cross a kink
+LEAST_CONTRADICTION = 1e-8  # relative: the error estimates of differences are only estimates
+DIRECTIONS = 2  # in each parameter, for comparing an oracle with central differences
 AUTOGRAD, COMPLEX, DIFFERENCES = "autograd", "complex step", "central differences"
 
 
 class RefutedError(Exception):
-    """An oracle that was contradicted in an entry where it mattered."""
+    """Central differences contradict an oracle in an entry that is to be judged."""
 
     def __init__(self, oracle: "Oracle", reason: str) -> None:
         super().__init__(reason)
@@ -38,11 +38,11 @@ class RefutedError(Exception):
 
 @dataclass
 class Oracle:
-    """A way to the true slopes of one loss at its point.
+    """A method that computes directional derivatives of one loss at its point.
 
-    `dtype` is that of the parameters given to the loss, `arithmetic` what it computes in;
-    `noise` is that of the loss there. `gradient` is all of it, where it comes in one go.
-    `passed_over` says why better ones aren't.
+    `dtype` is that of the parameters given to the loss, `arithmetic` the one that it computes in,
+    `noise` the standard deviation of the loss's rounding there. `gradient` is the whole gradient,
+    for methods that compute it at once. `passed_over` lists why better oracles were rejected.
     """
 
     name: str
@@ -59,13 +59,13 @@ class Oracle:
 
     @cached_property
     def unit(self) -> float:
-        """The unit roundoff that its results can be trusted to."""
+        """The unit roundoff to which its results can be trusted."""
         height = abs(self.loss(self.loss.point, self.dtype))
         loud = self.arithmetic == "float32" or self.noise > 1e-11 * max(height, 1e-3)
         return 2.0**-24 if loud else 2.0**-53
 
     def slope(self, direction: Arrays) -> tuple[float, float]:
-        """Return the slope along a direction, and an estimate of its error beyond rounding."""
+        """Return the directional derivative, and an estimate of its error beyond rounding."""
         if self.gradient is not None:
             slopes = (np.sum(self.gradient[name] * part) for name, part in direction.items())
             return float(sum(slopes)), 0.0
@@ -74,13 +74,13 @@ class Oracle:
         return self.difference(direction)
 
     def difference(self, direction: Arrays, start: float = 1.0) -> tuple[float, float]:
-        """Return the slope by central differences, whatever the oracle."""
+        """Return the directional derivative by central differences, and its estimated error."""
         size = np.sqrt(sum(np.sum(part**2) for part in direction.values()))
         along = differences.line(self.loss, direction, self.dtype)
         return differences.slope(along, self.noise, start * differences.START / size)
 
     def replaced(self, reason: str) -> "Oracle":
-        """Return central differences in its place; the report will say why."""
+        """Return central differences as the oracle, with the reason for the report."""
         passed_over = [*self.passed_over, f"{self.name}: {reason}"]
         loss = replace(self.loss, complex_buffers=False)
         return Oracle(DIFFERENCES, loss, self.dtype, self.arithmetic, self.noise, None, passed_over)
@@ -108,7 +108,7 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
         own = replace(candidate, name=COMPLEX, dtype="float64")
         reason = complex_refusal(loss, direction, height)
         if reason is not None:
-            # It may only lack room for complex numbers in buffers of its own.
+            # It may only need its buffers to be complex.
             own = replace(own, loss=replace(loss, complex_buffers=True))
             if complex_refusal(own.loss, direction, height) is None:
                 reason = None
@@ -126,9 +126,9 @@ def choose(loss: Loss, rng: np.random.Generator) -> Oracle:
 
 
 def finest_dtype(loss: Loss, height: float) -> tuple[str, float]:
-    """Return float64 if the loss accepts it, and says about the same there; else its own dtype.
+    """Return float64 if the loss accepts it and is nearly the same there; else its own dtype.
 
-    The difference comes second where it doesn't: what rounding does to the loss, presumably.
+    In the latter case the second value is the difference, presumably due to rounding.
     """
     if loss.dtype == "float64":
         return "float64", 0.0
@@ -143,7 +143,7 @@ def finest_dtype(loss: Loss, height: float) -> tuple[str, float]:
 
 
 def autograd_of(loss: Loss, values: dict[str, Any]) -> Arrays:
-    """Return PyTorch's gradient at these values; CaseError where the loss hides its graph."""
+    """Return PyTorch's gradient at these values. Raises CaseError where the graph is missing."""
     import torch
 
     for value in values.values():
@@ -181,7 +181,7 @@ def complex_slope(loss: Loss, direction: Arrays) -> float:
 
 
 def complex_refusal(loss: Loss, direction: Arrays, height: float) -> str | None:
-    """Say why the complex step can't be used, if it can't."""
+    """Return why the complex step can't be used, None if it can."""
     try:
         found = complex_slope(loss, direction)
         here = {name: value.astype(np.complex128) for name, value in loss.point.items()}
@@ -196,13 +196,13 @@ def complex_refusal(loss: Loss, direction: Arrays, height: float) -> str | None:
 
 
 def disagreement(candidate: Oracle, rng: np.random.Generator) -> str | None:
-    """Say where an oracle disagrees with central differences, if it does, parameter by parameter.
+    """Return in which parameter an oracle disagrees with central differences, None if in none.
 
-    A loss can be changed by the very thing an oracle does to it: `abs` drops the imaginary part,
-    `detach` cuts the graph, and a custom backward pass may be what is to be verified. The copies of
-    a parameter, one a time step, are moved together, each entry by a distance of its own: equal
-    ones can cancel (a standardisation of two entries doesn't see them). Differences that change
-    with their steps stepped over a kink, and the nearer ones count.
+    An oracle can be invalid for a loss: `abs` drops the imaginary part, `detach` cuts the graph,
+    and a custom backward pass may be the one to be verified. The copies of a parameter for each
+    time step are moved together, and each entry by a different distance, since equal ones can
+    cancel (a standardisation of two entries is constant along them). If central differences depend
+    on their steps, these crossed a kink, and smaller steps decide.
     """
     names: dict[str, list[str]] = {}
     for key in candidate.loss.point:
@@ -222,7 +222,7 @@ def disagreement(candidate: Oracle, rng: np.random.Generator) -> str | None:
 
 
 def contradicted(candidate: Oracle, direction: Arrays) -> bool:
-    """Whether central differences contradict an oracle along a direction."""
+    """Whether central differences contradict an oracle's derivative along a direction."""
 
     def differ(said: float, other: float, error: float) -> bool:
         least = max(1e4 * candidate.unit, LEAST_CONTRADICTION) * abs(said)

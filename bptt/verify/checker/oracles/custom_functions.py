@@ -1,11 +1,11 @@
-"""Backward passes that a loss brings along: `torch.autograd.Function`s in its graph.
+"""Find custom backward passes, of `torch.autograd.Function`s, in the graph of a loss.
 
-Autograd runs them, so it can't tell whether they are right: if the gradient to be verified comes
-from the same ones, they are compared with themselves. Only central differences see them.
+Autograd calls them, so it can't verify them: if the gradient to be verified uses the same ones,
+they would be compared with themselves. Only central differences are independent of them.
 """
 
 from ..calls import CaseError
-from ..subject import Loss, is_tensor
+from ..evaluated_problem import Loss, is_tensor
 
 
 def own_backwards(loss: Loss) -> tuple[str, ...]:

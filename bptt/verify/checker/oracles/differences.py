@@ -1,7 +1,7 @@
-"""Central differences that choose their own steps, and say how far they can be off.
+"""Central differences with adaptive steps and an estimate of their error.
 
-Steps are halved and extrapolated until rounding takes over. The error estimate is the spread of the
-extrapolations plus the loss's own noise over the step.
+Steps are halved and extrapolated until rounding dominates. The error estimate is the spread of the
+extrapolations plus the noise of the loss divided by the step.
 
 Sources: Ridders (1982), Accurate computation of F'(x); Moré and Wild (2011), Estimating
 computational noise.
@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import UNITS, Arrays, Loss
+from ..evaluated_problem import UNITS, Arrays, Loss
 
 START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14
 WIDEST_SPACING = 1e-2
 STAIR_AT_MOST = 64.0
-TREADS, TREAD = (-0.03, -0.01, 0.013, 0.027), 1e-11  # places, and the width of a step on a stair
-FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # where a function has its usual size again
+TREADS, TREAD = (-0.03, -0.01, 0.013, 0.027), 1e-11  # positions, and a step within one stair
+FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # positions where a function has its usual size
 
 
 def line(loss: Loss, direction: Arrays, dtype: str | None = None) -> Callable[[float], float]:
-    """Restrict a loss to a line through its point."""
+    """Return the loss as a function of the distance along a direction from its point."""
 
     def along(distance: float) -> float:
         moved = dict(loss.point)
@@ -35,24 +35,24 @@ def line(loss: Loss, direction: Arrays, dtype: str | None = None) -> Callable[[f
 
 
 def entry(loss: Loss, name: str, place: tuple[int, ...]) -> Arrays:
-    """Return the direction of one entry."""
+    """Return the unit direction of one entry of a parameter."""
     direction = np.zeros(loss.point[name].shape)
     direction[place] = 1.0
     return {name: direction}
 
 
 def signs(loss: Loss, name: str, rng: np.random.Generator) -> Arrays:
-    """Draw a direction of ±1 in one parameter."""
+    """Draw a direction with entries ±1 in one parameter."""
     return {name: rng.choice([-1.0, 1.0], loss.point[name].shape)}
 
 
 def astray(loss: Loss, rng: np.random.Generator) -> Arrays:
-    """Draw a direction in all parameters, of magnitudes that don't cancel."""
+    """Draw a direction in all parameters, with magnitudes that don't cancel."""
     return uneven(loss, loss.point, rng)
 
 
 def uneven(loss: Loss, names: Iterable[str], rng: np.random.Generator) -> Arrays:
-    """Draw a direction in some parameters, of either sign and of magnitudes that don't cancel."""
+    """Draw a direction in some parameters, with random signs and unequal magnitudes."""
     return {
         name: part * rng.uniform(0.5, 1.0, part.shape)
         for key in names
@@ -63,12 +63,13 @@ def uneven(loss: Loss, names: Iterable[str], rng: np.random.Generator) -> Arrays
 def noise_of(
     along: Callable[[float], float], unit: float, elsewhere: Callable[[float], float]
 ) -> float:
-    """Estimate how far the loss is from a smooth function of the position, as a standard deviation.
+    """Estimate the standard deviation of the loss from a smooth function of the position.
 
-    Fourth differences over tiny steps kill whatever is smooth; what they leave is noise. Where the
-    loss doesn't move at all, it may be on one stair of many (log(1 + x) has them, for a tiny x):
-    then a stair's height is noise, and if no other stair is near, the rounding of its usual size,
-    which it has at some distance or `elsewhere`: along a line through smaller arguments.
+    Fourth differences over tiny steps remove everything smooth and leave the noise. If the loss is
+    constant there, it may be a staircase (as log(1 + x) is for a tiny x): then the noise is the
+    height of a stair. If no other stair is near, it is the rounding error of the loss's usual size,
+    taken at some distance, or on the line `elsewhere`, through smaller arguments. `unit` is the
+    unit roundoff.
     """
     heights, stair = map(float, jags(along, unit))
     noise = max(heights, 2.0 * unit * abs(along(0.0)))
@@ -78,18 +79,18 @@ def noise_of(
     usual = unit * largest
     if is_staircase(along) or is_staircase(elsewhere):
         return max(noise, stair, 2.0 * UNITS["float32"] * largest)
-    # More than so many units were a kink, and no stair.
+    # A step of more units would be a kink, not a stair.
     return max(noise, min(stair, STAIR_AT_MOST * usual) if stair > 0.0 else 2.0 * usual)
 
 
 def is_staircase(along: Callable[[float], float]) -> bool:
-    """Whether a function that moves within wider steps stands still within tiny ones, everywhere.
+    """Whether a function that varies over larger steps is constant over tiny ones, everywhere.
 
-    One that is computed in float32 does; one that has a kink moves on one side of it.
+    A function computed in float32 is; one with a kink varies on one side of it.
     """
     try:
         places = np.array([along(x) for x in TREADS])
-    except CaseError:  # it needn't accept other values than its own
+    except CaseError:  # it may not accept other values
         return False
     if not np.isfinite(places).all() or len(np.unique(places)) < len(TREADS):
         return False
@@ -98,7 +99,7 @@ def is_staircase(along: Callable[[float], float]) -> bool:
 
 
 def size(evaluate: Callable[[], float | np.ndarray]) -> float:
-    """Return the largest absolute value, 0 where there is no finite one or the call fails."""
+    """Return the largest finite absolute value; 0 if there is none or the call fails."""
     try:
         values = np.abs(evaluate())
     except CaseError:
@@ -109,9 +110,9 @@ def size(evaluate: Callable[[], float | np.ndarray]) -> float:
 def jags(
     along: Callable[[float], float | np.ndarray], unit: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the noise of a function of the position, entry by entry, and its stairs' height.
+    """Estimate the noise of a function of the position, entry by entry, and its height of stairs.
 
-    The latter is 0 where an entry moves within tiny steps, or within none.
+    The height is 0 for an entry that varies over tiny steps, and for one that never varies.
     """
     spacing = 1e-9 * max(1.0, unit / 2.0**-53) ** 0.5
     seen = _row(along, spacing)
@@ -136,7 +137,7 @@ def _row(along: Callable[[float], float | np.ndarray], spacing: float) -> np.nda
 
 
 def _jumps(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the jumps from each to the next, and the least that is none; infinite without."""
+    """Return the differences of neighbours and the smallest non-zero one (inf if there is none)."""
     jumps = np.abs(np.diff(row, axis=0))
     return jumps, np.asarray(np.min(jumps, axis=0, where=jumps > 0.0, initial=np.inf))
 
@@ -144,7 +145,7 @@ def _jumps(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def slope(
     along: Callable[[float], float], noise: float, start: float = START
 ) -> tuple[float, float]:
-    """Return the slope at 0 and an estimate of its error; (nan, inf) where nothing is finite."""
+    """Return the derivative at 0 and an estimate of its error; (nan, inf) if none is finite."""
     best, best_error = np.nan, np.inf
     before: list[float] = []
     width = start
@@ -164,7 +165,7 @@ def slope(
             if error < best_error:
                 best, best_error = row[k], error
         if level >= 3 and best_error <= 2.0 * floor:
-            break  # smaller steps would only bring more noise
+            break  # smaller steps would only add noise
         before = row
         width /= 2
     return best, best_error

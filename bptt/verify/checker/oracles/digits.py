@@ -1,27 +1,30 @@
-"""How many digits are known to be right? No more than the oracle itself has."""
+"""Count the digits that are known to be right: no more than the oracle itself has."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..outcome import digits
-from ..subject import Arrays, Subject
+from ..case_result import digits
+from ..evaluated_problem import Arrays, EvaluatedProblem
 from . import differences
 from .choice import DIFFERENCES, Oracle
 
-HIDDEN = 0.05  # digits: what is less isn't shown anyway
+HIDDEN = 0.05  # digits: a smaller difference isn't shown
 
 
 @dataclass(frozen=True)
 class Known:
-    """Digits relative to `size`, and the oracle that sees no more of them, if one limits them."""
+    """A number of right digits relative to `size`, and the oracle that limits it, if one does."""
 
     digits: float
     size: float
     limit: str = ""
 
     def confirmed(self, name: str, oracle: Oracle, dtype: str) -> "Known":
-        """Keep what central differences confirm of an oracle that may have checked itself."""
+        """Reduce the digits to those that central differences confirm.
+
+        This is for an oracle that may use the very code that is verified.
+        """
         direction = differences.signs(oracle.loss, name, np.random.default_rng(70))
         said, _ = oracle.slope(direction)
         slope, error = oracle.difference(direction)
@@ -31,21 +34,23 @@ class Known:
 
 
 def known(off: float, error: float, size: float, oracle: Oracle, dtype: str) -> Known:
-    """Return the digits of what is `off`, as told by an oracle with an error of its own."""
+    """Return the digits for a difference `off` from an oracle whose own error is `error`."""
     sure = digits(off + error, size, dtype)
     hidden = digits(off, size, dtype) - sure > HIDDEN
     return Known(sure, size, oracle.name if hidden else "")
 
 
-def scale_of(subject: Subject, computed: Arrays, errors: np.ndarray, size: float) -> float:
-    """Return what a parameter's errors are relative to, given the size of its largest entry.
+def scale_of(
+    evaluated: EvaluatedProblem, computed: Arrays, errors: np.ndarray, size: float
+) -> float:
+    """Return the size to which a parameter's errors are relative.
 
-    Where that can't be told from zero, nothing would be right of it; it is the whole gradient's
-    size then, or the loss's.
+    It is `size`, that of the parameter's largest expected entry. If that can't be distinguished
+    from zero, it is the size of the whole gradient or of the loss.
     """
     if errors.max(initial=0.0) < size:
         return size
-    usual = [size, abs(subject.loss(subject.point))]
+    usual = [size, abs(evaluated.loss(evaluated.point))]
     usual += [float(np.abs(value).max(initial=0.0)) for value in computed.values()]
     return max((one for one in usual if 0.0 < one < np.inf), default=1.0)
 
@@ -53,7 +58,7 @@ def scale_of(subject: Subject, computed: Arrays, errors: np.ndarray, size: float
 def known_of_worst(
     off: np.ndarray, errors: np.ndarray, scale: float, oracle: Oracle, dtype: str
 ) -> Known:
-    """Return the digits of the entry of which the fewest are known."""
+    """Return the digits of the entry with the fewest known digits."""
     if off.size == 0:
         return known(0.0, 0.0, scale, oracle, dtype)
     worst = int(np.argmax(off + errors))

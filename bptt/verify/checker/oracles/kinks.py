@@ -1,7 +1,7 @@
-"""Is the loss differentiable here? Five points on a line tell a kink from a bend.
+"""Detect a kink, a point where the loss has no derivative, from five points on a line.
 
-At a kink the slopes to the right and to the left differ, and go on differing as the points draw
-together, while the two slopes on either side agree.
+At a kink the slopes on the left and on the right differ, however close the points, while the two
+slopes on the same side agree.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ WIDTHS = (1e-4, 1e-5, 1e-6)
 
 @dataclass(frozen=True)
 class Kink:
-    """The slopes on the two sides of a point where the loss has no derivative."""
+    """The one-sided derivatives at a point where the loss has no derivative."""
 
     left: float
     right: float
 
 
 def kink_at(along: Callable[[float], float], noise: float, scale: float = 1.0) -> Kink | None:
-    """Return the two slopes if the function has a kink at 0, else None.
+    """Return the one-sided derivatives if the function has a kink at 0, else None.
 
-    `noise` is the function's own, `scale` a typical length of the position (1 for weights).
+    `noise` is that of the function, `scale` a typical length of the position (1 for weights).
     """
     found = None
     for width in WIDTHS:

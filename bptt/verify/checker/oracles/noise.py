@@ -1,8 +1,8 @@
-"""How much of a result is rounding? Monte Carlo arithmetic: round everything worse, and look.
+"""Estimate the rounding error of a result by Monte Carlo arithmetic.
 
-Each elementary operation of the code gets a random relative error far above its own rounding; how
-far the result strays then, scaled back, is what ordinary rounding does to it. Only operations on
-arrays are reached, not those on Python floats, so the estimate can be too small there.
+Each elementary operation of the code gets a random relative error far above its rounding error; the
+resulting change of the result, scaled back, estimates the effect of ordinary rounding. Operations
+on Python floats are not disturbed, so the estimate can be too small for code that uses them.
 
 Source: Parker (1997), Monte Carlo Arithmetic.
 """
@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from ..buffers import MAKERS, buffers_converted
+from ..buffers import CREATION_FUNCTIONS, buffers_converted
 from ..calls import HUNG, CaseError
-from ..subject import UNITS, Arrays, Loss, to_array
+from ..evaluated_problem import UNITS, Arrays, Loss, to_array
 
 LOSS_SAMPLES = 4
-# Far above the dtype's rounding, far below what would change the computation's course.
+# Far above the rounding of the dtype, and too small to change which branches are taken.
 AMPLIFICATION = {"float64": 2.0**10, "float32": 2.0**7}
 EXACT = {
     np.negative, np.positive, np.absolute, np.maximum, np.minimum, np.sign, np.copysign,
     np.floor, np.ceil, np.trunc, np.rint, np.conjugate, np.fmax, np.fmin,
 }  # fmt: skip
-COPIERS = ("array", "asarray", "ascontiguousarray")  # which lose the class of what they copy
+COPIERS = ("array", "asarray", "ascontiguousarray")  # they drop the subclass of their argument
 ROUNDED_FUNCTIONS = {np.dot, np.einsum, np.inner, np.outer, np.tensordot, np.vdot, np.convolve}
 
 
 class Noisy(np.ndarray):
-    """An array whose every operation is a little wrong."""
+    """An array whose operations all have a small random error."""
 
     rng: np.random.Generator
     size_of_noise: float
@@ -42,7 +42,7 @@ class Noisy(np.ndarray):
             return value
         values: Any = np.asarray(value)
         noise = self._noise(values.shape) * values.real
-        if values.dtype.kind == "c":  # the two parts are rounded each on its own
+        if values.dtype.kind == "c":  # real and imaginary parts are rounded separately
             noise = noise + 1j * (self._noise(values.shape) * values.imag)
         return self._own(np.asarray(values + noise, dtype=values.dtype))
 
@@ -82,7 +82,7 @@ class Noisy(np.ndarray):
         return self._disturbed(result) if func in ROUNDED_FUNCTIONS else self._kept(result)
 
     def _kept(self, result: Any) -> Any:
-        """Let operations on a result be disturbed in turn, where it is an array of floats."""
+        """Return a floating result as a Noisy array, so that operations on it are disturbed too."""
         is_float = isinstance(result, np.ndarray | np.inexact) and result.dtype.kind in "fc"
         return self._own(np.asarray(result)) if is_float else result
 
@@ -91,7 +91,7 @@ class Noisy(np.ndarray):
 
 
 def noisy_array(value: np.ndarray, rng: np.random.Generator, size: float) -> Noisy:
-    """Return a view whose every operation is disturbed."""
+    """Return a view of an array whose operations are all disturbed, by a relative `size`."""
     own = value.view(Noisy)
     own.rng, own.size_of_noise = rng, size
     return own
@@ -115,9 +115,9 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
             if not isinstance(result, torch.Tensor) or not result.is_floating_point():
                 return result
             if result.device.type != "cpu" or result._is_view():
-                return result  # writing into a view must go on reaching its base
+                return result  # writing into a view must still change its base
             if any(result is given for given in args):
-                # Either it worked in place, or, as `to` does, it had nothing to do.
+                # Either it worked in place, or it had nothing to do, as `to` may.
                 if result.requires_grad or not works_in_place(func.__name__):
                     return result
                 return result.mul_(noise_for(result))
@@ -126,7 +126,7 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
     def unpack(saved: Any) -> Any:
         return saved * noise_for(saved) if saved.is_floating_point() else saved
 
-    # What the forward pass keeps for the backward pass is rounded as well.
+    # Tensors saved for the backward pass are disturbed as well.
     with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda kept: kept, unpack):
         return run()
 
@@ -146,10 +146,10 @@ def disturbed(
     along: Arrays | None = None,
     arithmetic: str = "",
 ) -> Any:
-    """Run somebody's code on values of `dtype` whose every operation is disturbed.
+    """Run user code on the loss's point, in `dtype`, with every operation disturbed.
 
-    `along` is added to the values, in NumPy as an imaginary part; all of them are complex then.
-    `arithmetic` is the dtype that the code computes in, where that is another.
+    `sample` is the seed. `along` is added to the values as an imaginary part (NumPy only), which
+    makes all of them complex. `arithmetic` is the dtype that the code computes in, if another.
     """
     size = UNITS[arithmetic or dtype] * AMPLIFICATION[arithmetic or dtype]
     rng = np.random.default_rng([20, sample])
@@ -165,7 +165,7 @@ def disturbed(
             return noisy_array(wide, rng, size)
 
         noisy_values = {name: noisy(value) for name, value in values.items()}
-        with buffers_converted(noisy, loss.raw, (*MAKERS, *COPIERS)):
+        with buffers_converted(noisy, loss.raw, (*CREATION_FUNCTIONS, *COPIERS)):
             return run({name: value._disturbed(value) for name, value in noisy_values.items()})
     moved = {
         name: value * (1 + size * rng.uniform(-1.0, 1.0, value.shape))
@@ -176,9 +176,9 @@ def disturbed(
 
 
 def samples(run: Callable[[int], Any], count: int) -> list[Any]:
-    """Return the results of disturbed runs that could be had, perhaps none.
+    """Return the results of the disturbed runs that succeed, possibly none.
 
-    Other people's code need not accept disturbed values: what fails here says nothing about it.
+    User code need not accept disturbed values, so a failure here is not an error of that code.
     """
     results = []
     for sample in range(count):
@@ -191,7 +191,7 @@ def samples(run: Callable[[int], Any], count: int) -> list[Any]:
 
 
 def loss_noise(loss: Loss, dtype: str, arithmetic: str) -> float:
-    """Estimate how far rounding moves the loss at its point; 0 where that can't be had."""
+    """Estimate the effect of rounding on the loss at its point; 0 if it can't be estimated."""
 
     def height(sample: int) -> float:
         found = to_array(disturbed(loss, loss.evaluate, dtype, sample, arithmetic=arithmetic))
@@ -200,7 +200,7 @@ def loss_noise(loss: Loss, dtype: str, arithmetic: str) -> float:
     values = samples(height, LOSS_SAMPLES)
     if not np.isfinite(
         values
-    ).all():  # rounding can take it out of its domain: log(1 - f), f near 1
+    ).all():  # rounding can leave the domain of a function: log(1 - f), f near 1
         return abs(loss(loss.point, dtype)) / AMPLIFICATION[arithmetic]
-    # The parameters were disturbed too, which moves the loss more than its own rounding would.
+    # The parameters were disturbed too, which changes the loss by more than its own rounding.
     return float(np.ptp(values)) / AMPLIFICATION[arithmetic] if values else 0.0

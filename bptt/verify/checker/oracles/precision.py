@@ -1,31 +1,31 @@
-"""Does code compute in float32, whatever it is given?
+"""Detect code that computes in float32 although its parameters are float64.
 
-`.astype("f4")`, `torch.Tensor(…)` and JAX without x64 do. Then what it returns is exact in float32,
-which one number in 2**29 is by chance; or it is the same for arguments rounded to float32; or,
-where only a part of the code does so, small moves of its arguments don't move its results.
+`.astype("f4")`, `torch.Tensor(…)` and JAX without x64 do so. Then its results are exact in float32
+(by chance, one number in 2**29 is); or they don't change if its arguments are rounded to float32;
+or, if only a part of the code is in float32, they don't change with small changes of its arguments.
 """
 
 import numpy as np
 
 from ..buffers import buffers_converted
 from ..calls import CaseError
-from ..subject import Arrays, Loss, Subject
+from ..evaluated_problem import Arrays, EvaluatedProblem, Loss
 from . import differences
 
 POINTS = 5
-NEARBY_AND_FAR = ((1.0, 0.1), (0.03, 1.0))  # where it is flat, it needn't be elsewhere
-MOVING = 1e-3  # a loss that moves less, relative to its size, may not notice float32 either
-TINY, SMALL = 2.0**-40, 2.0**-16  # below what float32 can tell apart, and well above
+NEARBY_AND_FAR = ((1.0, 0.1), (0.03, 1.0))  # a loss that is constant nearby may vary far away
+MOVING = 1e-3  # a loss that varies less, relative to its size, may not depend on the dtype
+TINY, SMALL = 2.0**-40, 2.0**-16  # relative changes below and well above float32's resolution
 
 
 def is_exact_in_float32(values: np.ndarray) -> bool:
-    """Whether all are, and some for no simpler reason, such as being small whole numbers."""
+    """Whether all finite values are exact in float32, and not because they are simple numbers."""
     finite = values[np.isfinite(values)]
     return bool((in_dtype(finite, np.float32) == finite).all()) and not is_simple(finite)
 
 
 def is_simple(values: np.ndarray) -> bool:
-    """Whether all have so few bits that it says nothing, as whole numbers and rounding do."""
+    """Whether all values have at most 11 significant bits, as small integers do."""
     leading_bits = np.frexp(values)[0] * 2.0**11
     return bool((leading_bits == np.rint(leading_bits)).all())
 
@@ -35,11 +35,11 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
     if dtype == "float32":
         return False
     said = []
-    for share, reach in NEARBY_AND_FAR:
+    for factor, reach in NEARBY_AND_FAR:
         towards = differences.astray(loss, rng)
         points = [
             {
-                name: share * value.astype(np.float64) + distance * towards[name]
+                name: factor * value.astype(np.float64) + distance * towards[name]
                 for name, value in loss.point.items()
             }
             for distance in reach * rng.uniform(-1.0, 1.0, POINTS)
@@ -55,37 +55,37 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
     return bool(said) and all(said)
 
 
-def gradient_is_single(subject: Subject, computed: Arrays) -> bool:
+def gradient_is_single(evaluated: EvaluatedProblem, computed: Arrays) -> bool:
     """Whether the gradient is computed in float32 although its parameters are float64."""
-    if subject.dtype == "float32":
+    if evaluated.dtype == "float32":
         return False
     here = flat(computed)
-    if is_exact_in_float32(here) or makes_single_buffers(subject):
+    if is_exact_in_float32(here) or makes_single_buffers(evaluated):
         return True
     rng, said = np.random.default_rng(60), []
-    for share, reach in NEARBY_AND_FAR:
-        towards = differences.astray(subject.loss, rng)
+    for factor, reach in NEARBY_AND_FAR:
+        towards = differences.astray(evaluated.loss, rng)
         point = {
-            name: share * value + reach * towards[name] for name, value in subject.point.items()
+            name: factor * value + reach * towards[name] for name, value in evaluated.point.items()
         }
         try:
             there, rounded, moved = (
-                subject.flat_gradient(at)
+                evaluated.flat_gradient(at)
                 for at in (point, in_float32(point), _moved(point, SMALL, rng))
             )
         except CaseError:  # it needn't accept other values than its own
             return False
         moves = moved != there
         change = np.abs(moved - there).max(initial=0.0)
-        if 0.0 < change < 0.1 * np.abs(there).max():  # more were rounding and nothing else
+        if 0.0 < change < 0.1 * np.abs(there).max():  # a larger change would be mere rounding
             still = (there == rounded)[moves].mean() > 0.5
             unmoved = still and not is_simple(there)
             said.append(unmoved or is_exact_in_float32(there))
     return bool(said) and all(said)
 
 
-def makes_single_buffers(subject: Subject) -> bool:
-    """Whether the gradient asks NumPy for buffers of float32 although it is given float64."""
+def makes_single_buffers(evaluated: EvaluatedProblem) -> bool:
+    """Whether the gradient allocates NumPy arrays of float32 although it is given float64."""
     single = False
 
     def noted(made: np.ndarray) -> np.ndarray:
@@ -93,19 +93,19 @@ def makes_single_buffers(subject: Subject) -> bool:
         single = single or made.dtype == np.float32
         return made
 
-    with buffers_converted(noted, subject.problem.gradient):
-        subject.gradient()
+    with buffers_converted(noted, evaluated.problem.gradient):
+        evaluated.gradient()
     return single
 
 
-def gradient_is_coarse(subject: Subject, computed: Arrays) -> bool:
-    """Whether tiny moves of float64 parameters leave most of the gradient's entries as they are."""
-    if subject.dtype == "float32":
+def gradient_is_coarse(evaluated: EvaluatedProblem, computed: Arrays) -> bool:
+    """Whether tiny changes of float64 parameters leave most entries of the gradient unchanged."""
+    if evaluated.dtype == "float32":
         return False
     rng, here = np.random.default_rng(50), flat(computed)
     try:
-        still = subject.flat_gradient(_moved(subject.point, TINY, rng)) == here
-        moves = subject.flat_gradient(_moved(subject.point, SMALL, rng)) != here
+        still = evaluated.flat_gradient(_moved(evaluated.point, TINY, rng)) == here
+        moves = evaluated.flat_gradient(_moved(evaluated.point, SMALL, rng)) != here
     except CaseError:  # it needn't accept other values than its own
         return False
     return bool(moves.any() and still[moves].mean() > 0.5)

@@ -1,18 +1,18 @@
-"""Do the functions leave what they are given alone, and say the same twice?"""
+"""Check that loss and gradient don't change their arguments, and are deterministic."""
 
 import numpy as np
 
-from ..subject import Arrays, Loss, Subject, to_array
+from ..evaluated_problem import Arrays, EvaluatedProblem, Loss, to_array
 
 
-def mutations(subject: Subject) -> str:
-    """Say which parameters the gradient or the loss changes, if any."""
+def mutations(evaluated: EvaluatedProblem) -> str:
+    """Return a message that names the arguments which the gradient or the loss changes, or ""."""
     for what, function in (
-        ("gradient", subject.gradient),
-        ("loss", subject.loss.evaluate),
+        ("gradient", evaluated.gradient),
+        ("loss", evaluated.loss.evaluate),
     ):
-        values = subject.loss.wrap(subject.point, subject.dtype)
-        kept = subject.loss.wrap(subject.point, subject.dtype)
+        values = evaluated.loss.wrap(evaluated.point, evaluated.dtype)
+        kept = evaluated.loss.wrap(evaluated.point, evaluated.dtype)
         function(values)
         changed = [
             name
@@ -24,29 +24,32 @@ def mutations(subject: Subject) -> str:
     return ""
 
 
-def differing_calls(subject: Subject, mine: Arrays) -> str:
-    """Call twice, with the loss of other weights in between: it may leave something behind."""
-    moved = {name: value * 1.25 + 0.125 for name, value in subject.point.items()}
-    subject.loss(moved)
-    again = subject.gradient()
-    for name, value in mine.items():
+def differing_calls(evaluated: EvaluatedProblem, computed: Arrays) -> str:
+    """Return a message if two calls differ, else "".
+
+    The loss at other parameters is called in between, since it may leave state behind.
+    """
+    moved = {name: value * 1.25 + 0.125 for name, value in evaluated.point.items()}
+    evaluated.loss(moved)
+    again = evaluated.gradient()
+    for name, value in computed.items():
         size = np.abs(value).max(initial=0.0)
         if not _same(value, again[name]):
             off = np.abs(value - again[name]).max()
-            if not off <= 64 * subject.loss.unit * size:
+            if not off <= 64 * evaluated.loss.unit * size:
                 return (
                     f"two calls of gradient differ in {name} by {off:.3g}, "
                     "the loss of other parameters was called in between"
                 )
-    heights = [subject.loss(subject.point) for _ in range(2)]
+    heights = [evaluated.loss(evaluated.point) for _ in range(2)]
     off = abs(heights[0] - heights[1])
-    if np.isfinite(heights).all() and off > 64 * subject.loss.unit * abs(heights[0]):
+    if np.isfinite(heights).all() and off > 64 * evaluated.loss.unit * abs(heights[0]):
         return f"two calls of loss differ by {off:.3g}"
     return ""
 
 
 def unmoved(loss: Loss) -> tuple[str, ...]:
-    """List the parameters that the loss doesn't change with, wherever they are moved."""
+    """List the parameters on which the loss doesn't depend, at several values of each."""
     here = loss(loss.point)
     return tuple(
         name

@@ -1,7 +1,7 @@
-"""What rounding does to a hand-written gradient and to its oracle.
+"""Estimate the rounding errors of a hand-written gradient and of its oracle.
 
-Monte Carlo arithmetic sees into NumPy and torch. Compiled code is opaque to it; there, what the
-gradient lacks in smoothness, over steps too small to matter otherwise, is its rounding.
+Monte Carlo arithmetic reaches operations of NumPy and torch. Compiled code is opaque to it; there,
+rounding is estimated by the lack of smoothness of the gradient over tiny steps.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import UNITS, Arrays, Loss, Subject
+from ..evaluated_problem import UNITS, Arrays, EvaluatedProblem, Loss
 from .choice import COMPLEX, STEP, Oracle, autograd_of, complex_slope
 from .differences import FAR, astray, jags, signs, size
 from .noise import AMPLIFICATION, disturbed, samples
@@ -17,25 +17,25 @@ from .noise import AMPLIFICATION, disturbed, samples
 SAMPLES = 6
 ORACLE_SAMPLES = 3
 WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
-JAGS_AT_MOST = 64.0  # units of the gradient's usual size
-NOISE_AT_MOST = 2.0**-18  # of its usual size: a part of the code may compute in float32
+JAGS_AT_MOST = 64.0  # unit roundoffs of the gradient's usual size
+NOISE_AT_MOST = 2.0**-18  # relative to its usual size: a part of the code may be in float32
 SATURATED, BEYOND_LINEAR = 0.25, 8.0
-UNSEEN = 2.0**14  # so many units of the largest entry where operations can't be disturbed
+UNSEEN = 2.0**14  # unit roundoffs of the largest entry, where operations can't be disturbed
 
 
-@np.errstate(over="ignore", invalid="ignore")  # gradients may hold whatever was in memory
+@np.errstate(over="ignore", invalid="ignore")  # gradients may hold uninitialised memory
 def gradient_noise(
-    subject: Subject, computed: Arrays, arithmetic: str, *, thorough: bool = True
+    evaluated: EvaluatedProblem, computed: Arrays, arithmetic: str, *, thorough: bool = True
 ) -> dict[str, float]:
     """Estimate each parameter's largest rounding error in the hand-written gradient.
 
-    `arithmetic` is the dtype that it is computed in. Without `thorough` only one disturbed run is
-    made, which tells the size to a factor of ten or so.
+    `arithmetic` is the dtype that it is computed in. Without `thorough`, one disturbed run is made,
+    which gives an estimate to a factor of about ten.
     """
 
     def run(sample: int) -> Arrays:
         return disturbed(
-            subject.loss, subject.gradient, subject.dtype, sample, arithmetic=arithmetic
+            evaluated.loss, evaluated.gradient, evaluated.dtype, sample, arithmetic=arithmetic
         )
 
     strayed = samples(run, SAMPLES if thorough else 1)
@@ -50,79 +50,84 @@ def gradient_noise(
     }
     try:
         if not thorough:
-            unit = UNITS[arithmetic] * _usual_size(_line(subject))
+            unit = UNITS[arithmetic] * _usual_size(_line(evaluated))
             return {name: max(noise, unit) for name, noise in spread.items()}
-        jagged = _jaggedness(subject, computed, UNITS[arithmetic])
+        jagged = _jaggedness(evaluated, computed, UNITS[arithmetic])
     except CaseError:  # it needn't accept other values than its own
         return spread
     return {name: max(spread[name], jagged[name]) for name in spread}
 
 
-def _jaggedness(subject: Subject, mine: Arrays, unit: float) -> dict[str, float]:
-    """Estimate rounding by the lack of smoothness, in units of what the gradient usually is.
+def _jaggedness(evaluated: EvaluatedProblem, computed: Arrays, unit: float) -> dict[str, float]:
+    """Estimate rounding by the lack of smoothness of the gradient along a line.
 
-    Tiny steps show rounding that changes at random. A stair (1 − p has them, for p near 1) can be
-    hidden by what moves on it: wider steps cross some, and differences of high order keep out what
-    is smooth. Where all is flat, a unit of the gradient's size elsewhere may have been lost.
+    Tiny steps show rounding that varies at random. A staircase (such as 1 − p for p near 1) can be
+    hidden by a varying term: larger steps cross some stairs, and differences of high order remove
+    the smooth part. If all is constant, the rounding error is at least one unit roundoff of the
+    gradient's usual size.
     """
-    along = _line(subject)
+    along = _line(evaluated)
     rough = np.fmax(*jags(along, unit))
-    rests = [_rest(along, spacing) for spacing in WIDER[subject.dtype]]
+    rests = [_rest(along, spacing) for spacing in WIDER[evaluated.dtype]]
     usual = _usual_size(along)
     rough = np.clip(np.max([rough, *rests], axis=0), unit * usual, JAGS_AT_MOST * unit * usual)
-    # Noise is as large whatever the spacing, and what a kink or a bend leaves isn't.
+    # Noise doesn't depend on the spacing; the residual of a kink or a bend does.
     small, large = sorted(rests[:2], key=lambda rest: float(np.max(rest, initial=0.0)))
     if np.max(large, initial=0.0) <= 4.0 * np.max(small, initial=0.0):
         rough = np.fmax(rough, np.minimum(large, NOISE_AT_MOST * usual))
-    ends = np.cumsum([value.size for value in mine.values()])[:-1]
+    ends = np.cumsum([value.size for value in computed.values()])[:-1]
     return {
         name: float(part.max(initial=0.0))
-        for name, part in zip(mine, np.split(rough, ends), strict=True)
+        for name, part in zip(computed, np.split(rough, ends), strict=True)
     }
 
 
-def _line(subject: Subject) -> Callable[..., np.ndarray]:
-    """Restrict a gradient to a line, through its point or one with a share of its parameters."""
-    towards = astray(subject.loss, np.random.default_rng(40))
+def _line(evaluated: EvaluatedProblem) -> Callable[..., np.ndarray]:
+    """Return the gradient along a line through its point, or through a multiple of the point."""
+    towards = astray(evaluated.loss, np.random.default_rng(40))
 
-    def along(distance: float, share: float = 1.0) -> np.ndarray:
-        return subject.flat_gradient({
-            name: share * value + distance * towards[name] for name, value in subject.point.items()
-        })  # fmt: skip
+    def along(distance: float, factor: float = 1.0) -> np.ndarray:
+        point = evaluated.point.items()
+        return evaluated.flat_gradient(
+            {name: factor * value + distance * towards[name] for name, value in point}
+        )
 
     return along
 
 
 def _usual_size(along: Callable[..., np.ndarray]) -> float:
-    """Return the largest entry of a gradient here, nearer to zero, and at some distance."""
-    places = [*((0.0, share) for share in (1.0, 0.25, 0.0)), *((distance, 1.0) for distance in FAR)]
+    """Return the largest entry of a gradient at its point, nearer to zero, and far away."""
+    places = [
+        *((0.0, factor) for factor in (1.0, 0.25, 0.0)),
+        *((distance, 1.0) for distance in FAR),
+    ]
     return max(size(lambda at=at: along(*at)) for at in places)
 
 
 def _rest(along: Callable[[float], np.ndarray], spacing: float) -> np.ndarray:
-    """Return what differences of high order leave over wide steps, as a standard deviation."""
+    """Return the standard deviation that differences of high order leave, over large steps."""
     row = np.array([along(j * spacing) for j in range(-6, 7)])
     return 3.0 * np.sqrt(np.mean((np.diff(row, 8, axis=0) / np.sqrt(12870.0)) ** 2, axis=0))
 
 
 def oracle_noise(oracle: Oracle, name: str, *, thorough: bool = True) -> float:
-    """Estimate a parameter's largest rounding error in what the oracle says.
+    """Estimate a parameter's largest rounding error in the oracle's gradient.
 
-    Differences carry their own estimate, so they get none here.
+    It is 0 for central differences, which come with their own error estimate.
     """
     if oracle.name == COMPLEX:
         return _complex_noise(oracle.loss, name, ORACLE_SAMPLES if thorough else 1)
     if oracle.gradient is None:
         return 0.0
-    true, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
+    expected, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
 
     def run(sample: int) -> Arrays:
         return disturbed(
             oracle.loss, lambda values: autograd_of(oracle.loss, values), oracle.dtype, sample
         )
 
-    far = [_far(found[name], true, oracle.dtype) for found in samples(run, count)]
-    return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(true).max(initial=0.0)))
+    far = [_far(found[name], expected, oracle.dtype) for found in samples(run, count)]
+    return max(far, default=UNSEEN * UNITS[oracle.dtype] * float(np.abs(expected).max(initial=0.0)))
 
 
 def _complex_noise(loss: Loss, name: str, count: int) -> float:
@@ -142,6 +147,6 @@ def _far(strayed: np.ndarray, value: np.ndarray, dtype: str) -> float:
     far = float(np.abs(strayed - value).max(initial=0.0))
     if not np.isfinite(far):
         return np.inf
-    # What has strayed by as much as there is would have strayed further: it is no longer linear.
+    # A change as large as the value itself is no longer linear: the true effect is larger.
     lost = far > SATURATED * float(np.abs(value).max(initial=0.0))
     return far / AMPLIFICATION[dtype] * (BEYOND_LINEAR if lost else 1.0)

@@ -1,4 +1,4 @@
-"""In what way is it wrong? Hypotheses, each tried on several cases; the first that explains all."""
+"""Name the pattern of an error: the first hypothesis that explains several cases."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
 
 
 def explain(evidence: Sequence[Evidence]) -> str:
-    """Return the first pattern that all the evidence fits, or an empty string."""
+    """Return a description of the first pattern that fits all the evidence, or ""."""
     if not evidence:
         return ""
     if not all(np.isfinite(one.computed).all() for one in evidence):

@@ -1,7 +1,7 @@
-"""The constant arrays that a problem's functions hold: inputs, targets, masks, upstream gradients.
+"""Find the constant arrays of a problem's functions: inputs, targets, masks, upstream gradients.
 
-They are found in the closures of the loss and the gradient, and of the functions there. A problem
-that is made anew is its own: its arrays can be changed, to see what a wrong gradient amounts to.
+They are in the closures of the loss and the gradient, and of the functions that these call. In a
+newly made problem they can be changed, to see which change reproduces a wrong gradient.
 """
 
 import inspect
@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluated_problem import EvaluatedProblem, Loss, is_tensor
 from ..oracles import choice, differences
-from ..subject import Loss, Subject, is_tensor
 
 DEEPEST = 4  # functions within functions
 ROUGHLY = 1e-3
 
 
-def captured(subject: Subject, kinds: str) -> dict[str, Any]:
-    """Return the arrays and tensors of some kinds ("f", "iu") by the names that the code gives."""
+def captured(evaluated: EvaluatedProblem, kinds: str) -> dict[str, Any]:
+    """Return the arrays and tensors of some dtype kinds ("f", "iu") by their names in the code."""
     found: dict[str, Any] = {}
-    for function in (subject.problem.loss, subject.problem.gradient):
+    for function in (evaluated.problem.loss, evaluated.problem.gradient):
         for name, value in _held(function, DEEPEST, set()):
             kind = np.asarray(value.detach().cpu()).dtype.kind if is_tensor(value) else (
                 value.dtype.kind if isinstance(value, np.ndarray) else ""
@@ -50,7 +50,7 @@ def _held(function: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]
 
 
 def fill(array: Any, values: Any) -> None:
-    """Write into an array or a tensor."""
+    """Write values into an array or a tensor."""
     if is_tensor(array):
         import torch
 
@@ -61,7 +61,7 @@ def fill(array: Any, values: Any) -> None:
 
 
 def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
-    """Whether a gradient agrees with the loss along one direction, roughly: a cheap first look.
+    """Whether a gradient roughly agrees with the loss along one direction: a cheap first check.
 
     Raises CaseError where the loss can't be evaluated.
     """
@@ -73,7 +73,7 @@ def may_be_gradient(loss: Loss, name: str, computed: np.ndarray) -> bool:
     return off <= 4.0 * error + ROUGHLY * size * computed.size**0.5
 
 
-def true_gradient(loss: Loss, name: str) -> np.ndarray:
+def expected_gradient(loss: Loss, name: str) -> np.ndarray:
     """Return the gradient of one parameter. Raises CaseError where the loss can't be evaluated."""
     oracle = choice.choose(loss, np.random.default_rng(0))
     if oracle.gradient is not None:

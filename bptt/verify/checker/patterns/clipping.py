@@ -1,4 +1,4 @@
-"""Is it clipped: each entry at a bound, or the whole at a norm?"""
+"""Hypotheses that a gradient was clipped, entry by entry or by its norm."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def clipped_entries(evidence: Sequence[Evidence]) -> str | None:
 
 
 def clipped_by_norm(evidence: Sequence[Evidence]) -> str | None:
-    """Whether the norm of the computed gradient is the same wherever it is wrong."""
+    """Whether the computed gradient has the same norm in all wrong cases."""
     factors = [factor_of(one) for one in evidence]
     if not all(factor is not None and factor > 0.0 for factor in factors):
         return None

@@ -1,4 +1,4 @@
-"""Is only one entry, row, column or diagonal wrong, while the others could have been?"""
+"""Hypotheses that only one entry, row, column or the diagonal is wrong."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +26,11 @@ def one_row_or_column(evidence: Sequence[Evidence]) -> str | None:
 
 
 def _only(marked: Sequence[tuple[Any, Any]]) -> str | None:
-    """Return the one place that is wrong in all cases, counted from the start or from the end.
+    """Return the one index that is wrong in all cases, counted from the start or from the end.
 
-    `marked` are, for each case, what is wrong and what could be: a gradient that is zero but in one
-    column is wrong in this one only, and says nothing. Nor may chance hit the same place so often.
+    `marked` holds two masks for each case: what is wrong, and what is non-zero and so could be. A
+    gradient with a single non-zero column is no evidence, and the agreement must be unlikely to be
+    a coincidence.
     """
     for from_end in (False, True):
         places, chance, telling = set(), [], 0
@@ -42,7 +43,7 @@ def _only(marked: Sequence[tuple[Any, Any]]) -> str | None:
             candidates = int(np.count_nonzero(nonzero | wrong))
             telling += candidates > 1
             chance.append(1.0 / candidates)
-        chance.remove(min(chance))  # any place would have done in one case
+        chance.remove(min(chance))  # the first case only defines the index
         if len(places) == 1 and telling >= ENOUGH and np.prod(chance) <= BY_CHANCE:
             return ", ".join(map(str, places.pop()))
     return None

@@ -1,7 +1,7 @@
-"""One parameter at one case where it is wrong, and whether a prediction explains what was computed.
+"""Evidence for a pattern: one parameter at one case where its gradient is wrong.
 
-An error has a pattern if a prediction explains it in several cases that differ, and none of these
-is explained trivially: one number is some factor of any other.
+An error has a pattern if a prediction explains the computed gradient in several different cases,
+and none of them trivially (a single number is always some multiple of another).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,26 +10,26 @@ from functools import cached_property
 
 import numpy as np
 
-from ..outcome import Finding
-from ..subject import Arrays, Subject
+from ..case_result import Finding
+from ..evaluated_problem import Arrays, EvaluatedProblem
 
 ENOUGH = 3  # cases
-NEARER = 1e-5  # of the largest error: what a prediction may leave where rounding leaves less
+NEARER = 1e-5  # permitted error of a prediction, relative to the largest error of the gradient
 BY_CHANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the parameter `name` at a case.
+    """The computed and the expected gradient of the parameter `name` at one case.
 
-    `findings` are those of all parameters there, `again` makes the problem anew, and
-    `find_contributions` computes each time step's part of the true gradient, if that can be had.
+    `findings` are those of all parameters at the case. `again` makes the problem anew, and
+    `find_contributions` computes the expected contribution of each time step (None if it can't).
     """
 
     name: str
     findings: Mapping[str, Finding]
     sizes: Mapping[str, int]
-    again: Callable[[], Subject]
+    again: Callable[[], EvaluatedProblem]
     find_contributions: Callable[[], list[Arrays] | None] = lambda: None
 
     @cached_property
@@ -42,7 +42,7 @@ class Evidence:
 
     @cached_property
     def allowed(self) -> np.ndarray:
-        """How far each entry may be off; infinite where the loss has a kink."""
+        """The permitted error of each entry; infinite where the loss has a kink."""
         allowed = self.findings[self.name].allowed
         return np.zeros(self.computed.shape) if allowed is None else allowed
 
@@ -68,25 +68,26 @@ class Evidence:
         return [
             name
             for name, found in self.findings.items()
-            if name != self.name and found.mine is not None and found.true is not None
+            if name != self.name and found.computed is not None and found.expected is not None
         ]
 
     def computed_of(self, name: str) -> np.ndarray:
-        found = self.findings[name].mine
+        found = self.findings[name].computed
         if found is None:
             raise ValueError(f"{name} was compared by projections only")
         return found
 
     def expected_of(self, name: str) -> np.ndarray:
-        found = self.findings[name].true
+        found = self.findings[name].expected
         if found is None:
             raise ValueError(f"{name} was compared by projections only")
         return found
 
     def explained_by(self, prediction: np.ndarray) -> bool:
-        """Whether a prediction is as near as rounding allows, and ten times nearer than the truth.
+        """Whether a prediction equals the computed gradient up to rounding.
 
-        Entries at kinks don't count.
+        It must also be ten times nearer to it than the expected gradient. Entries at kinks don't
+        count.
         """
         if prediction.shape != self.computed.shape or not np.isfinite(prediction).all():
             return False
@@ -101,11 +102,11 @@ Hypothesis = Callable[[Sequence[Evidence]], str | None]
 
 
 def distinct(evidence: Sequence[Evidence]) -> int:
-    """Count the cases that differ; a problem that ignores its rng gives the same one again."""
+    """Count the different cases; a problem that ignores its rng repeats the same one."""
     return len({(one.computed.tobytes(), one.expected.tobytes()) for one in evidence})
 
 
 def all_fit(answers: Iterable[bool | None]) -> bool:
-    """Whether no case contradicts and enough confirm; None is a case that can't tell."""
+    """Whether no answer is False and enough are True; None stands for no evidence."""
     seen = list(answers)
     return False not in seen and seen.count(True) >= ENOUGH

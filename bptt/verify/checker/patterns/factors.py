@@ -1,4 +1,4 @@
-"""Is it a multiple of the true gradient: none of it, minus it, or by some number of the problem?"""
+"""Hypotheses that a gradient is a multiple of the expected one, or is off by simple terms."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -8,7 +8,7 @@ import numpy as np
 from .evidence import ENOUGH, Evidence, distinct
 
 NEGLIGIBLE = 1e-9
-SAME = 1e-6  # relative difference of two factors that are one
+SAME = 1e-6  # relative difference of equal factors
 MEANING = {
     1.0: ": a sum where a mean is expected?",
     -1.0: ": a mean where a sum is expected?",
@@ -37,7 +37,7 @@ def expected_is_zero(evidence: Sequence[Evidence]) -> str | None:
 
 
 def factor_of(one: Evidence) -> float | None:
-    """Return the factor on the true gradient that explains a case, if one does."""
+    """Return the multiple of the expected gradient that explains a case, None if none does."""
     squares = float(np.sum(one.expected**2))
     if squares == 0.0:
         return None
@@ -69,7 +69,7 @@ def constant_factor(evidence: Sequence[Evidence]) -> str | None:
 
 
 def factor_of_sizes(evidence: Sequence[Evidence]) -> str | None:
-    """Whether the factor is an integer of the problem, or 1 over it: a mean for a sum, say."""
+    """Whether the factor is an integer of the problem, or its inverse: a mean for a sum, say."""
     found = factors_of(evidence)
     if found is None:
         return None
@@ -91,7 +91,7 @@ def _power(word: str, power: float) -> str:
 
 
 def integers_of(evidence: Sequence[Evidence]) -> dict[str, list[int]]:
-    """Return the integers that the problem has in each case, by what they are."""
+    """Return the integers of the problem (sizes, shapes, products) in each case, by name."""
     cases = [_integers(one) for one in evidence]
     shared = [word for word in cases[0] if all(word in case for case in cases)]
     return {word: [case[word] for case in cases] for word in shared}
@@ -113,7 +113,7 @@ def _integers(one: Evidence) -> dict[str, int]:
 
 
 def added_parameter(evidence: Sequence[Evidence]) -> str | None:
-    """Whether a multiple of the parameter is added, as weight decay does."""
+    """Whether a multiple of the parameter is added, as by weight decay."""
     if not all(one.value.any() for one in evidence):
         return None
     rates = [float(np.sum(one.off * one.value) / np.sum(one.value**2)) for one in evidence]
@@ -124,7 +124,7 @@ def added_parameter(evidence: Sequence[Evidence]) -> str | None:
 
 
 def noise(evidence: Sequence[Evidence]) -> str | None:
-    """Whether all errors are small and nothing else is known of them."""
+    """Whether all errors are small, if no other hypothesis explains them."""
     sizes = [
         float(np.abs(one.off).max() / np.abs(one.expected).max())
         for one in evidence
@@ -133,4 +133,4 @@ def noise(evidence: Sequence[Evidence]) -> str | None:
     if distinct(evidence) < ENOUGH or not sizes or max(sizes) >= 1e-5:
         return None
     said = f"noise of {max(sizes):.1g} of the largest entry"
-    return said + (", as float32 brings" if max(sizes) > 1e-9 else "")
+    return said + (", typical of float32" if max(sizes) > 1e-9 else "")

@@ -1,4 +1,4 @@
-"""Is what repeated indices bring lost? `g[i] += x` adds once where i has the same index twice."""
+"""Hypothesis that repeated indices are lost: `g[i] += x` adds only once for an index twice in i."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..calls import CaseError
-from ..subject import to_array
-from .captured import captured, fill, true_gradient
+from ..evaluated_problem import to_array
+from .captured import captured, expected_gradient, fill
 from .evidence import ENOUGH, Evidence
 
 BY_POSITION = (("last", -1), ("first", 0))
@@ -21,13 +21,13 @@ def repeated_indices_lost(evidence: Sequence[Evidence]) -> str | None:
                 said = f"repeated indices are lost ({key}): "
                 for word, position in BY_POSITION:
                     if all(_counts_one(one, key, axis, position) for one in evidence):
-                        return f"{said}the {word} of them counts alone"
-                return f"{said}right where one occurs once, wrong where it occurs again"
+                        return f"{said}only the {word} of them counts"
+                return f"{said}right where an index occurs once, wrong where it occurs more often"
     return None
 
 
 def _fits(evidence: Sequence[Evidence], key: str, axis: int) -> bool:
-    """Whether only what occurs again is wrong, often enough to be no chance."""
+    """Whether exactly the repeated indices are wrong, often enough to be no coincidence."""
     again_and_wrong = once_and_right = 0
     for one in evidence:
         held = captured(one.again(), "iu")
@@ -47,22 +47,22 @@ def _fits(evidence: Sequence[Evidence], key: str, axis: int) -> bool:
 
 
 def _counts_one(one: Evidence, key: str, axis: int, position: int) -> bool:
-    """Whether it is the gradient that one occurrence of each index alone would give.
+    """Whether the gradient counts only one occurrence of each index, the first or the last.
 
-    Each occurrence gets a slice of its own: the parameter grows by copies of the slices that the
-    indices take, and the indices point at these.
+    To separate the occurrences, each gets a slice of its own: the parameter is extended by copies
+    of the indexed slices, and the indices are changed to point to these copies.
     """
-    subject = one.again()
-    held: Any = captured(subject, "iu")[key]
+    evaluated = one.again()
+    held: Any = captured(evaluated, "iu")[key]
     indices = to_array(held)
-    value = subject.point[one.name]
+    value = evaluated.point[one.name]
     length = value.shape[axis]
     larger = np.concatenate([value, np.take(value, indices.ravel(), axis)], axis)
-    loss = replace(subject.loss, point=subject.point | {one.name: larger})
+    loss = replace(evaluated.loss, point=evaluated.point | {one.name: larger})
     fill(held, (length + np.arange(indices.size)).reshape(indices.shape))
     try:
-        slopes = np.moveaxis(true_gradient(loss, one.name), axis, 0)
-    except CaseError:  # it may need the parameter's shape as it was
+        slopes = np.moveaxis(expected_gradient(loss, one.name), axis, 0)
+    except CaseError:  # the loss may depend on the parameter's shape
         return False
     alone, together = slopes[:length].copy(), slopes[:length].copy()
     for index in np.unique(indices):

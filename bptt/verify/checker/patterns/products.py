@@ -1,8 +1,8 @@
-"""Has a product of two vectors one right and one wrong factor, in a sum of one step?
+"""Hypothesis that one of the two vectors in an outer product is wrong.
 
-Then each row, or each column, is off by a factor of its own. A matrix with one number in a row (a
-one-hot input leaves no more) fits that trivially; it counts if another parameter shows the same
-factors.
+Then each row, or each column, of the gradient is off by a factor of its own. A matrix with a single
+number in each row (as from a one-hot input) always fits; it is evidence only if another parameter
+has the same factors.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ import numpy as np
 from .evidence import Evidence, all_fit
 
 SAID = (
-    (1, "each row has a factor of its own: the signal from above is wrong"),
-    (0, "each column has a factor of its own: what it is multiplied with is wrong"),
+    (1, "each row is off by its own factor: the incoming gradient is wrong"),
+    (0, "each column is off by its own factor: the activation it is multiplied with is wrong"),
 )
 
 
@@ -25,7 +25,7 @@ def by_rows_or_columns(evidence: Sequence[Evidence]) -> str | None:
 
 
 def _fits(one: Evidence, axis: int) -> bool | None:
-    """Whether a case fits; None where it fits as any error would."""
+    """Whether a case fits; None where any error would fit."""
     if one.computed.ndim not in (1, 2) or (one.computed.ndim == 1 and axis == 0):
         return False
     if not one.expected.any():
@@ -61,5 +61,5 @@ def _factors(computed: np.ndarray, expected: np.ndarray, axis: int) -> np.ndarra
 
 
 def _telling(expected: np.ndarray, axis: int) -> bool:
-    """Whether two rows (columns) have more than one number each, so that a factor says much."""
+    """Whether two rows (columns) have more than one number each, so that a factor is evidence."""
     return bool(np.count_nonzero(np.count_nonzero(expected, axis=axis) > 1) > 1)

@@ -1,4 +1,4 @@
-"""Are they the right numbers in wrong places?"""
+"""Hypotheses that the numbers are right but in the wrong places."""
 
 from collections.abc import Sequence
 

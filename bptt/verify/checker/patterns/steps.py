@@ -1,20 +1,20 @@
-"""Which time steps does it count, and how far back in time does it reach?"""
+"""Hypotheses on which time steps contribute, and how far back in time a gradient reaches."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..calls import CaseError
-from .captured import true_gradient
+from .captured import expected_gradient
 from .evidence import ENOUGH, Evidence
 
 SHRUNK = (0.1, 0.05, 0.025)  # factors on a recurrent matrix
 NEAR_AN_INTEGER = 0.4
-VISIBLE = 1e-13  # of the largest entry: smaller errors are rounding
+VISIBLE = 1e-13  # relative to the largest entry: smaller errors are rounding
 
 
 def weights_of_steps(evidence: Sequence[Evidence]) -> str | None:
-    """Whether it counts the true contributions of the time steps, but not each of them once."""
+    """Whether the gradient is a sum of the expected contributions with weights other than 1."""
     said: list[set[str]] = []
     for one in evidence:
         T = one.sizes.get("T", 1)
@@ -34,15 +34,15 @@ def weights_of_steps(evidence: Sequence[Evidence]) -> str | None:
 
 
 def _phrases(weights: list[float]) -> list[str]:
-    """Say in all ways that apply which steps are counted."""
+    """Describe the weights of the steps in all ways that apply."""
     T = len(weights)
     counted = [t for t in range(T) if weights[t] == 1.0]
     if not counted or set(weights) != {0.0, 1.0}:
-        return [f"counts its steps with the weights {', '.join(f'{w:g}' for w in weights)}"]
+        return [f"adds its steps with the weights {', '.join(f'{w:g}' for w in weights)}"]
     if counted == list(range(T - len(counted), T)):
         return [
             f"missing the first {_steps(T - len(counted))}",
-            f"cut off in time: only the last {_steps(len(counted))} count",
+            f"truncated in time: only the last {_steps(len(counted))} count",
         ]
     if counted == list(range(len(counted))):
         return [
@@ -58,11 +58,11 @@ def _steps(count: int) -> str:
 
 
 def cut_off_in_time(evidence: Sequence[Evidence]) -> str | None:
-    """Whether all is right but what goes back over K steps and more.
+    """Whether exactly the terms that reach back over K steps or more are missing.
 
-    What reaches k steps back has the recurrent matrix k times as a factor. So when this is shrunk
-    by ε, an error that only begins K steps back shrinks by ε^K; one that is made at each step, or
-    that only shows in long sequences for other reasons, doesn't.
+    A term that reaches back k steps has the recurrent matrix k times as a factor. So if that matrix
+    is multiplied by ε, an error that begins K steps back is multiplied by ε^K; an error in each
+    step, or one that only appears in long sequences for other reasons, is not.
     """
     lengths = [one.sizes.get("T", 0) for one in evidence]
     longest = min(lengths) - 1
@@ -72,15 +72,15 @@ def cut_off_in_time(evidence: Sequence[Evidence]) -> str | None:
         for name, value in point.items()
         if value.ndim == 2 and value.shape[0] == value.shape[1]
     ]
-    # A state of zeros at the start hides the error of what is multiplied with it.
+    # An initial state of zeros hides the error of the gradient that it is multiplied with.
     for K in range(longest, max(longest - 2, 1), -1):
         if any(_all_of_order(evidence, name, K) for name in square):
-            return f"cut off in time: nothing goes back over {K} steps or more"
+            return f"truncated in time: nothing goes back over {K} steps or more"
     return None
 
 
 def _all_of_order(evidence: Sequence[Evidence], recurrent: str, K: int) -> bool:
-    """Whether enough cases show this order, and none another."""
+    """Whether enough cases have this order, and none has another."""
     shown = 0
     for one in sorted(evidence, key=lambda one: (one.sizes["T"], -one.computed.size)):
         order = _order(one, recurrent)
@@ -93,14 +93,14 @@ def _all_of_order(evidence: Sequence[Evidence], recurrent: str, K: int) -> bool:
 
 
 def _order(one: Evidence, recurrent: str) -> int | None:
-    """Return with which power of a matrix's size the error vanishes, if that can be told."""
+    """Return the power of the recurrent matrix's scale with which the error vanishes, or None."""
     errors = []
-    for share in SHRUNK:
-        subject = one.again()
-        subject.point[recurrent] *= share
+    for factor in SHRUNK:
+        evaluated = one.again()
+        evaluated.point[recurrent] *= factor
         try:
-            computed = subject.gradient()[one.name]
-            expected = true_gradient(subject.loss, one.name)
+            computed = evaluated.gradient()[one.name]
+            expected = expected_gradient(evaluated.loss, one.name)
         except CaseError:
             return None
         size = float(np.abs(expected).max(initial=0.0))

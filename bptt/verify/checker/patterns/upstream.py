@@ -1,15 +1,15 @@
-"""Is something ignored: is it the gradient as if an array were 1, or 0, everywhere?
+"""Hypothesis that an array is ignored: the gradient is as if it were 1, or 0, everywhere.
 
-An upstream gradient that a backward pass never multiplies with is 1 to it; a mask too.
+A backward pass that doesn't multiply by the upstream gradient, or by a mask, treats it as 1.
 """
 
 from collections.abc import Sequence
 
 from ..calls import CaseError
-from .captured import captured, fill, may_be_gradient, true_gradient
+from .captured import captured, expected_gradient, fill, may_be_gradient
 from .evidence import Evidence
 
-ARRAYS = 8  # tried at most
+ARRAYS = 8  # the largest number to try
 
 
 def as_if_constant(evidence: Sequence[Evidence]) -> str | None:
@@ -25,14 +25,14 @@ def as_if_constant(evidence: Sequence[Evidence]) -> str | None:
 
 
 def _fits(one: Evidence, name: str, value: float) -> bool:
-    subject = one.again()
-    held = captured(subject, "f")
+    evaluated = one.again()
+    held = captured(evaluated, "f")
     if name not in held:
         return False
     fill(held[name], value)
     try:
-        return may_be_gradient(subject.loss, one.name, one.computed) and one.explained_by(
-            true_gradient(subject.loss, one.name)
+        return may_be_gradient(evaluated.loss, one.name, one.computed) and one.explained_by(
+            expected_gradient(evaluated.loss, one.name)
         )
     except CaseError:  # the loss may not accept this
         return False

@@ -1,1 +1,1 @@
-"""What was found, said to a person or a program, and where the error lies."""
+"""The report of a verification, and the diagnosis of an error."""

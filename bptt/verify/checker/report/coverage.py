@@ -1,22 +1,22 @@
-"""What was searched and what was not, in as few words as can be."""
+"""Describe briefly what was searched, skipped and left out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..outcome import Outcome
+from ..case_result import CaseResult
 
 MOST_RUNS = 10
 MOST_REASONS = 3
 
 
-def coverage(searched: str, skipped: Sequence[Outcome], left_out: Sequence[str]) -> list[str]:
-    """Return sentences, none where there is nothing to say."""
+def coverage(searched: str, skipped: Sequence[CaseResult], left_out: Sequence[str]) -> list[str]:
+    """Return sentences on the sizes that were searched, the skipped cases and what was left out."""
     said = [f"Searched: {searched}."] if searched else []
     if skipped:
-        reasons = dict.fromkeys(outcome.message for outcome in skipped if outcome.message)
+        reasons = dict.fromkeys(result.message for result in skipped if result.message)
         why = f": {'; '.join(list(reasons)[:MOST_REASONS])}" if reasons else ""
-        said.append(f"Skipped by the maker: {number_of_cases(len(skipped))}{why}.")
+        said.append(f"Skipped by the problem: {number_of_cases(len(skipped))}{why}.")
     if left_out:
-        said.append(f"Not checked: {'; '.join(left_out)}. A higher --budget gives it more time.")
+        said.append(f"Not checked: {'; '.join(left_out)}. A higher --budget allows more time.")
     return said
 
 
@@ -25,7 +25,7 @@ def number_of_cases(count: int) -> str:
 
 
 def ranges(all_sizes: Iterable[Mapping[str, int]]) -> str:
-    """Write each size's values, such as "T 1..6, 20, 40; H 1..5, 17"."""
+    """List the values of each size, such as "T 1..6, 20, 40; H 1..5, 17"."""
     values: dict[str, set[int]] = {}
     for sizes in all_sizes:
         for name, size in sizes.items():
@@ -34,7 +34,7 @@ def ranges(all_sizes: Iterable[Mapping[str, int]]) -> str:
 
 
 def runs(numbers: list[int]) -> str:
-    """Write numbers in ascending order as ranges."""
+    """Format ascending numbers as ranges, such as "1..6, 20"."""
     found: list[list[int]] = []
     for number in numbers:
         if found and number == found[-1][1] + 1:

@@ -1,11 +1,10 @@
-"""Where is it wrong: in which parameters, in what way, and from which time lag on?
+"""Diagnose a wrong gradient: which parameters, which pattern, and from which time lag on.
 
-The smallest failing case shows that a gradient is wrong; it is often too small to show how. So more
-cases are checked, of middling sizes that all differ, and of others yet: a pattern is only named if
-it holds in all of them. A problem with a size T is checked at one T after the other. A maker that
-takes `counted` is also asked for the loss of the last step alone, at T = 1, 2, 3…: its gradient for
-the state at the start is that of one target for a state k = T − 1 steps before it, and so its error
-is the error at lag k.
+The smallest failing case is often too small to show a pattern. So further cases are checked, with
+medium sizes that all differ, and a pattern is only named if it holds in all of them. A problem with
+a size T is checked at several T in turn. If the function that makes problems takes `counted`, the
+loss of the last step only is checked at T = 1, 2, 3… as well: the gradient with respect to the
+initial state is then that of one target k = T − 1 steps later, and its error is the error at lag k.
 """
 
 from collections.abc import Iterator
@@ -15,31 +14,34 @@ from functools import partial
 import numpy as np
 
 from ..calls import CaseError, OutOfTime
+from ..case_result import WRONG, CaseResult
 from ..checking import check_case
-from ..oracles.shares import true_shares
-from ..outcome import WRONG, Outcome
+from ..evaluated_problem import Arrays, make
+from ..oracles.contributions import expected_contributions
 from ..patterns import explain
 from ..patterns.evidence import ENOUGH, Evidence, distinct
 from ..problem import Case
 from ..search import SCALES, Search
-from ..subject import Arrays, make
 from . import lags
 
 SEEDS = 4
 LONGEST = 8
-ROTATIONS = 3  # of the middling sizes
+ROTATIONS = 3  # of the medium sizes among their names
 MOST_EVIDENCE = 30
-MORE_SEEDS = 12  # where too few cases are wrong
+MORE_SEEDS = 12  # if too few cases are wrong
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A failing parameter: its worst entry, the pattern of its error, and since which T."""
+    """A failing parameter: its worst entry, the pattern of its error, and the first wrong T.
+
+    `place` is the index of the worst entry; `computed` and `expected` are its values.
+    """
 
     name: str
     place: tuple[int, ...]
-    mine: float
-    true: float
+    computed: float
+    expected: float
     relative_error: float
     pattern: str
     first_T: int | None
@@ -47,19 +49,19 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong in what.
+    """The diagnosis of a wrong gradient.
 
-    `suspects` are the parameters that fail first (at the smallest failing T), `also` those that
-    fail too, later. `errors` has, for each T, each parameter's largest error over its largest
-    entry; empty for problems without T. `of_one_target` has the same for each lag, where the last
-    step's loss counts alone; empty where the maker can't do that. `lag` says what the former shows,
-    `handed_back` what the latter does. `shown` is the case to draw.
+    `suspects` are the parameters that are wrong at the smallest failing T (`first_T`), `also` those
+    that are wrong only at larger T. `errors` holds, for each T, the largest error of each parameter
+    relative to its largest entry; it is empty for problems without T. `of_one_target` holds the
+    same for each lag, for the loss of the last step only; it is empty if the problem doesn't take
+    `counted`. `lag` summarises the former, `handed_back` the latter. `shown` is the case to draw.
     """
 
     suspects: tuple[Suspect, ...]
     also: tuple[Suspect, ...]
     first_T: int | None
-    shown: Outcome
+    shown: CaseResult
     errors: dict[int, dict[str, float]] = field(default_factory=dict)
     of_one_target: dict[int, dict[str, float]] = field(default_factory=dict)
     handed_back: str = ""
@@ -69,30 +71,30 @@ class Diagnosis:
         return lags.in_words(self.errors)
 
 
-def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
-    """Look closer at a wrong gradient; None for other failures."""
+def diagnose(search: Search, smallest: CaseResult) -> Diagnosis | None:
+    """Diagnose a wrong gradient; return None for other failures."""
     if smallest.verdict != WRONG:
         return None
     sizes = _middling(search, smallest)
-    by_lag: dict[int, list[Outcome]] = {}
+    by_lag: dict[int, list[CaseResult]] = {}
     if "T" not in sizes:
         looked_at = _checked(search, sizes, smallest.case)
     else:
         lengths = _lengths(search, smallest.case.sizes["T"])
         checked = [_checked(search, sizes | {"T": T}, smallest.case) for T in lengths]
-        looked_at = [outcome for outcomes in checked for outcome in outcomes]
+        looked_at = [result for results in checked for result in results]
         by_lag = {T - 1: _of_one_target(search, sizes | {"T": T}, smallest.case) for T in lengths}
-        by_lag = {lag: outcomes for lag, outcomes in by_lag.items() if outcomes}
-    first_T = lags.first_wrong(lags.errors_by("T", search.outcomes))
+        by_lag = {lag: results for lag, results in by_lag.items() if results}
+    first_T = lags.first_wrong(lags.errors_by("T", search.results))
     _more_evidence(search, smallest, first_T)
-    errors = lags.errors_by("T", search.outcomes)
+    errors = lags.errors_by("T", search.results)
     suspects, also = [], []
     for name in smallest.findings:
         since = lags.first_wrong(errors, name)
         suspect = _suspect(search, name, smallest, since)
         if suspect is not None:
             (suspects if since == first_T else also).append(suspect)
-    wrong = [outcome for outcome in looked_at if outcome.verdict == WRONG] or [smallest]
+    wrong = [result for result in looked_at if result.verdict == WRONG] or [smallest]
     states = [
         name
         for name in (next(iter(by_lag.values()))[0].findings if by_lag else ())
@@ -102,50 +104,50 @@ def diagnose(search: Search, smallest: Outcome) -> Diagnosis | None:
         tuple(suspects),
         tuple(also),
         first_T,
-        max(wrong, key=lambda outcome: (outcome.entries, -outcome.case.seed)),
+        max(wrong, key=lambda result: (result.entries, -result.case.seed)),
         errors,
         {
             lag: {
-                name: max(lags.error(outcome.findings[name]) for outcome in outcomes)
-                for name in outcomes[0].findings
+                name: max(lags.error(result.findings[name]) for result in results)
+                for name in results[0].findings
             }
-            for lag, outcomes in by_lag.items()
+            for lag, results in by_lag.items()
         },
         lags.handed_back(by_lag, states),
     )
 
 
-def _middling(search: Search, smallest: Outcome, rotation: int = 0) -> dict[str, int]:
-    """Return middling sizes that differ, none below the smallest at which it fails."""
-    middling = search.settings.distinct_sizes(search.maker, rotation)
+def _middling(search: Search, smallest: CaseResult, rotation: int = 0) -> dict[str, int]:
+    """Return medium sizes that differ, none below that of the smallest failing case."""
+    middling = search.settings.distinct_sizes(search.factory, rotation)
     return {name: max(size, smallest.case.sizes[name]) for name, size in middling.items()}
 
 
 def _lengths(search: Search, failing: int) -> list[int]:
-    """Return the T to check: the short ones, and those about the one that failed."""
+    """Return the T to check: the short ones, and those around the failing one."""
     low, high = search.settings.range_of("T")
     short = range(low, min(high, LONGEST) + 1)
     return sorted({*short, max(failing - 1, low), failing, failing + 1 if failing < high else low})
 
 
-def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
-    """Check several seeds at one size; cases that can't be run are left out."""
+def _checked(search: Search, sizes: dict[str, int], like: Case) -> list[CaseResult]:
+    """Check several seeds at the same sizes; leave out cases that can't be run."""
     cases = [Case(sizes, seed, like.scale) for seed in range(like.seed, like.seed + SEEDS)]
-    outcomes = [search.check(case, entrywise=True) for case in cases]
-    return [outcome for outcome in outcomes if outcome.findings]
+    results = [search.check(case, entrywise=True) for case in cases]
+    return [result for result in results if result.findings]
 
 
-def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[Outcome]:
-    """Check the loss of the last step alone; not among the search's own, which count them all."""
-    if not search.maker.counts_one_step:
+def _of_one_target(search: Search, sizes: dict[str, int], like: Case) -> list[CaseResult]:
+    """Check the loss of the last step only; these cases are not recorded in the search."""
+    if not search.factory.counts_one_step:
         return []
     seeds = range(like.seed, like.seed + SEEDS)
     cases = [Case(sizes, seed, like.scale, counted=sizes["T"] - 1) for seed in seeds]
-    outcomes = [check_case(search.maker, case, True, search.settings.time_limit) for case in cases]
-    return [outcome for outcome in outcomes if outcome.findings]
+    results = [check_case(search.factory, case, True, search.settings.time_limit) for case in cases]
+    return [result for result in results if result.findings]
 
 
-def _more_evidence(search: Search, smallest: Outcome, first_T: int | None) -> None:
+def _more_evidence(search: Search, smallest: CaseResult, first_T: int | None) -> None:
     """Check cases of other sizes, and if too few of them are wrong, of other seeds and scales."""
 
     def enough() -> bool:
@@ -164,7 +166,7 @@ def _more_evidence(search: Search, smallest: Outcome, first_T: int | None) -> No
         search.check(case, entrywise=True)
 
 
-def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iterator[Case]:
+def _fresh_cases(search: Search, smallest: CaseResult, first_T: int | None) -> Iterator[Case]:
     like, rotated = smallest.case, []
     for rotation in range(ROTATIONS):
         sizes = _middling(search, smallest, rotation)
@@ -177,56 +179,56 @@ def _fresh_cases(search: Search, smallest: Outcome, first_T: int | None) -> Iter
         yield Case(like.sizes, like.seed, like.scale * scale)
 
 
-def _wrong(search: Search, name: str, whole: bool = True) -> list[Outcome]:
-    """List the cases where a parameter is wrong; `whole` leaves out mere projections."""
+def _wrong(search: Search, name: str, whole: bool = True) -> list[CaseResult]:
+    """List the cases where a parameter is wrong; if `whole`, without mere projections."""
     return [
-        outcome
-        for outcome in search.outcomes
-        if name in outcome.findings
-        and outcome.findings[name].verdict == WRONG
-        and not (whole and outcome.findings[name].mine is None)
+        result
+        for result in search.results
+        if name in result.findings
+        and result.findings[name].verdict == WRONG
+        and not (whole and result.findings[name].computed is None)
     ]
 
 
-def _several(search: Search, outcomes: list[Outcome], name: str) -> list[Evidence]:
-    """Take evidence from small and large cases alike, not from more than are needed."""
-    ordered = sorted(outcomes, key=lambda outcome: outcome.entries)
+def _several(search: Search, results: list[CaseResult], name: str) -> list[Evidence]:
+    """Take evidence from a limited number of cases, small and large ones alike."""
+    ordered = sorted(results, key=lambda result: result.entries)
     every = -(-len(ordered) // MOST_EVIDENCE) or 1
-    return [_evidence(search, outcome, name) for outcome in ordered[::every]]
+    return [_evidence(search, result, name) for result in ordered[::every]]
 
 
-def _suspect(search: Search, name: str, smallest: Outcome, since: int | None) -> Suspect | None:
+def _suspect(search: Search, name: str, smallest: CaseResult, since: int | None) -> Suspect | None:
     wrong = _wrong(search, name) or _wrong(search, name, whole=False)
     if not wrong:
         return None
-    at_first = [outcome for outcome in wrong if outcome.case.sizes.get("T") == since] or wrong
-    worst = max(at_first, key=lambda outcome: lags.error(outcome.findings[name]))
+    at_first = [result for result in wrong if result.case.sizes.get("T") == since] or wrong
+    worst = max(at_first, key=lambda result: lags.error(result.findings[name]))
     found = worst.findings[name]
     pattern = ""
-    # Where only the first failing T has a pattern, least else has gone wrong there.
-    for outcomes in (wrong, at_first):
-        if found.mine is not None and not pattern:
-            pattern = _explained(search, outcomes, name)
+    # A pattern may hold at the first failing T only, where the fewest other errors add to it.
+    for results in (wrong, at_first):
+        if found.computed is not None and not pattern:
+            pattern = _explained(search, results, name)
     return Suspect(name, found.worst, *found.worst_values, found.relative_error, pattern, since)
 
 
-def _explained(search: Search, outcomes: list[Outcome], name: str) -> str:
+def _explained(search: Search, results: list[CaseResult], name: str) -> str:
     try:
-        return explain(_several(search, outcomes, name))
+        return explain(_several(search, results, name))
     except OutOfTime:
         return ""
 
 
-def _evidence(search: Search, outcome: Outcome, name: str) -> Evidence:
-    again = partial(make, search.maker, outcome.case, search.settings.time_limit)
+def _evidence(search: Search, result: CaseResult, name: str) -> Evidence:
+    again = partial(make, search.factory, result.case, search.settings.time_limit)
 
     def contributions() -> list[Arrays] | None:
-        subject = again()
-        if subject.problem.loss_of_steps is None:
+        evaluated = again()
+        if evaluated.problem.loss_of_steps is None:
             return None
         try:
-            return true_shares(subject, outcome.case, np.random.default_rng(0))[0]
-        except CaseError:  # the pattern is then told without them
+            return expected_contributions(evaluated, result.case, np.random.default_rng(0))[0]
+        except CaseError:  # the other hypotheses do without them
             return None
 
-    return Evidence(name, outcome.findings, outcome.case.sizes, again, contributions)
+    return Evidence(name, result.findings, result.case.sizes, again, contributions)

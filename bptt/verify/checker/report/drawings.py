@@ -1,23 +1,23 @@
-"""The drawings of the page, as SVG that takes its colours from the page's style sheet."""
+"""Draw the charts of the page as SVG, with colours from the page's style sheet."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
 
 import numpy as np
 
-from ..outcome import MOST_DIGITS, Finding
+from ..case_result import MOST_DIGITS, Finding
 
 CELL = 14  # pixels
 MOST_TICKS = 6
-LARGEST_SIDE = 48  # entries drawn along a side; what is beyond is cut off, and said to be
+LARGEST_SIDE = 48  # entries drawn along a side; the caption says if there are more
 
 
 def heat_map(found: Finding, dtype: str) -> str:
-    """Draw one parameter's entries: green if right, else red, stronger with fewer digits."""
-    if found.mine is None or found.true is None:
+    """Draw one parameter's entries: right ones green, wrong ones red, stronger for fewer digits."""
+    if found.computed is None or found.expected is None:
         return ""
     computed, expected, right, wrong = map(
-        _as_matrix, (found.mine, found.true, found.entry_digits, found.is_wrong)
+        _as_matrix, (found.computed, found.expected, found.entry_digits, found.is_wrong)
     )
     right = np.minimum(right, MOST_DIGITS[dtype])
     rows, columns = (min(side, LARGEST_SIDE) for side in computed.shape)
@@ -34,7 +34,7 @@ def heat_map(found: Finding, dtype: str) -> str:
         )
     width, height = columns * CELL, rows * CELL
     cut = "" if (rows, columns) == computed.shape else f", the first {rows}×{columns}"
-    shape = "×".join(map(str, found.mine.shape)) or "a scalar"
+    shape = "×".join(map(str, found.computed.shape)) or "a scalar"
     return (
         f'<figure class="map"><figcaption>{escape(found.name)} <small>{shape}{cut}</small>'
         f'</figcaption><svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -49,9 +49,9 @@ def _as_matrix(value: np.ndarray) -> np.ndarray:
 
 
 def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
-    """Draw each lag's largest error, on a logarithmic scale; `axis` says what a lag is.
+    """Draw the largest error at each lag, on a logarithmic scale; `axis` labels the lags.
 
-    Lags without an error lie on a line of their own, below a break in the scale.
+    Lags without an error are drawn on a separate line, below a break in the scale.
     """
     width, height, left, top, bottom = 340, 204, 52, 12, 38
     heights = {lag: max(sizes.values()) for lag, sizes in errors.items()}
@@ -98,7 +98,7 @@ def lag_chart(errors: Mapping[int, Mapping[str, float]], axis: str) -> str:
 
 
 def histogram(findings: Iterable[Finding], most: float) -> str:
-    """Draw how many entries have how many right digits, the wrong ones in red above the others."""
+    """Draw the numbers of entries by right digits, the wrong ones in red above the others."""
     width, height, bottom = 340, 150, 34
     bins = int(np.ceil(most)) + 1
     counts = {True: np.zeros(bins, int), False: np.zeros(bins, int)}

@@ -1,9 +1,9 @@
-"""The report as one page: nothing is loaded from anywhere, and no script runs."""
+"""The report as one HTML page that loads nothing and runs no script."""
 
 from html import escape
 
+from ..case_result import MOST_DIGITS
 from ..check_result import RANK
-from ..outcome import MOST_DIGITS
 from .diagnosis import Suspect
 from .drawings import heat_map, histogram, lag_chart
 from .report import Report
@@ -71,7 +71,7 @@ def _one(report: Report) -> str:
         f"<h1>{escape(report.target)}</h1>",
         f'<div class="verdict {kind}"><strong>{escape(report.headline)}</strong>'
         f"<p>{escape(_sentence(report))}</p></div>",
-        f'<p class="soft">{len(report.outcomes)} cases in {report.seconds:.1f} s: '
+        f'<p class="soft">{len(report.results)} cases in {report.seconds:.1f} s: '
         f"{escape(counts)}. Oracle: {escape(oracles)}. {escape(' '.join(report.coverage))}</p>",
         _checks(report),
         _failure(report),
@@ -97,13 +97,13 @@ def _sentence(report: Report) -> str:
     if report.smallest is not None:
         return report.smallest.message
     if report.exit_status == 2:
-        return next((message for _, message in report.troubles), "No oracle could tell.")
+        return next((message for _, message in report.troubles), "No oracle could decide.")
     if not report.digits:
-        return "No case could tell how many digits are right."
+        return "No case shows how many digits are right."
     name, (worst, _) = min(report.digits.items(), key=lambda item: item[1][0])
     limit = report.limits.get(name)
     said = f"At least {worst:.1f} digits of every parameter in every case"
-    return f"{said}: {limit} see no more." if limit else f"{said}."
+    return f"{said}, the limit of {limit}." if limit else f"{said}."
 
 
 def _checks(report: Report) -> str:
@@ -144,8 +144,8 @@ def _failure(report: Report) -> str:
 def _row(suspect: Suspect, named: bool) -> str:
     place = f"[{', '.join(map(str, suspect.place))}]" if suspect.place else ""
     numbers = {
-        "computed": f"{suspect.mine:.9g}",
-        "expected": f"{suspect.true:.9g}",
+        "computed": f"{suspect.computed:.9g}",
+        "expected": f"{suspect.expected:.9g}",
         "relative error": f"{suspect.relative_error:.1e}",
     }
     if suspect.first_T is not None:
@@ -166,7 +166,7 @@ def _maps(report: Report) -> str:
     maps = "".join(heat_map(found, shown.dtype) for found in shown.findings.values())
     return (
         f"<h2>Errors, entry by entry</h2><p class='soft'>At {escape(str(shown.case))}. "
-        "Green is right; the stronger the red, the fewer digits are.</p>"
+        "Right entries are green, wrong ones red: the fewer right digits, the stronger.</p>"
         f'<div class="maps">{maps}</div>'
     )
 
@@ -183,8 +183,8 @@ def _lags(report: Report) -> str:
     if len(diagnosis.of_one_target) > 1:
         said = escape(sentence(diagnosis.handed_back)) + "." if diagnosis.handed_back else ""
         parts += [
-            "<h2>Error against lag</h2><p class='soft'>The loss is that of one target, the state "
-            f"at the start lies so many steps before it. {said}</p>",
+            "<h2>Error against lag</h2><p class='soft'>The loss is that of one target; the lag is "
+            f"the number of steps from the initial state to it. {said}</p>",
             lag_chart(diagnosis.of_one_target, "lag k: steps from the state to the target"),
         ]
     return "".join(parts)
@@ -194,14 +194,14 @@ def _digits(report: Report) -> str:
     shown, limits = report.shown, report.limits
     if shown is None:
         return ""
-    findings = [found for found in shown.findings.values() if found.mine is not None]
+    findings = [found for found in shown.findings.values() if found.computed is not None]
     rows = "".join(
         f"<tr><td>{escape(name)}</td>"
         f'<td class="number">{"at least " if name in limits else ""}{worst:.1f}</td>'
         f'<td class="number">{median:.1f}</td></tr>'
         for name, (worst, median) in report.digits.items()
     )
-    more = f"At least: {' and '.join(sorted(set(limits.values())))} see no more." if limits else ""
+    more = f"At least: the limit of {' and '.join(sorted(set(limits.values())))}." if limits else ""
     return (
         "<h2>Right digits</h2><p class='soft'>Entries of the case above, the wrong ones in red.</p>"
         + histogram(findings, MOST_DIGITS[shown.dtype])
@@ -212,11 +212,11 @@ def _digits(report: Report) -> str:
 
 def _troubles(report: Report) -> str:
     parts = []
-    for (kind, message), outcomes in report.troubles.items():
-        cases = "".join(f"<li>{escape(str(outcome.case))}</li>" for outcome in outcomes[:20])
-        detail = f"<pre>{escape(outcomes[0].detail)}</pre>" if outcomes[0].detail else ""
+    for (kind, message), results in report.troubles.items():
+        cases = "".join(f"<li>{escape(str(result.case))}</li>" for result in results[:20])
+        detail = f"<pre>{escape(results[0].detail)}</pre>" if results[0].detail else ""
         parts.append(
-            f"<h2>{escape(kind.capitalize())} in {len(outcomes)} cases</h2>"
+            f"<h2>{escape(kind.capitalize())} in {len(results)} cases</h2>"
             f"<p>{escape(message)}</p>{detail}<ul>{cases}</ul>"
         )
     return "\n".join(parts)

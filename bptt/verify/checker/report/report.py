@@ -1,4 +1,4 @@
-"""The whole verification as data: what was checked, by what, and what came of it."""
+"""The report of a verification as data: cases, oracles, verdicts and the diagnosis."""
 
 import json
 from collections import Counter
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import outcome as o
+from .. import case_result
+from ..case_result import CaseResult
 from ..check_result import FAILED, CheckResult
-from ..outcome import Outcome
 from ..settings import Settings
 from .coverage import coverage, number_of_cases, ranges
 from .diagnosis import Diagnosis, Suspect
@@ -19,27 +19,33 @@ FLOAT32_NOTE = (
     "float32 shows about 7 digits: an error below {:.0e} of a parameter's largest entry would pass."
 )
 OWN_BACKWARDS_NOTE = (
-    "The loss brings its own backward pass ({}), and autograd ran it: it may have checked that "
-    "against itself. So autograd was compared with central differences, and digits are theirs."
+    "The loss has its own backward pass ({}), which autograd calls, so it may have been compared "
+    "with itself. Therefore the digits are those that central differences confirm."
 )
 
 
 @dataclass(frozen=True)
 class Report:
-    """What verifying one gradient came to.
+    """The report of verifying one gradient.
 
-    `digits` are each parameter's (worst, median) over the cases compared entry by entry. `skipped`
-    are the cases that the maker refused; `left_out` says what was not checked, and why. `verdict`
-    is that on the values; `checks` are the other checks of a function with its own backward pass.
+    `verdict` is the verdict on the values over all cases, whose results are in `results`.
+    `smallest` is the smallest failing case, None if none fails, and `diagnosis` describes a wrong
+    gradient. `seconds` is the duration. `skipped` are the cases for which the problem raised Skip;
+    `left_out` lists what else was not checked, and why. `checks` are the other checks, of a
+    function with its own backward pass. `to_json()` has everything.
+
+        report = verify(problem)
+        if report.exit_status != 0:
+            print(report.summary, report.snippet)
     """
 
     target: str
     verdict: str
-    outcomes: tuple[Outcome, ...]
-    smallest: Outcome | None
+    results: tuple[CaseResult, ...]
+    smallest: CaseResult | None
     diagnosis: Diagnosis | None
     seconds: float
-    skipped: tuple[Outcome, ...] = ()
+    skipped: tuple[CaseResult, ...] = ()
     left_out: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
     checks: tuple[CheckResult, ...] = ()
@@ -50,37 +56,46 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0: all right; 1: something is wrong; 2: it couldn't be run, or not everywhere."""
-        if self.verdict in o.FAILURES or self.failed_checks:
+        """0: all right; 1: something is wrong; 2: undecided, or it couldn't be run everywhere."""
+        if self.verdict in case_result.FAILURES or self.failed_checks:
             return 1
-        return 2 if self.verdict in (o.UNDECIDABLE, *o.COULD_NOT_RUN, o.NOT_FINITE) else 0
+        return (
+            2
+            if self.verdict
+            in (case_result.UNDECIDABLE, *case_result.COULD_NOT_RUN, case_result.NOT_FINITE)
+            else 0
+        )
 
     @property
     def headline(self) -> str:
-        """The verdict, and in how many cases no oracle could tell."""
-        if self.failed_checks and self.verdict not in o.FAILURES:
-            return f"{o.WRONG}: {', '.join(check.name for check in self.failed_checks)}"
-        undecidable = self.tally("verdict").get(o.UNDECIDABLE, 0)
-        if self.verdict == o.UNDECIDABLE or not undecidable:
+        """The verdict, and the number of undecidable cases."""
+        if self.failed_checks and self.verdict not in case_result.FAILURES:
+            return f"{case_result.WRONG}: {', '.join(check.name for check in self.failed_checks)}"
+        undecidable = self.tally("verdict").get(case_result.UNDECIDABLE, 0)
+        if self.verdict == case_result.UNDECIDABLE or not undecidable:
             return self.verdict
-        cases = number_of_cases(len(self.outcomes))
-        return f"{self.verdict}; {o.UNDECIDABLE} in {undecidable} of {cases}"
+        cases = number_of_cases(len(self.results))
+        return f"{self.verdict}; {case_result.UNDECIDABLE} in {undecidable} of {cases}"
 
     @property
     def searched(self) -> str:
-        """Each size's values that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
-        run = [out for out in self.outcomes if out.verdict not in (*o.COULD_NOT_RUN, o.NOT_FINITE)]
-        return ranges([outcome.case.sizes for outcome in run])
+        """The values of each size that were checked, such as "T 1..6, 20, 40; H 1..5, 17"."""
+        run = [
+            out
+            for out in self.results
+            if out.verdict not in (*case_result.COULD_NOT_RUN, case_result.NOT_FINITE)
+        ]
+        return ranges([result.case.sizes for result in run])
 
     @property
     def coverage(self) -> list[str]:
-        """Sentences on what was searched, what was skipped, and what was left out."""
+        """Sentences on what was searched, skipped and left out."""
         return coverage(self.searched, self.skipped, self.left_out)
 
     @property
     def summary(self) -> str:
-        """All of it in one line."""
-        said = [f"{number_of_cases(len(self.outcomes))} in {self.seconds:.1f} s"]
+        """The report in one line."""
+        said = [f"{number_of_cases(len(self.results))} in {self.seconds:.1f} s"]
         if self.diagnosis is not None:
             said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
         elif self.digits and self.exit_status == 0:
@@ -90,59 +105,60 @@ class Report:
 
     def tally(self, what: str) -> dict[str, int]:
         """Count the cases by "verdict", "oracle" or "dtype"."""
-        counts = Counter(getattr(outcome, what) for outcome in self.outcomes)
+        counts = Counter(getattr(result, what) for result in self.results)
         return {name: number for name, number in counts.most_common() if name}
 
     @property
     def digits(self) -> dict[str, tuple[float, float]]:
+        """The right digits of each parameter: those of the worst case, and the median."""
         found: dict[str, list[float]] = {}
-        for outcome in self.outcomes:
-            for name, finding in outcome.findings.items():
-                if finding.verdict in (o.RIGHT, o.WRONG):
+        for result in self.results:
+            for name, finding in result.findings.items():
+                if finding.verdict in (case_result.RIGHT, case_result.WRONG):
                     found.setdefault(name, []).append(finding.digits)
         return {name: (min(all_), float(np.median(all_))) for name, all_ in found.items()}
 
     @property
     def limits(self) -> dict[str, str]:
-        """Name the oracles that see no more digits, for the parameters whose worst they limit."""
+        """The oracles whose own errors limit the digits of the worst case, by parameter."""
         found = {}
         for name, (worst, _) in self.digits.items():
-            findings = [outcome.findings.get(name) for outcome in self.outcomes]
+            findings = [result.findings.get(name) for result in self.results]
             found[name] = next(
                 (one.limit for one in findings if one and one.limit and one.digits <= worst), ""
             )
         return {name: limit for name, limit in found.items() if limit}
 
     @property
-    def shown(self) -> Outcome | None:
-        """The case to draw: the diagnosis's, or the largest that was compared entry by entry."""
+    def shown(self) -> CaseResult | None:
+        """The case to draw: that of the diagnosis, or the largest one compared entry by entry."""
         if self.diagnosis is not None:
             return self.diagnosis.shown
         whole = [
-            outcome
-            for outcome in self.outcomes
-            if outcome.findings
-            and all(finding.mine is not None for finding in outcome.findings.values())
+            result
+            for result in self.results
+            if result.findings
+            and all(finding.computed is not None for finding in result.findings.values())
         ]
-        return max(whole, key=lambda outcome: outcome.entries, default=None)
+        return max(whole, key=lambda result: result.entries, default=None)
 
     @property
-    def troubles(self) -> dict[tuple[str, str], list[Outcome]]:
-        """Group the cases that couldn't be checked by what was wrong with them."""
-        groups: dict[tuple[str, str], list[Outcome]] = {}
-        for outcome in self.outcomes:
-            if outcome.verdict in (*o.COULD_NOT_RUN, o.NOT_FINITE):
-                groups.setdefault((outcome.verdict, outcome.message), []).append(outcome)
+    def troubles(self) -> dict[tuple[str, str], list[CaseResult]]:
+        """The cases that couldn't be checked, grouped by verdict and message."""
+        groups: dict[tuple[str, str], list[CaseResult]] = {}
+        for result in self.results:
+            if result.verdict in (*case_result.COULD_NOT_RUN, case_result.NOT_FINITE):
+                groups.setdefault((result.verdict, result.message), []).append(result)
         return groups
 
     @property
     def notes(self) -> list[str]:
-        """Say what limits this report: precision, kinks, oracles that were passed over."""
+        """Sentences on the limits of this report: precision, kinks, rejected oracles."""
         said = []
-        inside = sum(outcome.is_single_inside for outcome in self.outcomes)
+        inside = sum(result.is_single_inside for result in self.results)
         if inside:
             said.append(
-                f"This code computes in float32, whatever it is given ({number_of_cases(inside)})."
+                f"This code computes in float32 for float64 parameters ({number_of_cases(inside)})."
             )
         if inside or "float32" in self.tally("dtype"):
             said.append(FLOAT32_NOTE.format(100 * 2.0**-24))
@@ -155,18 +171,21 @@ class Report:
             f"The loss never changed with {name}: does the adapter pass it on?"
             for name in self.unmoved
         ]
-        passed_over = Counter(reason for outcome in self.outcomes for reason in outcome.passed_over)
+        passed_over = Counter(reason for result in self.results for reason in result.passed_over)
         said += [
-            f"Passed over in {number_of_cases(n)}: {reason}."
+            f"Oracle rejected in {number_of_cases(n)}: {reason}."
             for reason, n in passed_over.most_common(3)
         ]
-        own = sorted({name for outcome in self.outcomes for name in outcome.own_backwards})
+        own = sorted({name for result in self.results for name in result.own_backwards})
         if own:
             said.append(OWN_BACKWARDS_NOTE.format(", ".join(own)))
         for verdict, meaning in (
-            (o.KINK, "the loss has no derivative there, and any slope between its two is as good"),
-            (o.ROUNDING, "differences beyond the usual, and within what rounding explains"),
-            (o.UNDECIDABLE, "no oracle was good enough to tell"),
+            (
+                case_result.KINK,
+                "the loss has no derivative there; any value between its slopes is accepted",
+            ),
+            (case_result.ROUNDING, "differences larger than usual, but explained by rounding"),
+            (case_result.UNDECIDABLE, "no oracle was accurate enough to decide"),
         ):
             count = self.tally("verdict").get(verdict, 0)
             if count:
@@ -175,30 +194,32 @@ class Report:
 
     @property
     def unmoved(self) -> list[str]:
-        """List the wrong parameters that the loss didn't change with in any wrong case."""
-        wrong = [outcome for outcome in self.outcomes if outcome.verdict == o.WRONG]
+        """The wrong parameters on which the loss doesn't depend in any wrong case."""
+        wrong = [result for result in self.results if result.verdict == case_result.WRONG]
         return [
             name
-            for name in dict.fromkeys(name for outcome in wrong for name in outcome.named(o.WRONG))
-            if all(name in outcome.unmoved for outcome in wrong)
+            for name in dict.fromkeys(
+                name for result in wrong for name in result.named(case_result.WRONG)
+            )
+            if all(name in result.unmoved for result in wrong)
         ]
 
     @property
     def snippet(self) -> str:
-        """Lines of Python, short enough to be pasted, that show the smallest failing case again."""
+        """Short lines of Python that reproduce the smallest failing case."""
         if self.smallest is None:
             return ""
         return snippet(self.target, self.smallest.case, self.settings.tolerance)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON's types; numbers that aren't finite become strings."""
+        """Return the report as JSON's types; numbers that aren't finite become strings."""
         diagnosis = self.diagnosis
         return {
             "target": self.target,
             "verdict": self.verdict,
             "exit_status": self.exit_status,
             "seconds": round(self.seconds, 3),
-            "cases": len(self.outcomes),
+            "cases": len(self.results),
             "verdicts": self.tally("verdict"),
             "oracles": self.tally("oracle"),
             "dtypes": self.tally("dtype"),
@@ -215,16 +236,16 @@ class Report:
                 {
                     "kind": kind,
                     "message": message,
-                    "detail": outcomes[0].detail,
-                    "cases": [_case(outcome) for outcome in outcomes],
+                    "detail": results[0].detail,
+                    "cases": [_case(result) for result in results],
                 }
-                for (kind, message), outcomes in self.troubles.items()
+                for (kind, message), results in self.troubles.items()
             ],
             "smallest_failing_case": None
             if self.smallest is None
             else _case(self.smallest)
             | {"oracle": self.smallest.oracle, "message": self.smallest.message}
-            | {"wrong": self.smallest.named(o.WRONG)},
+            | {"wrong": self.smallest.named(case_result.WRONG)},
             "reproduce": self.snippet,
             "diagnosis": None
             if diagnosis is None
@@ -253,11 +274,11 @@ def _number(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
-def _case(outcome: Outcome) -> dict[str, Any]:
+def _case(result: CaseResult) -> dict[str, Any]:
     return {
-        "sizes": outcome.case.sizes,
-        "seed": outcome.case.seed,
-        "scale": outcome.case.scale,
+        "sizes": result.case.sizes,
+        "seed": result.case.seed,
+        "scale": result.case.scale,
     }
 
 
@@ -265,8 +286,8 @@ def _suspect(suspect: Suspect) -> dict[str, Any]:
     return {
         "parameter": suspect.name,
         "entry": list(suspect.place),
-        "computed": _number(suspect.mine),
-        "expected": _number(suspect.true),
+        "computed": _number(suspect.computed),
+        "expected": _number(suspect.expected),
         "relative_error": _number(suspect.relative_error),
         "pattern": suspect.pattern,
         "first_failing_T": suspect.first_T,

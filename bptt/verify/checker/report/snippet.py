@@ -1,4 +1,4 @@
-"""Python that shows a case again, in lines so short that no terminal breaks them."""
+"""Python code that reproduces a case, in lines short enough for any terminal."""
 
 from ..problem import Case
 
@@ -6,7 +6,7 @@ PART = 48  # characters
 
 
 def snippet(target: str, case: Case, tolerance: float) -> str:
-    """Write a call of `check`; `target` is `file.py:problem`, or the name of a callable."""
+    """Return a call of `check`; `target` is `file.py:problem`, or the name of a callable."""
     given = [f"seed={case.seed}"]
     given += [f"scale={case.scale}"] * (case.scale != 1.0)
     given += [f"tolerance={tolerance}"] * (tolerance != 0.0)
@@ -21,13 +21,13 @@ def snippet(target: str, case: Case, tolerance: float) -> str:
 
 
 def _literal(text: str) -> str:
-    """Write a string in Python, in parts where it is long."""
+    """Return a string literal, in several parts if it is long."""
     parts = [repr(text[at : at + PART]) for at in range(0, len(text), PART)]
     return parts[0] if len(parts) == 1 else _filled("(", parts, ")", separator="")
 
 
 def _filled(opening: str, items: list[str], closing: str, separator: str = ",") -> str:
-    """Put items between brackets, on a line or on one each."""
+    """Put items between brackets, on one line or on a line each."""
     line = f"{opening}{f'{separator} '.join(items)}{closing}"
     if len(line) <= PART:
         return line

@@ -1,4 +1,4 @@
-"""The report for a terminal: the verdict first, then where, how, and how to see it again."""
+"""The report for a terminal: the verdict, the errors, and how to reproduce them."""
 
 from collections.abc import Mapping
 
@@ -8,17 +8,21 @@ from rich.text import Text
 
 from bptt.errors import harmless
 
-from .. import outcome as o
+from .. import case_result
 from ..check_result import FAILED, PASSED, RANK, REFUSED
 from .diagnosis import Suspect
 from .report import Report
 
-STYLES = {o.RIGHT: "bold green", o.KINK: "bold green", o.ROUNDING: "bold green"}
+STYLES = {
+    case_result.RIGHT: "bold green",
+    case_result.KINK: "bold green",
+    case_result.ROUNDING: "bold green",
+}
 TRACEBACK_LINES = 12
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report; 60 columns are enough."""
+    """Print a report; it fits into 60 columns."""
     console.print(rendered(report), crop=False)
 
 
@@ -27,11 +31,11 @@ def style_of(report: Report) -> str:
 
 
 def rendered(report: Report) -> Group:
-    """Lay a report out as lines and tables."""
+    """Format a report as lines and tables."""
     parts: list[RenderableType] = [
         Text(f"{report.target}: {report.headline}", style=style_of(report)),
         Text(
-            f"{len(report.outcomes)} cases in {report.seconds:.1f} s; "
+            f"{len(report.results)} cases in {report.seconds:.1f} s; "
             f"{_listed(report.tally('verdict'))}; by {_listed(report.tally('oracle'))}."
         ),
     ]
@@ -41,14 +45,14 @@ def rendered(report: Report) -> Group:
         parts += _failure(report)
     elif report.digits:
         parts += _digits(report)
-    for (kind, message), outcomes in report.troubles.items():
-        cases = ", ".join(_sizes(outcome.case.sizes) for outcome in outcomes[:6])
-        more = f" and {len(outcomes) - 6} more" if len(outcomes) > 6 else ""
+    for (kind, message), results in report.troubles.items():
+        cases = ", ".join(_sizes(result.case.sizes) for result in results[:6])
+        more = f" and {len(results) - 6} more" if len(results) > 6 else ""
         parts.append(
-            Text(harmless(f"{kind} in {len(outcomes)} cases: {message}\n  at {cases}{more}"))
+            Text(harmless(f"{kind} in {len(results)} cases: {message}\n  at {cases}{more}"))
         )
-        if outcomes[0].detail:
-            lines = harmless(outcomes[0].detail).splitlines()
+        if results[0].detail:
+            lines = harmless(results[0].detail).splitlines()
             parts.append(Text("\n".join(f"  {line}" for line in lines[-TRACEBACK_LINES:])))
     parts += [Text(harmless(sentence)) for sentence in report.coverage]
     parts += [Text(note, style="dim") for note in report.notes]
@@ -57,7 +61,7 @@ def rendered(report: Report) -> Group:
 
 
 def _checks(report: Report) -> Table:
-    """List the failed checks first."""
+    """Tabulate the checks, failed ones first."""
     table = Table(box=None, pad_edge=False)
     for column in ("check", "result", ""):
         table.add_column(column, overflow="fold")
@@ -87,17 +91,17 @@ def _failure(report: Report) -> list[RenderableType]:
             parts.append(Text(sentence(diagnosis.lag)))
         if diagnosis.also:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
-            parts.append(Text(f"With more steps also wrong: {later}"))
+            parts.append(Text(f"Also wrong with more steps: {later}"))
         if len(diagnosis.errors) > 1:
             title = "Error against the number of steps"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
         if len(diagnosis.of_one_target) > 1:
-            title = "Error against lag (one target counted)"
+            title = "Error against lag (loss of one step)"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
             if diagnosis.handed_back:
                 parts.append(Text(sentence(diagnosis.handed_back)))
     parts += [
-        Text("\nTo see it again:"),
+        Text("\nTo reproduce:"),
         Text(report.snippet, style="bold", no_wrap=True, overflow="ignore"),
         Text(),
     ]  # fmt: skip
@@ -113,15 +117,15 @@ def _suspects(suspects: tuple[Suspect, ...]) -> Table:
         place = f"[{','.join(map(str, suspect.place))}]" if suspect.place else ""
         table.add_row(
             f"{suspect.name}{place}",
-            f"{suspect.mine:.9g}",
-            f"{suspect.true:.9g}",
+            f"{suspect.computed:.9g}",
+            f"{suspect.expected:.9g}",
             f"{suspect.relative_error:.1e}",
         )
     return table
 
 
 def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
-    """Tabulate the largest error of any parameter, and which are wrong."""
+    """Tabulate the largest error of any parameter, and the wrong parameters."""
     table = Table(box=None, pad_edge=False)
     table.add_column(called, justify="right")
     table.add_column("largest error", justify="right")
@@ -145,11 +149,11 @@ def _digits(report: Report) -> list[RenderableType]:
     if not limits:
         return [table]
     seen = " and ".join(sorted(set(limits.values())))
-    return [table, Text(f"At least: {seen} see no more.")]
+    return [table, Text(f"At least: the limit of {seen}.")]
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter."""
+    """Return the text with a capital letter at its start."""
     return text[:1].upper() + text[1:]
 
 

@@ -50,11 +50,11 @@ def contributions(
     with mpmath.workdps(DIGITS):
         weights = [to_matrix(value) for value in parameters]
         start = [row[0] for row in to_matrix(state)]
-        shares = []
+        per_step = []
         for t in range(len(inputs)):
             own: list[Matrix] = [[list(row) for row in matrix] for matrix in weights]
             steps = [weights] * t + [own] + [weights] * (len(inputs) - t - 1)
-            share = {}
+            contribution = {}
             for name, matrix in zip(("Whx", "Wha", "Wya", "bh", "by"), own, strict=True):
                 slopes = np.empty((len(matrix), len(matrix[0])), object)
                 for i, row in enumerate(matrix):
@@ -65,18 +65,18 @@ def contributions(
                         below = loss(steps, inputs.tolist(), targets.tolist(), start)
                         row[j] = kept
                         slopes[i, j] = (above - below) / (2 * STEP)
-                share[name] = slopes
-            shares.append(share)
-    return shares
+                contribution[name] = slopes
+            per_step.append(contribution)
+    return per_step
 
 
-def fold(shares: list[dict[str, np.ndarray]], clip: float | None) -> dict[str, np.ndarray]:
-    """Add the shares from the last step to the first, clipping after each."""
+def fold(per_step: list[dict[str, np.ndarray]], clip: float | None) -> dict[str, np.ndarray]:
+    """Add the per-step contributions from the last step to the first, clipping after each."""
     with mpmath.workdps(DIGITS):
-        sums = {name: value * 0 for name, value in shares[0].items()}
-        for share in reversed(shares):
+        sums = {name: value * 0 for name, value in per_step[0].items()}
+        for contribution in reversed(per_step):
             for name in sums:
-                sums[name] = sums[name] + share[name]
+                sums[name] = sums[name] + contribution[name]
                 if clip is not None:
                     sums[name] = np.clip(sums[name], mpmath.mpf(-clip), mpmath.mpf(clip))
     return sums

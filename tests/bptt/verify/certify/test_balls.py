@@ -38,15 +38,15 @@ def assert_holds(enclosure: Enclosure, truth: dict[str, np.ndarray]) -> None:
 @settings(max_examples=40)
 @given(cases(max_size=3))
 def test_enclosures_hold_the_value_that_mpmath_finds_at_twice_the_precision(case: Case) -> None:
-    shares = mp_network.contributions(case.parameters, case.inputs, case.targets, case.state)
+    contributions = mp_network.contributions(case.parameters, case.inputs, case.targets, case.state)
     with ctx.workprec(2000):
-        assert_holds(enclose_case(case, None), mp_network.fold(shares, None))
+        assert_holds(enclose_case(case, None), mp_network.fold(contributions, None))
         clipped = enclose_case(case, case.clip)
-        assert_holds(clipped, mp_network.fold(shares, case.clip))
+        assert_holds(clipped, mp_network.fold(contributions, case.clip))
         by_step = enclose_contributions(case.parameters, case.inputs, case.targets, case.state)
-        for share, enclosed in zip(shares, by_step, strict=True):
+        for contribution, enclosed in zip(contributions, by_step, strict=True):
             for name in NAMES:
-                for place, value in np.ndenumerate(share[name]):
+                for place, value in np.ndenumerate(contribution[name]):
                     assert enclosed[name][place].overlaps(mp_network.to_ball(value))
     event(f"clip acted: {any(mask.any() for mask in clipped.clipped.values())}")
     event(f"saturated: {bool((np.abs(case.forward().states[1:]) > 0.999).any())}")
@@ -87,8 +87,8 @@ def test_decisions_in_floating_point_are_those_of_a_fold_of_balls(case: Case) ->
         for name in NAMES:
             for place in np.ndindex(enclosure.undecidable[name].shape):
                 total, clipped = arb(0), False
-                for share in reversed(by_step):
-                    total += share[name][place]
+                for contribution in reversed(by_step):
+                    total += contribution[name][place]
                     clipped |= total > bound or -total > bound
                     total = total.min(bound).max(-bound)
                 assert enclosure.gradients[name][place].overlaps(total)
@@ -110,7 +110,7 @@ def test_few_entries_are_folded_in_balls(monkeypatch: pytest.MonkeyPatch) -> Non
     case = Case(8, 12, 9, 0, 1.0, 0.3, "random", "random")
     enclosure = enclose_case(case, 0.3)
     assert sum(int(mask.sum()) for mask in enclosure.clipped.values()) > 50
-    assert folded <= 20  # those that a tiny share took off the clip by less than a last bit
+    assert folded <= 20  # those that a tiny contribution took off the clip by less than a last bit
 
 
 def uniform_case(clip: float, radius: float = RADIUS) -> Enclosure:
@@ -146,7 +146,7 @@ def test_a_clip_next_to_the_entry_is_decided(clip: float, acts: bool) -> None:
 
 
 def test_overstepping_by_less_than_the_last_bit_is_decided() -> None:
-    """On the clip already, a share of 1e-60 clips again, and one of -1e-60 does not."""
+    """On the clip already, a contribution of 1e-60 clips again, and one of -1e-60 does not."""
     left = to_balls(np.array([[1e-60, 7.0], [-1e-60, 7.0]]))
     right = to_balls(np.array([[1.0, 1.0]]))
     with ctx.workprec(64):

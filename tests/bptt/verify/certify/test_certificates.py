@@ -142,9 +142,9 @@ def test_the_closer_engine_wins_the_duel() -> None:
     found = certificates()
     twin64 = next(c for c in found if (c.engine.name, c.engine.dtype) == ("twin", "float64"))
     twin32 = next(c for c in found if (c.engine.name, c.engine.dtype) == ("twin", "float32"))
-    share = report.closer(twin64, twin32)
-    assert share is not None
-    assert share > 0.99
+    fraction = report.closer(twin64, twin32)
+    assert fraction is not None
+    assert fraction > 0.99
     assert report.closer(twin64, twin64) == 0.5
     assert [duel[:2] for duel in report.duels(found)] == [
         (weights, dtype) for weights in ("initial", "trained") for dtype in ("float64", "float32")

@@ -191,7 +191,7 @@ def grows_fast(n, rng):
 
 
 def only_letters(V, rng):
-    """Fail, in the maker, beyond an alphabet's letters."""
+    """Fail, while the problem is made, beyond an alphabet's letters."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     chosen = [letters[i] for i in range(V)]
     return GradientProblem(

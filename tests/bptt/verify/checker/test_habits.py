@@ -9,11 +9,11 @@ from numpy import zeros as nothing
 
 from bptt.verify import GradientProblem, Settings, check, verify
 from bptt.verify.checker.buffers import buffers_converted
+from bptt.verify.checker.evaluated_problem import make
 from bptt.verify.checker.loading import load
 from bptt.verify.checker.oracles.analytic import not_analytic
 from bptt.verify.checker.oracles.precision import loss_is_single
 from bptt.verify.checker.problem import Case
-from bptt.verify.checker.subject import make
 
 from .correct import FAMILIES
 
@@ -33,8 +33,8 @@ def off_by(family, factor: float):
 
         return replace(made, gradient=gradient)
 
-    maker = load(family)
-    return replace(maker, function=problem)
+    factory = load(family)
+    return replace(factory, function=problem)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -69,23 +69,23 @@ def test_factor_in_a_family_is_found(name: str) -> None:
     ],
 )
 def test_oracle_of_a_family(name: str, oracle: str) -> None:
-    maker = load(FAMILIES[name])
-    outcome = check(FAMILIES[name], dict.fromkeys(maker.size_names, 3), seed=1)
-    assert (outcome.verdict, outcome.oracle) == ("right", oracle), str(outcome)
+    factory = load(FAMILIES[name])
+    result = check(FAMILIES[name], dict.fromkeys(factory.size_names, 3), seed=1)
+    assert (result.verdict, result.oracle) == ("right", oracle), str(result)
 
 
-@pytest.mark.parametrize("share", [1.0, 1e-9])
-def test_part_that_is_not_analytic_refutes_the_complex_step_however_small(share: float) -> None:
+@pytest.mark.parametrize("factor", [1.0, 1e-9])
+def test_part_that_is_not_analytic_refutes_the_complex_step_however_small(factor: float) -> None:
     def problem(n, rng):
         return GradientProblem(
             {"w": rng.standard_normal(n)},
-            lambda p: np.sin(p["w"]).sum() + share * np.abs(p["w"]).sum(),
-            lambda p: {"w": np.cos(p["w"]) + share * np.sign(p["w"])},
+            lambda p: np.sin(p["w"]).sum() + factor * np.abs(p["w"]).sum(),
+            lambda p: {"w": np.cos(p["w"]) + factor * np.sign(p["w"])},
         )
 
-    outcome = check(problem, {"n": 3})
-    assert (outcome.verdict, outcome.oracle) == ("right", "central differences")
-    assert any("complex step" in reason for reason in outcome.passed_over)
+    result = check(problem, {"n": 3})
+    assert (result.verdict, result.oracle) == ("right", "central differences")
+    assert any("complex step" in reason for reason in result.passed_over)
 
 
 def test_detached_part_too_small_for_a_direction_is_found_in_its_entry() -> None:
@@ -104,8 +104,8 @@ def test_detached_part_too_small_for_a_direction_is_found_in_its_entry() -> None
 
         return GradientProblem({"x": torch.tensor(rng.standard_normal(n + 1))}, loss, gradient)
 
-    outcome = check(problem, {"n": 2})
-    assert outcome.verdict == "right", str(outcome)
+    result = check(problem, {"n": 2})
+    assert result.verdict == "right", str(result)
 
 
 def test_code_that_refuses_disturbed_arrays_gets_a_verdict_all_the_same() -> None:
@@ -161,12 +161,12 @@ def test_functions_that_are_not_analytic_are_listed(loss, functions: list[str]) 
     def problem(rng):
         return GradientProblem({"w": rng.standard_normal(3)}, loss, lambda p: p)
 
-    subject = make(load(problem), Case({}), 10.0)
-    assert not_analytic(subject.loss) == functions
+    evaluated = make(load(problem), Case({}), 10.0)
+    assert not_analytic(evaluated.loss) == functions
 
 
 def test_saturated_code_is_not_taken_for_float32() -> None:
-    maker = load(FAMILIES["written into zeros"])
+    factory = load(FAMILIES["written into zeros"])
     for seed in range(200):
-        subject = make(maker, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
-        assert not loss_is_single(subject.loss, "float64", np.random.default_rng(seed))
+        evaluated = make(factory, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
+        assert not loss_is_single(evaluated.loss, "float64", np.random.default_rng(seed))

@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from bptt.verify import GradientProblem, Settings, check, verify
+from bptt.verify.checker.evaluated_problem import make
 from bptt.verify.checker.large_cases import extrapolated
 from bptt.verify.checker.loading import load
 from bptt.verify.checker.oracles.chaos import is_chaotic
 from bptt.verify.checker.problem import Case
 from bptt.verify.checker.report.terminal import rendered
-from bptt.verify.checker.subject import make
 
 from . import large_problems as problems
 
@@ -59,9 +59,7 @@ def test_right_gradient_is_right_at_large_sizes_and_the_report_says_which() -> N
 def test_chosen_range_is_not_left() -> None:
     report = verify(problems.chain(3), Settings(sizes={"T": (1, 3), "H": (2, 20)}))
     assert report.verdict == "right"
-    steps, units = (
-        {outcome.case.sizes[name] for outcome in report.outcomes} for name in ("T", "H")
-    )
+    steps, units = ({result.case.sizes[name] for result in report.results} for name in ("T", "H"))
     assert steps == {1, 2, 3}
     assert max(units) <= 20
     assert 17 in units
@@ -85,10 +83,10 @@ def test_size_with_exponential_cost_is_left_out_and_named() -> None:
     report = verify(problems.grows_fast)
     assert report.verdict == "right"
     assert any(said.startswith("n=33 and beyond (would ") for said in report.left_out)
-    assert "A higher --budget gives it more time" in shown(report, 200)
+    assert "A higher --budget allows more time" in shown(report, 200)
 
 
-def test_maker_that_fails_beyond_its_sizes_is_not_held_against_the_gradient() -> None:
+def test_problem_that_cannot_be_made_at_some_sizes_is_no_error_of_the_gradient() -> None:
     report = verify(problems.only_letters)
     assert (report.verdict, report.exit_status) == ("right", 0)
     assert any("V=33 and beyond (crashed: " in said for said in report.left_out)
@@ -161,9 +159,9 @@ def test_many_parameters_are_right_within_seconds() -> None:
     ids=["one entry", "nan", "factor", "zero", "sign"],
 )
 def test_wrong_entry_among_many_is_found(spoil, name: str, place: tuple[int, int] | None) -> None:
-    outcome = check(spoilt(spoil), {"n": 2})
-    assert outcome.named("wrong") == [name]
-    assert place is None or outcome.findings[name].worst == place
+    result = check(spoilt(spoil), {"n": 2})
+    assert result.named("wrong") == [name]
+    assert place is None or result.findings[name].worst == place
     report = verify(spoilt(spoil), Settings(cases=4, budget=12.0))
     assert report.verdict == "wrong"
     assert name in shown(report)

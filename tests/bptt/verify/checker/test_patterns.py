@@ -20,13 +20,13 @@ NAMED = {
     "ignores_upstream": "as if weights were 1 everywhere: is the upstream gradient ignored?",
     "decayed": "+0.01 times the parameter is added",
     "nothing": "zero",
-    "last_wins": "repeated indices are lost (ids): the last of them counts alone",
-    "first_wins": "repeated indices are lost (ids): the first of them counts alone",
-    "mean_of_them": "repeated indices are lost (ids): right where one occurs once, wrong where it "
-    "occurs again",
-    "cut_after_two": "cut off in time: nothing goes back over 2 steps or more",
-    "cut_after_three": "cut off in time: nothing goes back over 3 steps or more",
-    "cut_after_four": "cut off in time: nothing goes back over 4 steps or more",
+    "last_wins": "repeated indices are lost (ids): only the last of them counts",
+    "first_wins": "repeated indices are lost (ids): only the first of them counts",
+    "mean_of_them": "repeated indices are lost (ids): right where an index occurs once, wrong "
+    "where it occurs more often",
+    "cut_after_two": "truncated in time: nothing goes back over 2 steps or more",
+    "cut_after_three": "truncated in time: nothing goes back over 3 steps or more",
+    "cut_after_four": "truncated in time: nothing goes back over 4 steps or more",
 }
 ACCIDENTS = ("one_hot_input", "one_number", "same_each_time", "unrelated", "wrong_in_long_ones")
 

@@ -34,7 +34,7 @@ def test_parameter_that_the_loss_never_changes_with_is_named() -> None:
 def test_undecidable_cases_are_in_the_headline() -> None:
     report = verify(problems.too_noisy_when_odd, Settings(cases=20, sizes={"n": (1, 4)}))
     undecidable = report.tally("verdict")["undecidable"]
-    assert report.headline == f"right; undecidable in {undecidable} of {len(report.outcomes)} cases"
+    assert report.headline == f"right; undecidable in {undecidable} of {len(report.results)} cases"
     first, *_, last = shown(report, 200).splitlines()
     assert report.headline in first
     assert report.headline in last

@@ -1,4 +1,4 @@
-"""When the search stops, and which habits of losses and makers it takes."""
+"""Tests of when the search stops, and of unusual losses and problem factories."""
 
 import time
 from functools import partial
@@ -34,8 +34,8 @@ def test_search_ends_with_its_budget_and_says_so() -> None:
     report = verify(slow, Settings(budget=3.0))
     assert time.monotonic() - begun < 6.0
     assert report.verdict == "right"
-    assert any(f"time was up after {len(report.outcomes)} of 60" in s for s in report.left_out)
-    assert "Not checked: time was up after" in shown(report)
+    assert any(f"out of time after {len(report.results)} of 60" in s for s in report.left_out)
+    assert "Not checked: out of time after" in shown(report)
 
 
 def test_budget_that_is_too_small_for_any_case_is_an_error() -> None:
@@ -73,9 +73,9 @@ def test_time_that_is_up_while_hypothesis_shrinks_is_no_error(monkeypatch) -> No
 @pytest.mark.parametrize("shape", [(1,), (1, 1)])
 def test_loss_with_axes_of_length_one_is_a_scalar(shape: tuple[int, ...]) -> None:
     for problem in problems.of_shape(*shape):
-        outcome = check(problem, {"n": 3})
-        assert outcome.verdict == "right"
-        assert outcome.oracle in ("complex step", "autograd")
+        result = check(problem, {"n": 3})
+        assert result.verdict == "right"
+        assert result.oracle in ("complex step", "autograd")
 
 
 def test_gradient_of_none_is_zero() -> None:
@@ -83,10 +83,10 @@ def test_gradient_of_none_is_zero() -> None:
     assert check(problems.wrongly_unused, {"n": 3}).named("wrong") == ["v"]
 
 
-def test_sizes_that_the_maker_skips_are_counted_and_not_checked() -> None:
+def test_sizes_that_the_problem_skips_are_counted_and_not_checked() -> None:
     report = verify(problems.heads)
     assert (report.verdict, report.exit_status) == ("right", 0)
-    assert all(o.case.sizes["H"] % o.case.sizes["N"] == 0 for o in report.outcomes)
+    assert all(o.case.sizes["H"] % o.case.sizes["N"] == 0 for o in report.results)
     assert "H must be a multiple of N" in shown(report, 200)
     assert verify(partial(problems.heads, factor=2.0)).verdict == "wrong"
 
@@ -98,7 +98,7 @@ def test_neighbours_of_a_skipped_large_size_are_tried() -> None:
     assert report.smallest.case.sizes["n"] > 40
 
 
-def test_maker_that_skips_everything_is_an_error() -> None:
+def test_problem_that_skips_everything_is_an_error() -> None:
     with pytest.raises(InputError, match="nothing fits"):
         verify(problems.never_fits)
 
@@ -118,9 +118,9 @@ def test_approximate_gradient_is_right_within_the_tolerance_only() -> None:
 def test_truncated_gradient_is_right_where_truncation_is_declared(K: int, scalar: bool) -> None:
     declared = problems.chain(K, truncate=K, scalar=scalar)
     for T in (1, 3, 7, 12):
-        outcome = check(declared, {"T": T, "H": 2})
-        assert outcome.verdict == "right", str(outcome)
-        assert outcome.oracle == "complex step"
+        result = check(declared, {"T": T, "H": 2})
+        assert result.verdict == "right", str(result)
+        assert result.oracle == "complex step"
     for reach in {K - 1, K + 1, None} - {0}:
         other = problems.chain(reach, truncate=K, scalar=scalar)
         assert check(other, {"T": 12, "H": 2}).verdict == "wrong"
@@ -130,8 +130,8 @@ def test_last_steps_alone_are_a_fold() -> None:
     def problem(T, H, rng):
         made = problems.chain()(T, H, rng)
 
-        def last(shares):
-            return {name: sum(share[name] for share in shares[-3:]) for name in shares[0]}
+        def last(steps):
+            return {name: sum(step[name] for step in steps[-3:]) for name in steps[0]}
 
         return GradientProblem(made.parameters, made.loss, made.gradient, made.loss_of_steps, last)
 
@@ -157,12 +157,12 @@ def changed(**changes):
         ({"truncate": 0}, "truncate must be a number of steps, at least 1, got 0"),
         ({"truncate": 1.5}, "got 1.5"),
         ({"truncate": 2, "loss_of_steps": None}, "truncate needs loss_of_steps"),
-        ({"truncate": 2, "fold": lambda shares: shares[0]}, "truncate or fold, not both"),
+        ({"truncate": 2, "fold": lambda steps: steps[0]}, "truncate or fold, not both"),
         ({"truncate": 2, "loss_of_steps": lambda steps: [0.0]}, "must return 4 losses"),
         ({"truncate": 2, "loss_of_steps": lambda steps: [1.0] * 4}, "but loss is"),
     ],
 )
 def test_truncation_that_cannot_be_checked_is_refused(changes, said: str) -> None:
-    outcome = check(changed(**changes), {"T": 4, "H": 2})
-    assert outcome.verdict == "broken"
-    assert said in outcome.message
+    result = check(changed(**changes), {"T": 4, "H": 2})
+    assert result.verdict == "broken"
+    assert said in result.message

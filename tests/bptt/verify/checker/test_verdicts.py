@@ -47,8 +47,8 @@ EXAMPLES = Path(__file__).parents[4] / "examples"
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_verdict(problem, verdict: str, oracle: str) -> None:
-    outcome = check(problem, {"n": 3}, seed=1)
-    assert (outcome.verdict, outcome.oracle) == (verdict, oracle), str(outcome)
+    result = check(problem, {"n": 3}, seed=1)
+    assert (result.verdict, result.oracle) == (verdict, oracle), str(result)
 
 
 def test_float32_report_says_what_float32_can_show() -> None:
@@ -104,15 +104,15 @@ def test_assertion_carries_the_report() -> None:
     assert "constant factor 1+0.0001" in str(caught.value)
 
 
-@pytest.mark.parametrize("maker", own_engines(), ids=lambda maker: maker.target)
-def test_own_engine_is_right(maker) -> None:
-    report = verify(maker, Settings(cases=8))
+@pytest.mark.parametrize("factory", own_engines(), ids=lambda factory: factory.target)
+def test_own_engine_is_right(factory) -> None:
+    report = verify(factory, Settings(cases=8))
     assert report.exit_status == 0
     assert report.tally("verdict")["right"] > 4
 
 
-def test_clip_only_at_the_end_is_found_by_the_folded_shares() -> None:
-    plain, clipped = (maker.function for maker in own_engines()[2:4])
+def test_clip_only_at_the_end_is_found_by_the_folded_contributions() -> None:
+    plain, clipped = (factory.function for factory in own_engines()[2:4])
 
     def problem(T, H, V, rng):
         seed = int(rng.integers(2**32))
@@ -162,16 +162,16 @@ def test_steps_that_are_not_counted_are_named(weights, pattern: str) -> None:
 
 
 def test_large_case_is_compared_by_projections_first() -> None:
-    outcome = check(f"{EXAMPLES}/gru.py:problem", {"T": 3, "H": 12, "V": 9}, entrywise=False)
-    assert outcome.verdict == "right"
-    assert all(finding.mine is None for finding in outcome.findings.values())
+    result = check(f"{EXAMPLES}/gru.py:problem", {"T": 3, "H": 12, "V": 9}, entrywise=False)
+    assert result.verdict == "right"
+    assert all(finding.computed is None for finding in result.findings.values())
 
 
 def test_projections_find_what_is_wrong_in_a_large_case() -> None:
-    outcome = check(
+    result = check(
         f"{EXAMPLES}/lstm_with_a_bug.py:problem", {"T": 1, "H": 12, "V": 9}, seed=1, entrywise=False
     )
-    assert outcome.named("wrong") == ["Wg", "Ug", "bg"]
+    assert result.named("wrong") == ["Wg", "Ug", "bg"]
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_error_against_lag_is_that_of_one_target() -> None:
     assert found == pytest.approx({lag: 1.001 ** (lag + 1) - 1 for lag in range(6)}, rel=1e-6)
 
 
-def test_counted_needs_a_maker_that_takes_it() -> None:
+def test_counted_needs_a_factory_that_takes_it() -> None:
     case = check(chain_with_a_factor, {"T": 3}, counted=0)
     assert "counted=0" in str(case)
     with pytest.raises(InputError, match="takes no keyword counted"):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import assume, given
 
 from bptt.verify.network import autograd, complex_step, differences
-from bptt.verify.network.tolerances import FLOAT32, FLOAT64, error_bounds, largest_share
+from bptt.verify.network.tolerances import FLOAT32, FLOAT64, error_bounds, largest_fraction_of_bound
 from reference import Gradients, Parameters, forward
 from torch_impl import convert
 
@@ -27,15 +27,17 @@ def assert_within_bounds(
 ) -> None:
     """Fail unless computed and expected lie within both roundings of each other."""
     __tracebackhide__ = True
-    mine = error_bounds(*arrays(case), engine.precision, cotangent)
-    oracles = error_bounds(*arrays(case), FLOAT64, cotangent)
-    allowed = Gradients(*(a + b for a, b in zip(mine.gradients, oracles.gradients, strict=True)))
-    shares = largest_share(computed, expected, allowed)
-    wrong = {name: share for name, share in shares.items() if not share <= 1.0}
+    bounds = error_bounds(*arrays(case), engine.precision, cotangent)
+    oracle_bounds = error_bounds(*arrays(case), FLOAT64, cotangent)
+    allowed = Gradients(
+        *(a + b for a, b in zip(bounds.gradients, oracle_bounds.gradients, strict=True))
+    )
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    wrong = {name: fraction for name, fraction in fractions.items() if not fraction <= 1.0}
     assert not wrong, f"difference in multiples of the allowed: {wrong}, for {case}"
     if slopes is not None:
         difference = np.abs(slopes[0] - slopes[1])
-        assert (difference <= mine.initial_state + oracles.initial_state).all(), case
+        assert (difference <= bounds.initial_state + oracle_bounds.initial_state).all(), case
 
 
 def draw(engine: Engine, case: Case) -> Case:
@@ -86,8 +88,8 @@ def test_plain_gradient_equals_that_of_pytorchs_modules(engine: Engine, case: Ca
 def test_running_clip_equals_the_fold_of_complex_steps(engine: Engine, case: Case) -> None:
     case = draw(engine, case)
     computed, _ = engine.compute(case, case.clip, np.zeros((case.H, 1)))
-    shares = complex_step.contributions(*arrays(case))
-    assert_within_bounds(case, engine, computed, complex_step.fold(shares, case.clip))
+    contributions = complex_step.contributions(*arrays(case))
+    assert_within_bounds(case, engine, computed, complex_step.fold(contributions, case.clip))
 
 
 @every_engine
@@ -102,8 +104,8 @@ def test_plain_gradient_agrees_with_central_differences(engine: Engine, case: Ca
     expected, errors = differences.plain_gradient(loss, case.parameters)
     bounds = error_bounds(*arrays(case), engine.precision).gradients
     allowed = Gradients(*(a + b for a, b in zip(errors, bounds, strict=True)))
-    shares = largest_share(computed, expected, allowed)
-    assert max(shares.values()) <= 1.0, (shares, case)
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    assert max(fractions.values()) <= 1.0, (fractions, case)
 
 
 @every_engine
@@ -155,8 +157,8 @@ def test_permuting_symbols_and_units_permutes_the_gradients(engine: Engine, case
     expected, expected_slope = engine.compute(case, case.clip, zeros)
     bounds = error_bounds(*arrays(permuted), engine.precision)
     allowed = Gradients(*(2 * bound for bound in bounds.gradients))
-    shares = largest_share(computed, permute(expected), allowed)
-    assert max(shares.values()) <= 1.0, (shares, case)
+    fractions = largest_fraction_of_bound(computed, permute(expected), allowed)
+    assert max(fractions.values()) <= 1.0, (fractions, case)
     if slope is not None and expected_slope is not None:
         assert (np.abs(slope - expected_slope[units]) <= 2 * bounds.initial_state).all()
 

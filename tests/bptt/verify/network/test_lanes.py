@@ -16,7 +16,7 @@ import reference
 import torch_impl
 from bptt.verify.certify.balls import enclose_contributions
 from bptt.verify.network import autograd
-from bptt.verify.network.tolerances import FLOAT64, lanes_error_bounds, largest_share
+from bptt.verify.network.tolerances import FLOAT64, lanes_error_bounds, largest_fraction_of_bound
 from reference import Gradients, Hyperparameters, Vocabulary
 from torch_impl import convert, fast
 from torch_impl.fast.network import Network
@@ -46,8 +46,8 @@ def bounds(engine: Engine, cases: list[Case]) -> Gradients:
 
 def assert_within(allowed: Gradients, computed: Gradients, expected: Gradients) -> None:
     __tracebackhide__ = True
-    shares = largest_share(computed, expected, allowed)
-    wrong = {name: share for name, share in shares.items() if not share <= 1.0}
+    fractions = largest_fraction_of_bound(computed, expected, allowed)
+    wrong = {name: fraction for name, fraction in fractions.items() if not fraction <= 1.0}
     assert not wrong, f"difference in multiples of the allowed: {wrong}"
 
 
@@ -75,7 +75,7 @@ def test_no_engine_is_further_from_the_truth_than_the_lanes_bound(
     cases = draw(engine, cases)
     allowed, clip = bounds(engine, cases), cases[0].clip
     computed = engine.compute_lanes(cases, clip)
-    shares = [enclose_contributions(*arrays(case)) for case in cases]
+    by_lane = [enclose_contributions(*arrays(case)) for case in cases]
     for field in fields(Gradients):
         ours, most = getattr(computed, field.name), getattr(allowed, field.name)
         for i, j in np.ndindex(ours.shape):
@@ -83,7 +83,7 @@ def test_no_engine_is_further_from_the_truth_than_the_lanes_bound(
             with ctx.workprec(400):
                 total = arb(0)
                 for t in reversed(range(cases[0].T)):
-                    total += sum((lane[t][field.name][i, j] for lane in shares), arb(0))
+                    total += sum((lane[t][field.name][i, j] for lane in by_lane), arb(0))
                     if clip is not None:
                         total = total.min(arb(clip)).max(arb(-clip))
                 distance = float((total - arb(float(ours[i, j]))).abs_upper())

@@ -44,25 +44,25 @@ def engines_gradients(
     trace = torch_impl.forward(tensors, *window)
     yield "twin", convert.to_reference(torch_impl.backward(tensors, trace, clip))
     folded = autograd.clipped_gradient(tensors, *window, clip)
-    yield "autograd's shares, folded", convert.to_reference(folded)
+    yield "autograd's contributions, folded", convert.to_reference(folded)
     if clip is None:
         plain, _ = autograd.plain_gradient(tensors, *window)
         yield "autograd", convert.to_reference(plain)
         yield "nn.RNN", convert.to_reference(autograd.module_gradient(tensors, *window))
 
 
-def used_share(distances: Gradients, allowed: Gradients) -> float:
+def used_fraction(distances: Gradients, allowed: Gradients) -> float:
     """Return the largest distance over its bound; infinite where the bound is 0 and it isn't."""
-    share = 0.0
+    fraction = 0.0
     for distance, bound in zip(distances, allowed, strict=True):
         off = distance > 0
         with np.errstate(divide="ignore"):
-            share = max(share, float(np.max(distance[off] / bound[off], initial=0.0)))
-    return share
+            fraction = max(fraction, float(np.max(distance[off] / bound[off], initial=0.0)))
+    return fraction
 
 
-def shares_of_bound(case: Case, dtype: str) -> Iterator[tuple[str, float]]:
-    """Yield each engine's rigorous error as a share of its bound, clipped and plain."""
+def fractions_of_bound(case: Case, dtype: str) -> Iterator[tuple[str, float]]:
+    """Yield each engine's rigorous error as a fraction of its bound, clipped and plain."""
     parameters = Parameters(*(rounded(value) for value in case.parameters))
     state = rounded(case.state)
     window = case.inputs, case.targets, state
@@ -71,17 +71,17 @@ def shares_of_bound(case: Case, dtype: str) -> Iterator[tuple[str, float]]:
         enclosure = enclose(parameters, *window, clip=clip)
         for name, computed in engines_gradients(case, parameters, state, dtype, clip):
             _, distances = enclosure.distances(computed)
-            yield name, used_share(distances, allowed)
+            yield name, used_fraction(distances, allowed)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=40)
 @given(case=cases(max_size=8))
 def test_no_engine_is_further_from_the_truth_than_the_bound(dtype: str, case: Case) -> None:
-    shares = list(shares_of_bound(case, dtype))
-    target(max(share for _, share in shares), label="share of the bound")
-    for name, share in shares:
-        assert share <= 1.0, name
+    fractions = list(fractions_of_bound(case, dtype))
+    target(max(fraction for _, fraction in fractions), label="fraction of the bound")
+    for name, fraction in fractions:
+        assert fraction <= 1.0, name
 
 
 @pytest.mark.campaign
@@ -99,23 +99,23 @@ def test_no_engine_is_further_from_the_truth_in_a_campaign(dtype: str) -> None:
             ["random", "one symbol", "all different"][rng.integers(3)],
             ["zero", "random", "saturated"][rng.integers(3)],
         )  # fmt: skip
-        for name, share in shares_of_bound(case, dtype):
-            used[name].append(share)
-    for name, shares in used.items():
+        for name, fraction in fractions_of_bound(case, dtype):
+            used[name].append(fraction)
+    for name, fractions in used.items():
         print(
-            f"{dtype} {name}: {len(shares)} gradients, used of the bound: "
-            f"median {np.median(shares):.4f}, most {max(shares):.3f}"
+            f"{dtype} {name}: {len(fractions)} gradients, used of the bound: "
+            f"median {np.median(fractions):.4f}, most {max(fractions):.3f}"
         )
     assert len(used) == (5 if dtype == "float64" else 4)
-    assert max(max(shares) for shares in used.values()) <= 1.0
+    assert max(max(fractions) for fractions in used.values()) <= 1.0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_bound_is_not_idle(dtype: str) -> None:
     """An engine that rounds as it must uses some of the bound in each case."""
     case = Case(4, 5, 3, 0, 0.3, None, "random", "random")
-    shares = [share for _, share in shares_of_bound(case, dtype)]
-    assert min(shares) > 0.003
+    fractions = [fraction for _, fraction in fractions_of_bound(case, dtype)]
+    assert min(fractions) > 0.003
 
 
 @pytest.mark.parametrize("lowest", [-690.0, -715.0, -730.0, -744.0])
@@ -127,7 +127,7 @@ def test_exponentials_that_have_lost_bits_are_allowed_for(lowest: float) -> None
     computed = backward(case.parameters, forward(case.parameters, *window), None)
     allowed = error_bounds(case.parameters, *window, FLOAT64).gradients
     _, distances = enclose(case.parameters, *window).distances(computed)
-    assert used_share(distances, allowed) <= 1.0
+    assert used_fraction(distances, allowed) <= 1.0
     if lowest < -725.0:
         assert max(value.max() for value in distances) > 1e-9
 
@@ -142,7 +142,7 @@ def test_weights_that_are_rounded_first_are_allowed_for(case: Case, clipped: boo
     allowed = error_bounds(case.parameters, *window, FLOAT32, rounded_first=True).gradients
     for name, computed in engines_gradients(case, parameters, state, "float32", clip):
         _, distances = exact.distances(computed)
-        assert used_share(distances, allowed) <= 1.0, name
+        assert used_fraction(distances, allowed) <= 1.0, name
 
 
 @given(cases(max_size=6))
@@ -155,7 +155,7 @@ def test_slope_in_the_initial_state_is_within_its_bound(case: Case) -> None:
     bounds: Bounds = error_bounds(case.parameters, *window, FLOAT64, cotangent)
     enclosure = enclose(case.parameters, *window, final_cotangent=cotangent)
     _, distances = enclosure.distances(gradients)
-    assert used_share(distances, bounds.gradients) <= 1.0
+    assert used_fraction(distances, bounds.gradients) <= 1.0
     for i, ball in enumerate(enclosure.initial_state.entries()):
         assert float((ball - slope[i, 0].item()).abs_upper()) <= bounds.initial_state[i, 0]
 

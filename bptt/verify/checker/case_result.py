@@ -1,4 +1,4 @@
-"""What checking one case came to."""
+"""The result of checking one case, parameter by parameter."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,29 +20,31 @@ COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
 
 
-def distance(mine: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Return each entry's difference; infinite where one of them is no number."""
-    off = np.abs(mine - true)
+def distance(computed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the absolute difference of each entry; infinite where one is NaN."""
+    off = np.abs(computed - expected)
     return np.where(np.isnan(off), np.inf, off)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One parameter at one case.
+    """The result for one parameter at one case.
 
-    `digits` are those of the worst entry that are known to be right, relative to `size`: the
-    largest true entry of the parameter, or of the whole gradient where that can't be told from 0.
-    `limit` names the oracle that sees no more digits than these. `errors` estimate how far off the
-    oracle is. Where only projections were compared, `mine` and `true` are None; where they led to a
-    wrong entry, `entry` has its place, what was computed and what was expected.
+    `computed` is the gradient by the user's code, `expected` that by the oracle; both are None if
+    only projections were compared. If these found a wrong entry, `entry` holds its index, its
+    computed and its expected value. `digits` is the number of decimal digits of the worst entry
+    that are known to be right, relative to `size`: the largest expected entry of the parameter, or
+    of the whole gradient if that can't be distinguished from 0. `limit` names the oracle, if its
+    own error limits the digits. `allowed` is the permitted error of each entry, `errors` the
+    estimated error of the oracle.
     """
 
     name: str
     verdict: str
     digits: float
     why: str = ""
-    mine: np.ndarray | None = None
-    true: np.ndarray | None = None
+    computed: np.ndarray | None = None
+    expected: np.ndarray | None = None
     allowed: np.ndarray | None = None
     errors: np.ndarray | None = None
     size: float = 0.0
@@ -51,56 +53,59 @@ class Finding:
 
     @property
     def entry_digits(self) -> np.ndarray:
-        """The right digits of each entry that are known, not cut at what its dtype can hold."""
-        if self.mine is None or self.true is None:
+        """The known right digits of each entry, not limited to the precision of the dtype."""
+        if self.computed is None or self.expected is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        off = distance(self.mine, self.true)
+        off = distance(self.computed, self.expected)
         off = off + (0.0 if self.errors is None else self.errors)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(off == 0.0, np.inf, np.maximum(-np.log10(off / self.size), 0.0))
 
     @property
     def is_wrong(self) -> np.ndarray:
-        """Which entries are further off than they may be."""
-        if self.mine is None or self.true is None or self.allowed is None:
+        """Which entries are off by more than allowed."""
+        if self.computed is None or self.expected is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        beyond = ~(distance(self.mine, self.true) <= self.allowed)
+        beyond = ~(distance(self.computed, self.expected) <= self.allowed)
         return beyond & (self.verdict == WRONG)
 
     @property
     def worst(self) -> tuple[int, ...]:
-        """The entry that is furthest beyond what it is allowed to be off."""
+        """The index of the entry with the largest error beyond the allowed one."""
         if self.entry is not None:
             return self.entry[0]
-        if self.mine is None or self.true is None or self.allowed is None:
+        if self.computed is None or self.expected is None or self.allowed is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        off = distance(self.mine, self.true)
+        off = distance(self.computed, self.expected)
         excess = np.where(off > self.allowed, off, off * 1e-30)
         place = np.unravel_index(int(np.argmax(excess)), off.shape)
         return tuple(int(i) for i in place)
 
     @property
     def worst_values(self) -> tuple[float, float]:
-        """Mine and the true value at the worst entry."""
+        """The computed and the expected value of the worst entry."""
         if self.entry is not None:
             return self.entry[1:]
-        if self.mine is None or self.true is None:
+        if self.computed is None or self.expected is None:
             raise ValueError(f"{self.name} was compared by projections only")
-        return float(self.mine[self.worst]), float(self.true[self.worst])
+        return float(self.computed[self.worst]), float(self.expected[self.worst])
 
     @property
     def relative_error(self) -> float:
-        mine, true = self.worst_values
-        return abs(mine - true) / abs(true) if true else float("inf")
+        computed, expected = self.worst_values
+        return abs(computed - expected) / abs(expected) if expected else float("inf")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One case: its verdict, by which oracle, and what was found in each parameter.
+class CaseResult:
+    """The result of one case: its verdict, the oracle, and a finding for each parameter.
 
-    `dtype` is that of the parameters, `arithmetic` the coarsest that was seen inside the code.
-    `unmoved` are the parameters of a wrong case that the loss doesn't change with, `own_backwards`
-    the autograd Functions in the loss, which autograd can't check.
+    `message` explains the verdict; `detail` is the user's traceback, if the code crashed.
+    `passed_over` are the reasons why better oracles were rejected. `dtype` is that of the
+    parameters, `arithmetic` the lowest precision found inside the code. `entries` is the number of
+    entries of all parameters. `unmoved` are the parameters of a wrong case on which the loss does
+    not depend, `own_backwards` the custom autograd Functions in the loss, which autograd can't
+    check.
     """
 
     case: Case
@@ -119,7 +124,7 @@ class Outcome:
 
     @property
     def is_single_inside(self) -> bool:
-        """Whether the code computes in float32 although it is given float64."""
+        """Whether the code computes in float32 although its parameters are float64."""
         return self.dtype == "float64" and self.arithmetic == "float32"
 
     def named(self, verdict: str) -> list[str]:
@@ -136,7 +141,7 @@ class Outcome:
             if found.verdict == RIGHT:
                 lines.append(f"  {name}: {RIGHT}, {in_digits(found.digits, found.limit)}")
                 continue
-            if (found.mine is None and found.entry is None) or found.verdict == ROUNDING:
+            if (found.computed is None and found.entry is None) or found.verdict == ROUNDING:
                 lines.append(f"  {name}: {found.verdict}")
                 continue
             computed, expected = found.worst_values
@@ -149,7 +154,7 @@ class Outcome:
 
 
 def digits(off: float, size: float, dtype: str) -> float:
-    """Return the correct decimal digits of something that is off by so much of its size."""
+    """Return the number of correct decimal digits for an error `off`, relative to `size`."""
     most = MOST_DIGITS[dtype]
     if off == 0.0:
         return most
@@ -159,14 +164,14 @@ def digits(off: float, size: float, dtype: str) -> float:
 
 
 def in_digits(known: float, limit: str) -> str:
-    """Say how many digits are right, and what sees no more of them."""
+    """Describe a number of right digits, and the oracle that limits it, if one does."""
     if limit:
-        return f"at least {known:.1f} digits: {limit} see no more"
+        return f"at least {known:.1f} digits, the limit of {limit}"
     return f"{known:.1f} digits"
 
 
 def worst_of(verdicts: Iterable[str]) -> str:
-    """Return the verdict on a case whose parameters got these."""
+    """Return the verdict on a case, given those on its parameters."""
     found = set(verdicts)
     order = (*FAILURES, UNDECIDABLE, KINK, ROUNDING)
     return next((verdict for verdict in order if verdict in found), RIGHT)

@@ -1,4 +1,4 @@
-"""A problem made for one case, as arrays: what the oracles and the comparison work on."""
+"""A problem at one case, with checked calls of its loss and gradient, for the oracles."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from . import truncation
 from .buffers import buffers_converted
 from .calls import CaseError, call
-from .loading import Maker
+from .loading import ProblemFactory
 from .problem import Case, GradientProblem
 
 Arrays = dict[str, np.ndarray]
@@ -25,7 +25,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def to_array(value: Any) -> np.ndarray:
-    """Copy what somebody's code returned into an array."""
+    """Copy a result of user code into an array."""
     if is_tensor(value):
         return np.array(value.detach().cpu().resolve_conj().numpy())
     return np.array(value)
@@ -35,10 +35,10 @@ def to_array(value: Any) -> np.ndarray:
 class Loss:
     """A scalar function of named arrays, at a point.
 
-    `raw` is somebody's function of arrays or tensors. `dtype` is the one that the parameters came
-    in, `device` None for NumPy. With `complex_buffers`, the buffers that the function makes of
-    NumPy's are complex where its parameters are. Without `autograd`, PyTorch's gradient of it is no
-    oracle.
+    `raw` is the user's function of arrays or tensors. `dtype` is that of the user's parameters,
+    `device` their torch device (None for NumPy), `limit` a call's time limit in seconds. With
+    `complex_buffers`, the NumPy arrays that the function allocates are complex if its parameters
+    are. Without `autograd`, PyTorch's gradient of it is no oracle.
     """
 
     point: Arrays
@@ -54,7 +54,7 @@ class Loss:
         return UNITS[self.dtype]
 
     def wrap(self, values: Arrays, dtype: str | None) -> dict[str, Any]:
-        """Copy arrays into what the function takes, in a dtype (None: as they are)."""
+        """Copy arrays to arrays or tensors for the function, in a dtype (None: their own)."""
         if self.device is None:
             return {name: np.array(value, dtype=dtype) for name, value in values.items()}
         import torch
@@ -67,7 +67,7 @@ class Loss:
         }
 
     def __call__(self, values: Arrays, dtype: str | None = None) -> float:
-        """Evaluate. Raises CaseError where the result is no real scalar; NaN is let through."""
+        """Return the loss, possibly NaN. Raises CaseError where it isn't a real scalar."""
         return float(scalar(self.evaluate(self.wrap(values, dtype or self.dtype))))
 
     def evaluate(self, values: dict[str, Any]) -> Any:
@@ -82,7 +82,7 @@ class Loss:
 
 @contextmanager
 def _made_like(values: dict[str, Any]) -> Iterator[None]:
-    """Let tensors that the code makes without a dtype be of the parameters' one."""
+    """Make the parameters' dtype torch's default, for tensors made without a dtype."""
     first = next(iter(values.values()))
     if not is_tensor(first):
         yield
@@ -98,7 +98,7 @@ def _made_like(values: dict[str, Any]) -> Iterator[None]:
 
 
 def same_loss(whole: float, of_steps: float, unit: float) -> None:
-    """Raise CaseError where `loss_of_steps` of equal copies isn't the loss."""
+    """Raise CaseError unless `loss_of_steps` of equal copies equals the loss."""
     if not abs(whole - of_steps) <= 1e4 * unit * max(abs(whole), abs(of_steps)):
         raise CaseError(
             "broken", f"loss_of_steps of equal copies is {of_steps:.17g}, but loss is {whole:.17g}"
@@ -112,7 +112,7 @@ def without_axes(result: Any) -> Any:
 
 
 def scalar(result: Any) -> np.ndarray:
-    """Check that a loss is one real number."""
+    """Return a loss as an array of no axes. Raises CaseError where it isn't one real number."""
     if result is None:
         raise CaseError("broken", "loss must be a scalar, got None: does it return anything?")
     value = without_axes(to_array(result))
@@ -123,8 +123,8 @@ def scalar(result: Any) -> np.ndarray:
     return value
 
 
-class Subject:
-    """One problem at one case."""
+class EvaluatedProblem:
+    """A problem at one case: its parameters as arrays, its loss and its gradient."""
 
     def __init__(self, problem: GradientProblem, scale: float, limit: float) -> None:
         self.problem = problem
@@ -137,7 +137,7 @@ class Subject:
         )
 
     def truncate(self, T: int | None) -> None:
-        """Put the loss whose gradient is the truncated one in place of the problem's."""
+        """Replace the loss by one whose plain gradient is the truncated gradient."""
         truncation.check(self.problem, T)
         raw, K = self.problem.loss_of_steps, self.problem.truncate
         if T is None or raw is None or K is None:
@@ -149,21 +149,21 @@ class Subject:
         self.loss = replace(self.loss, raw=lambda values: loss([values] * T))
 
     def _fixed(self, like: dict[str, Any]) -> dict[str, Any]:
-        """Return the parameters at the point, as arrays or tensors like those that are given."""
+        """Return the parameters at the point, as arrays or tensors of the same kind as `like`."""
         first = next(iter(like.values()))
         if not is_tensor(first):
             return self.loss.wrap(self.point, None)
         return self.loss.wrap(self.point, str(first.dtype).removeprefix("torch."))
 
     def gradient(self, values: dict[str, Any] | None = None) -> Arrays:
-        """Call the hand-written gradient, and check names and shapes."""
+        """Call the hand-written gradient. Raises CaseError where names or shapes are wrong."""
         if values is None:
             values = self.loss.wrap(self.point, self.dtype)
         given = call("gradient", self.problem.gradient, values, limit=self.limit)
         return self._checked(given, "gradient")
 
     def flat_gradient(self, values: Arrays) -> np.ndarray:
-        """Return the gradient at these arrays, all parameters in one row."""
+        """Return the gradient at these values, all parameters in one vector."""
         computed = self.gradient(self.loss.wrap(values, self.dtype))
         return np.concatenate([part.ravel() for part in computed.values()])
 
@@ -182,7 +182,7 @@ class Subject:
             )
         arrays = {}
         for name, value in self.point.items():
-            # PyTorch has None for the gradient of a parameter that isn't used.
+            # PyTorch returns None as the gradient of an unused parameter.
             arrays[name] = np.zeros(value.shape) if given[name] is None else to_array(given[name])
             if arrays[name].shape != value.shape:
                 raise CaseError(
@@ -195,7 +195,7 @@ class Subject:
         return arrays
 
     def loss_of_copies(self, T: int) -> Loss:
-        """Give each time step its own copy of the parameters, under names like `W@3`."""
+        """Return the loss with a copy of the parameters for each step, under names like `W@3`."""
         raw = self.problem.loss_of_steps
         if raw is None:
             raise ValueError("the problem has no loss_of_steps")
@@ -210,31 +210,37 @@ class Subject:
         point = {f"{name}@{t}": value for t in range(T) for name, value in self.point.items()}
         return replace(self.loss, point=point, raw=flat)
 
-    def folded(self, shares: list[Arrays]) -> Arrays:
-        """Fold the steps' shares as the problem wants them: by its `fold`, else by adding."""
+    def folded(self, contributions: list[Arrays]) -> Arrays:
+        """Combine the per-step contributions with the problem's `fold`, or by adding them."""
         fold = self.problem.fold
         if fold is None:
-            return {name: np.sum([share[name] for share in shares], axis=0) for name in self.point}
-        wrapped = [self.loss.wrap(share, "float64") for share in shares]
+            return {
+                name: np.sum([contribution[name] for contribution in contributions], axis=0)
+                for name in self.point
+            }
+        wrapped = [self.loss.wrap(contribution, "float64") for contribution in contributions]
         return self._checked(call("fold", fold, wrapped, limit=self.limit), "fold")
 
 
-def make(maker: Maker, case: Case, limit: float) -> Subject:
-    """Make the problem of a case. Raises CaseError where it can't be made or is no problem."""
+def make(factory: ProblemFactory, case: Case, limit: float) -> EvaluatedProblem:
+    """Make the problem of a case. Raises CaseError where that fails or gives no problem."""
     rng = np.random.default_rng(case.seed)
     counted = {} if case.counted is None else {"counted": case.counted}
-    made = partial(maker.function, rng=rng, **case.sizes, **counted)
+    made = partial(factory.function, rng=rng, **case.sizes, **counted)
     problem = call("making the problem", made, limit=limit)
     if not isinstance(problem, GradientProblem):
         raise CaseError("broken", f"expected a GradientProblem, got {type(problem).__name__}")
-    subject = Subject(problem, case.scale, limit)
+    evaluated = EvaluatedProblem(problem, case.scale, limit)
     if problem.truncate is not None:
-        subject.truncate(case.sizes.get("T"))
-    return subject
+        evaluated.truncate(case.sizes.get("T"))
+    return evaluated
 
 
 def accept(parameters: Any) -> tuple[Arrays, str, Any]:
-    """Check parameters; return them as arrays, their dtype's name, and their torch device."""
+    """Check parameters; return them as arrays, the name of their dtype, and their torch device.
+
+    Raises CaseError where they can't be used. The device is None for NumPy.
+    """
     if not isinstance(parameters, dict) or not parameters:
         raise CaseError("broken", "parameters must be a dict of at least one named array")
     tensors = {is_tensor(value) for value in parameters.values()}
