@@ -289,11 +289,9 @@ def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
                 f"{name.capitalize()}: {evaluation.bits_per_character:.3f} bits per character "
                 f"({evaluation.scored:,} scored{unseen}; weights of iteration {came_to.iteration})."
             )
-    lines += [
-        f"{folder.path} holds {folder.checkpoint.name}, {folder.log.name}, {folder.csv.name}, "
-        f"{folder.results.name}, {folder.samples.name}, {folder.loss_plot.name}, "
-        f"{folder.config.name} and {folder.card.name}, which describes the run.",
-    ]
+    kept = folder.checkpoint, folder.log, folder.csv, folder.results, folder.samples
+    names = ", ".join(path.name for path in (*kept, folder.loss_plot, folder.config))
+    lines.append(f"{folder.path} holds {names} and {folder.card.name}, which describes the run.")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..case_result import KINK, UNDECIDABLE, distance
 from ..evaluated_problem import Arrays
 from . import choice, differences
-from .analytic import not_analytic
+from .analytic import makes_subnormals, not_analytic
 from .choice import Oracle, RefutedError
 from .kinks import kink_at
 
@@ -33,6 +33,8 @@ def ruled_out(
         elif oracle.name != choice.DIFFERENCES:
             consult_differences(computed[place], expected[place], oracle, direction)
             return None
+        elif makes_subnormals(oracle.loss):
+            return UNDECIDABLE, "numbers underflow in the loss, which loses their digits"
         elif is_confirmed(computed[place], oracle, direction):
             return None
         else:
@@ -50,7 +52,7 @@ def consult_differences(
 
     `direction` selects the entry, `expected` is the oracle's value, `computed` that of the gradient
     to be verified. Where differences can't distinguish the two, the complex step is only trusted if
-    the code calls no function that isn't analytic.
+    the code calls no function that isn't analytic and nothing underflows.
     """
     name = next(iter(direction)).partition("@")[0]
     if choice.contradicted(oracle, direction):
@@ -61,6 +63,8 @@ def consult_differences(
             unfit = not_analytic(oracle.loss)
             if unfit:
                 raise RefutedError(oracle, f"the loss calls {', '.join(unfit)}")
+            if makes_subnormals(oracle.loss, direction, choice.STEP):
+                raise RefutedError(oracle, "numbers underflow in it")
 
 
 def is_confirmed(computed: float, oracle: Oracle, direction: Arrays) -> bool:

@@ -170,3 +170,13 @@ def test_saturated_code_is_not_taken_for_float32() -> None:
     for seed in range(200):
         evaluated = make(factory, Case({"T": 1 + seed % 4, "H": 1 + seed % 3}, seed, 10.0), 10.0)
         assert not loss_is_single(evaluated.loss, "float64", np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seed"), [((4, 4, 4), 196786717), ((5, 4, 4), 1533122180), ((5, 5, 3), 342693115)]
+)
+def test_loss_of_a_probability_that_underflows_decides_nothing(sizes, seed: int) -> None:
+    """The digits of a probability of 1e-310 are lost, and with them those of its logarithm."""
+    named = dict(zip("NDV", sizes, strict=True))
+    result = check(FAMILIES["classifier, one function"], named, seed=seed, scale=10)
+    assert result.verdict != "wrong", str(result)

@@ -64,7 +64,7 @@ def test_time_that_is_up_while_hypothesis_shrinks_is_no_error(monkeypatch) -> No
         )
 
     def once_something_is_wrong(search: Search) -> bool:
-        return any(outcome.verdict == "wrong" for outcome in search.outcomes)
+        return any(result.verdict == "wrong" for result in search.results)
 
     monkeypatch.setattr(Search, "_gives_up", once_something_is_wrong)
     assert verify(wrong_in_long_ones, Settings(cases=30)).verdict == "wrong"
