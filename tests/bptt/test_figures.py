@@ -258,7 +258,7 @@ def test_first_weights_do_not_press_the_gradient_flow_flat() -> None:
     draw = undecorated(diagnostics_plot.gradient_flow)
     trained = draw([record(0, 0.1), record(1000, 0.8), record(2000, 0.7)], "heading").axes[0]
     assert 0.7**29 / 10 < trained.get_ylim()[0] < 0.7**29
-    assert "go on below" in trained.get_title()
+    assert "continue below" in trained.get_title()
     first = draw([record(0, 0.1)], "heading").axes[0]
     assert first.get_ylim()[0] < 1e-28
     assert "below" not in first.get_title()
