@@ -1,4 +1,4 @@
-"""What options take, what they say of anything else, and how settings become options."""
+"""Parsers of options' values, their error messages, and the options that settings become."""
 
 import inspect
 import math
@@ -79,7 +79,7 @@ SEED = whole(0, 2**32 - 1)
 def option_of(name: str, group: str | None = None, **other: Any) -> Any:
     """Return the option of a setting: None unless given, since a resumed run must know which were.
 
-    `other` replaces what the model says of it, such as its description.
+    `other` overrides parts of the model's field, such as its description.
     """
     said = {**SCHEMA[name], **other}
     dashed = name.replace("_", "-")

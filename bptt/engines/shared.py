@@ -91,9 +91,9 @@ class Summed:
 class Gathered:
     """Gathers all lanes in every process, since the running clip bounds sums over all lanes.
 
-    The states of all lanes and the gradients with respect to them are gathered. Each process then
-    computes some rows of the weights' gradients, with the same kernel and in the same order as one
-    process alone would; finally the rows are gathered.
+    The states of all lanes are gathered, and the gradients with respect to their pre-activations
+    (dh) and logits (dz). Each process then computes some rows of the weights' gradients, with the
+    same kernel and in the same order as one process alone would; finally the rows are gathered.
     """
 
     def __init__(self, own: Network, group: Group, lanes: int) -> None:

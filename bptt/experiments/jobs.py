@@ -13,7 +13,7 @@ from .seeds_folder import SeedsFolder
 from .seeds_progress import SeedsProgress
 
 BETWEEN_LOOKS = 0.05  # seconds
-# Windows has no sessions: a console's Ctrl-C comes to all its processes, and can't be sent.
+# Windows has no sessions: Ctrl-C in a console reaches all its processes, and can't be sent.
 HAS_SESSIONS = hasattr(os, "setsid")
 
 
@@ -79,7 +79,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=HAS_SESSIONS,  # a terminal's Ctrl-C then comes to us alone
+            start_new_session=HAS_SESSIONS,  # so Ctrl-C reaches only this process
         )
 
 

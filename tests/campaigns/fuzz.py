@@ -56,7 +56,7 @@ def fuzz(loaders: list[Loader], files: int, seed: int, kept: Path | None) -> dic
 
 
 def limit_memory(room: int) -> None:
-    """Let allocations fail beyond so many more bytes of addresses."""
+    """Limit the address space to this many bytes more than are in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, hard))

@@ -19,7 +19,7 @@ from .short_runs import make, train
 
 
 def content(folder: RunFolder) -> dict[str, object]:
-    """All files of a run; what it says of seconds apart."""
+    """Return the contents of all files of a run, without the times in them."""
     found: dict[str, object] = {
         path.name: path.read_bytes()
         for path in folder.path.iterdir()

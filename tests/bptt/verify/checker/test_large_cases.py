@@ -1,4 +1,4 @@
-"""Sizes beyond the small ones, and many parameters: what is found there, and what is left out."""
+"""Errors at large sizes and among many parameters are found; sizes left out are named."""
 
 import time
 from functools import partial
