@@ -51,6 +51,7 @@ STEPS = (20, 40, 129)
 NEIGHBOURS = 8  # next sizes to try where the problem skips one
 AT_MOST = 1 / 3  # as a fraction of the number of small cases
 STEEPEST_POWER = 4.5
+BRIEF = 0.5  # seconds; shorter times say more of the machine's other work than of a case
 MEMORY = 0.5  # as a fraction of the free memory
 COPIES = 16  # of the parameters: the least memory that a case needs
 SEEDS = 2  # tried for each smaller case
@@ -159,7 +160,7 @@ class LargeCases:
         begun, peak = time.monotonic(), memory.peak()
         result = self.search.tried(Case(sizes, self.search.settings.seed), entrywise=False)
         used = max(memory.peak() - peak, float(COPIES * 8 * result.entries))
-        return Cost(time.monotonic() - begun, used), result
+        return Cost(max(time.monotonic() - begun, BRIEF), used), result
 
     def _predicted(self, grown: dict[str, int]) -> Cost:
         """Extrapolate the cost of a case from its growth with each size alone."""

@@ -17,6 +17,10 @@ from ..evaluated_problem import UNITS, Arrays, Loss
 START = 0.125  # activations vary over lengths of order 1, whatever the weights
 LEVELS = 14
 WIDEST_SPACING = 1e-2
+SPACING = 1e-9
+# In units of the spacing. Along even ones a loss can climb a whole number of its own steps from
+# each to the next, which looks smooth.
+POSITIONS = np.array([-4.0, -3.13, -1.85, -1.21, 0.0, 1.07, 1.79, 3.31, 4.0])
 STAIR_AT_MOST = 64.0
 TREADS, TREAD = (-0.03, -0.01, 0.013, 0.027), 1e-11  # positions, and a step within one stair
 FAR = (-8.0, -3.0, -1.0, 1.0, 3.0, 8.0)  # positions where a function has its usual size
@@ -65,11 +69,10 @@ def noise_of(
 ) -> float:
     """Estimate the standard deviation of the loss from a smooth function of the position.
 
-    Fourth differences over tiny steps remove everything smooth and leave the noise. If the loss is
-    constant there, it may be a staircase (as log(1 + x) is for a tiny x): then the noise is the
-    height of a stair. If no other stair is near, it is the rounding error of the loss's usual size,
-    taken at some distance, or on the line `elsewhere`, through smaller arguments. `unit` is the
-    unit roundoff.
+    Over tiny steps, what the best cubic polynomial leaves is noise. If the loss is constant there,
+    it may be a staircase (as log(1 + x) is for a tiny x): then the noise is the height of a stair.
+    If no other stair is near, it is the rounding error of the loss's usual size, taken at some
+    distance, or on the line `elsewhere`, through smaller arguments. `unit` is the unit roundoff.
     """
     heights, stair = map(float, jags(along, unit))
     noise = max(heights, 2.0 * unit * abs(along(0.0)))
@@ -114,10 +117,9 @@ def jags(
 
     The height is 0 for an entry that varies over tiny steps, and for one that never varies.
     """
-    spacing = 1e-9 * max(1.0, unit / 2.0**-53) ** 0.5
+    spacing = SPACING * max(1.0, unit / 2.0**-53) ** 0.5
     seen = _row(along, spacing)
-    rest = np.diff(seen, 4, axis=0) / np.sqrt(70.0)
-    noise = np.asarray(3.0 * np.sqrt(np.mean(rest**2, axis=0)))
+    noise = 3.0 * _beyond_cubic(seen)
     jumps, least = _jumps(seen)
     on_stairs = (jumps == 0.0).any(axis=0) & np.isfinite(least)
     noise = np.where(on_stairs, np.fmax(noise, least), noise)
@@ -133,7 +135,15 @@ def jags(
 
 
 def _row(along: Callable[[float], float | np.ndarray], spacing: float) -> np.ndarray:
-    return np.array([along(j * spacing) for j in range(-4, 5)])
+    return np.array([along(position * spacing) for position in POSITIONS])
+
+
+def _beyond_cubic(row: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of a row's values from the best cubic polynomial."""
+    smooth, _ = np.linalg.qr(np.vander(POSITIONS, 4))
+    moved = (row - row[len(row) // 2]).reshape(len(row), -1)
+    rest = moved - smooth @ (smooth.T @ moved)
+    return np.sqrt((rest**2).sum(axis=0) / (len(row) - 4)).reshape(row.shape[1:])
 
 
 def _jumps(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ SAMPLES = 6
 ORACLE_SAMPLES = 3
 WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # unit roundoffs of the gradient's usual size
+STEPS_AT_MOST = 16.0  # unit roundoffs of 1, in an entry that is the difference of 1 and another
 NOISE_AT_MOST = 2.0**-18  # relative to its usual size: a part of the code may be in float32
 SATURATED, BEYOND_LINEAR = 0.25, 8.0
 UNSEEN = 2.0**14  # unit roundoffs of the largest entry, where operations can't be disturbed
@@ -71,6 +72,7 @@ def _jaggedness(evaluated: EvaluatedProblem, computed: Arrays, unit: float) -> d
     rests = [_rest(along, spacing) for spacing in WIDER[evaluated.dtype]]
     usual = _usual_size(along)
     rough = np.clip(np.max([rough, *rests], axis=0), unit * usual, JAGS_AT_MOST * unit * usual)
+    rough = np.where(_differences_from_one(computed, along, unit), np.fmax(rough, unit), rough)
     # Noise doesn't depend on the spacing; the residual of a kink or a bend does.
     small, large = sorted(rests[:2], key=lambda rest: float(np.max(rest, initial=0.0)))
     if np.max(large, initial=0.0) <= 4.0 * np.max(small, initial=0.0):
@@ -80,6 +82,24 @@ def _jaggedness(evaluated: EvaluatedProblem, computed: Arrays, unit: float) -> d
         name: float(part.max(initial=0.0))
         for name, part in zip(computed, np.split(rough, ends), strict=True)
     }
+
+
+def _differences_from_one(
+    computed: Arrays, along: Callable[..., np.ndarray], unit: float
+) -> np.ndarray:
+    """Return which entries are whole numbers of unit roundoffs of 1, few of them: 1 − p for p ≈ 1.
+
+    A zero counts if the entry isn't zero everywhere.
+    """
+    steps = np.concatenate([value.ravel() for value in computed.values()]) / unit
+    few = (steps == np.rint(steps)) & (np.abs(steps) <= STEPS_AT_MOST)
+    if not few.any():
+        return few
+    try:
+        elsewhere = np.any([along(distance) != 0.0 for distance in FAR], axis=0)
+    except CaseError:
+        elsewhere = np.zeros(few.shape, bool)
+    return few & ((steps != 0.0) | elsewhere)
 
 
 def _line(evaluated: EvaluatedProblem) -> Callable[..., np.ndarray]:
