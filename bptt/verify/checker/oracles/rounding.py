@@ -16,6 +16,7 @@ from .noise import AMPLIFICATION, disturbed, samples
 
 SAMPLES = 6
 ORACLE_SAMPLES = 3
+COMPLEX_SAMPLES = 6
 WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # unit roundoffs of the gradient's usual size
 STEPS_AT_MOST = 16.0  # unit roundoffs of 1, in an entry that is the difference of 1 and another
@@ -136,7 +137,7 @@ def oracle_noise(oracle: Oracle, name: str, *, thorough: bool = True) -> float:
     It is 0 for central differences, which come with their own error estimate.
     """
     if oracle.name == COMPLEX:
-        return _complex_noise(oracle.loss, name, ORACLE_SAMPLES if thorough else 1)
+        return _complex_noise(oracle.loss, name, COMPLEX_SAMPLES if thorough else 1)
     if oracle.gradient is None:
         return 0.0
     expected, count = oracle.gradient[name], ORACLE_SAMPLES if thorough else 1
@@ -151,16 +152,22 @@ def oracle_noise(oracle: Oracle, name: str, *, thorough: bool = True) -> float:
 
 
 def _complex_noise(loss: Loss, name: str, count: int) -> float:
-    direction = signs(loss, name, np.random.default_rng(30))
-    expected = complex_slope(loss, direction)
-    along = {name: direction[name] * STEP}
+    """Estimate it along a direction for each sample: along one, errors of entries can cancel."""
+    expected: list[float] = []
 
-    def run(sample: int) -> np.ndarray:
+    def run(sample: int) -> float:
+        direction = signs(loss, name, np.random.default_rng([30, sample]))
+        if sample == 0:
+            direction[name] = np.ones_like(direction[name])
+        expected.append(complex_slope(loss, direction))
+        along = {name: direction[name] * STEP}
         strayed = disturbed(loss, loss.evaluate, "float64", sample, along)
-        return np.asarray(complex(np.asarray(strayed).item()).imag / STEP)
+        found = np.asarray(complex(np.asarray(strayed).item()).imag / STEP)
+        return _far(found, np.asarray(expected[-1]), "float64")
 
-    far = [_far(found, np.asarray(expected), "float64") for found in samples(run, count)]
-    return max(far, default=UNSEEN * UNITS["float64"] * abs(expected))
+    unseen = UNSEEN * UNITS["float64"]
+    far = samples(run, count)
+    return max(far, default=unseen * max(map(abs, expected), default=0.0))
 
 
 def _far(strayed: np.ndarray, value: np.ndarray, dtype: str) -> float:

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bptt.verify import check
 from bptt.verify.checker.case_result import RIGHT, ROUNDING
 from bptt.verify.checker.checking import check_case
 from bptt.verify.checker.oracles.differences import SPACING, jags
 from bptt.verify.checker.problem import Case
 from bptt.verify.network.problems import own_engines
+
+from .correct import FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,11 @@ def test_coarse_steps_of_a_correct_engine_are_rounding(
     case = Case(dict(zip("THV", sizes, strict=True)), seed, scale)
     found = check_case(factory, case, True, 30.0)
     assert found.verdict in (RIGHT, ROUNDING), found
+
+
+def test_noise_of_the_complex_step_is_seen_whatever_signs_cancel() -> None:
+    result = check(FAMILIES["logistic"], {"N": 4, "D": 3}, seed=2012687007, scale=10)
+    assert result.verdict in (RIGHT, ROUNDING)
 
 
 @given(st.integers(1, 60), st.floats(1e-12, 1e-3))
