@@ -118,7 +118,7 @@ def certify(
 def _certificates(training: Training, console: Console) -> list[Any]:
     import torch
 
-    from ..training.protocols import next_window
+    from ..training.base import next_window
     from ..verify.certify.certificates import certify as certify_window
 
     torch.set_num_threads(1)

@@ -5,8 +5,8 @@ the text, each of which carries its own hidden state from window to window.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,8 +21,7 @@ from .names import PARAMETER_NAMES
 Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H B"]]
 
 
-@runtime_checkable
-class GradientEngine(Protocol):
+class GradientEngine(ABC):
     """Computes a window's loss and gradients; holds the weights and the last window's gradients.
 
     `parameters` and `gradients` have the same names; an optimizer updates the parameters in place.
@@ -38,11 +37,14 @@ class GradientEngine(Protocol):
     gradients: dict[str, Tensor]
 
     @property
+    @abstractmethod
     def final_state(self) -> Float[Tensor, "H B"]: ...
 
     @property
+    @abstractmethod
     def initial_state_gradient(self) -> Float[Tensor, "H B"]: ...
 
+    @abstractmethod
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Compute the gradients; return the window's loss in nats, summed over steps and lanes.
 
@@ -51,7 +53,11 @@ class GradientEngine(Protocol):
 
         Raises FloatingPointError if a number overflows.
         """
-        ...
+
+    def square_root(self, values: Tensor) -> Tensor:
+        """Return the square roots as this implementation's Adagrad takes them."""
+        # NumPy's are rounded correctly, as those of compiled code are.
+        return torch.from_numpy(np.sqrt(values.numpy()))
 
 
 class _Kept(GradientEngine):
@@ -113,6 +119,9 @@ class TorchEngine(_Kept):
         self._final_state = torch.hstack([trace.final_state for trace in traces])
         self._initial_state_gradient = torch.hstack(list(signals))
         return float(sum(float(trace.loss) for trace in traces))
+
+    def square_root(self, values: Tensor) -> Tensor:
+        return torch.sqrt(values)  # from MKL: it may be off by one unit in the last place
 
 
 class CompiledEngine(GradientEngine):

@@ -45,7 +45,7 @@ def share(
     return Gathered(own, group, lanes) if running_clip else Summed(own, group, lanes)
 
 
-class Summed:
+class Summed(GradientEngine):
     """Sums gradients over processes by one all-reduce, for training without a running clip."""
 
     def __init__(self, own: Network, group: Group, lanes: int) -> None:
@@ -88,7 +88,7 @@ class Summed:
         return self._signals.clone()
 
 
-class Gathered:
+class Gathered(GradientEngine):
     """Gathers all lanes in every process, since the running clip bounds sums over all lanes.
 
     The states of all lanes are gathered, and the gradients with respect to their pre-activations

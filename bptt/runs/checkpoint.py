@@ -15,7 +15,7 @@ from .. import files
 from ..engines.names import PARAMETER_NAMES
 from ..errors import InputError, explained
 from ..strict import Strict, explain, shown
-from ..training.protocols import Training
+from ..training.base import Training
 from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
 from ..training.validation import ValidationHistory
 from .config import Config

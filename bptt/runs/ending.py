@@ -7,7 +7,7 @@ import numpy as np
 from reference import Vocabulary
 
 from ..training import sampling
-from ..training.protocols import Training
+from ..training.base import Training
 from ..training.sampling import Choice
 from . import smoothing
 from .checkpoint import Model

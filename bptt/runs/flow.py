@@ -1,7 +1,7 @@
 """A run's diagnostics.jsonl: a record of its gradient flow at every checkpoint."""
 
 from ..training import diagnostics
-from ..training.protocols import Training, next_window
+from ..training.base import Training, next_window
 from . import log
 from .config import Config
 from .folder import RunFolder

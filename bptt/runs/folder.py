@@ -14,7 +14,7 @@ from .. import figures, files
 from ..errors import InputError, explained, harmless
 from ..strict import explain
 from ..training import diagnostics
-from ..training.protocols import Training
+from ..training.base import Training
 from ..training.validation import ValidationHistory
 from . import checkpoint, diagnostics_plot, log, plots, smoothing
 from .checkpoint import Model, load_model

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..runs import data
 from ..runs.config import Config
 from ..text.library import Library
-from ..training.shared import SharedTraining
+from ..training.base import Training
 from ..training.validation import ValidationHistory
 from . import lifecycle
 
@@ -20,7 +20,7 @@ def follow(group: Group) -> None:
     An iteration that fails here fails in the leader, too, which reports it. Raises LostError if the
     connection to the leader is lost.
     """
-    training: SharedTraining | None = None
+    training: Training | None = None
     with _signals_left_to_the_leader():
         while True:
             command, number = group.hear()
@@ -37,7 +37,7 @@ def follow(group: Group) -> None:
                 _take_step(training)
 
 
-def _begin(group: Group, config_as_json: str) -> SharedTraining | None:
+def _begin(group: Group, config_as_json: str) -> Training | None:
     """Return this worker's training, None if some process has an error; the leader reports it."""
     complaint = None
     try:
@@ -53,16 +53,14 @@ def _begin(group: Group, config_as_json: str) -> SharedTraining | None:
     return training
 
 
-def _make(group: Group, config: Config) -> SharedTraining:
+def _make(group: Group, config: Config) -> Training:
     library = Library()
     text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
     config.corpus.check(text)
-    training = lifecycle.make_training(config, data.texts(config, text, library), group)
-    assert isinstance(training, SharedTraining)
-    return training
+    return lifecycle.make_training(config, data.texts(config, text, library), group)
 
 
-def _take_step(training: SharedTraining) -> None:
+def _take_step(training: Training) -> None:
     try:
         training.step()
     except LostError:

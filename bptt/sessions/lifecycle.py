@@ -22,8 +22,7 @@ from ..strict import explain
 from ..text import corpora, splits
 from ..text.library import Library
 from ..text.records import CorpusRecord
-from ..training import protocols
-from ..training.protocols import Training
+from ..training.base import Training
 from ..training.start import start as start_training
 from ..training.validation import ValidationHistory
 from ..versions import Versions
@@ -247,8 +246,7 @@ def carry_out(run: Run) -> None:
         + (f" Resuming from iteration {training.iteration}." if training.iteration else ""),
         markup=False,
     )
-    if isinstance(training, protocols.InProcesses):
-        training.share_state()
+    training.share_state()
     session = Session(folder, config, training, run.progress, run.texts.validation)
     stopped = session.run(display.choose(console, config, training.iteration))
     if stopped is not None:

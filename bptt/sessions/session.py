@@ -18,8 +18,8 @@ from ..runs.flow import Flow
 from ..runs.folder import RunFolder
 from ..text.cache import release
 from ..training import schedule
+from ..training.base import Training
 from ..training.evaluation import Evaluation, evaluate
-from ..training.protocols import Composed, ManyAtOnce, Training
 from ..training.state import INITIAL_STATE, to_arrays
 from ..training.validation import ValidationHistory
 from . import tensorboard
@@ -193,8 +193,6 @@ class Session:
     def _take(self) -> list[Step]:
         """Take one iteration, or as many as the engine can until something is due."""
         training, config = self.training, self.config
-        if not isinstance(training, ManyAtOnce):
-            return [training.step()]
         done, begun = training.iteration, time.perf_counter()
         left = [every - done % every for every in (config.checkpoint_every, config.validate_every)]
         steps = training.advance(min(*left, config.iterations - done, self._turn))
@@ -269,8 +267,7 @@ class Session:
                 folder.best.unlink(missing_ok=True)
 
     def _tell_progress(self) -> None:
-        if isinstance(self.training, Composed):
-            self.training.progress = self.progress
+        self.training.progress = self.progress
 
     def _save_best(self) -> None:
         if self.progress.is_best_of(self.training.iteration):

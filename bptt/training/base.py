@@ -1,7 +1,8 @@
-"""The interface of every Training, whichever engine computes it."""
+"""The interface of every training, whichever engine computes it."""
 
-from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,20 @@ from reference import Hyperparameters, Step
 from .validation import ValidationHistory
 
 
-@runtime_checkable
-class Training(Protocol):
-    """What every engine's Training offers; its arrays are of the engine's own type."""
+class Training(ABC):
+    """A training, taken one iteration at a time.
 
-    parameters: Any
+    `learned` and `optimizer_state` hold tensors by name, which are updated in place. `hidden_state`
+    (H, B) is the initial state of the next window, which begins at `position` in each lane's
+    section of the text. `progress` is the history of validations, for the learning-rate schedule.
+
+    >>> for step in training:
+    ...     print(step.iteration, step.loss)  # nats per window, summed over the lanes
+    """
+
+    parameters: Iterable[Any]
+    learned: dict[str, Any]
+    optimizer_state: dict[str, Any]
     hidden_state: Any
     position: int
     iteration: int
@@ -22,35 +32,34 @@ class Training(Protocol):
     hyperparameters: Hyperparameters
     text: Any
     lanes: int
-
-    def step(self) -> Step: ...
-
-    def __iter__(self) -> Iterator[Step]: ...
-
-
-@runtime_checkable
-class ManyAtOnce(Training, Protocol):
-    """A Training that takes many iterations a call, and may take fewer than asked for."""
-
-    def advance(self, iterations: int) -> list[Step]: ...
-
-
-@runtime_checkable
-class Composed(Training, Protocol):
-    """A Training whose learning-rate schedule reads the history of validations."""
-
     progress: ValidationHistory
 
+    @abstractmethod
+    def step(self) -> Step:
+        """Take one iteration.
 
-@runtime_checkable
-class InProcesses(Training, Protocol):
-    """A Training that a process group shares."""
+        Raises FloatingPointError if the loss isn't finite; nothing is updated then.
+        """
 
-    def share_state(self) -> None: ...
+    def advance(self, iterations: int) -> list[Step]:
+        """Take up to `iterations` iterations, at least one. By default it is one."""
+        return [self.step()]
+
+    def share_state(self) -> None:
+        """Copy the state to all processes that share the training. By default it has one."""
+        return
+
+    def __iter__(self) -> Iterator[Step]:
+        """Take the remaining iterations."""
+        while self.iteration < self.hyperparameters.iterations:
+            yield self.step()
 
 
-def next_window(training: Training) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the first lane's next window: inputs and targets (T,), hidden state (H, 1)."""
+def next_window(training: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the first lane's next window: inputs and targets (T,), hidden state (H, 1).
+
+    Any engine's own Training will do.
+    """
     T, position = training.hyperparameters.seq_length, training.position
     state = np.asarray(training.hidden_state)[:, :1]
     if position + T + 1 > len(training.text) // training.lanes:

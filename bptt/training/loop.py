@@ -1,40 +1,34 @@
-"""The general training loop: a gradient engine, a clip, an optimizer, a learning-rate schedule.
-
-The engines' own Training is the notebook's loop: Adagrad, a constant learning rate, the running
-clip. This loop supports all other settings.
+"""The training loop: a gradient engine, a clip, an optimizer, a learning-rate schedule.
 
 N characters of text, V symbols, H hidden units, T characters a window, B lanes.
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from reference import Hyperparameters, Parameters, Step, Vocabulary
+from reference import Parameters, Step, Vocabulary
 from reference.training import ADDED, KEPT
 
 from ..engines.gradients import GradientEngine, Window
 from ..engines.names import PARAMETER_NAMES
 from ..settings import Settings
 from . import optimizers, sampling, schedule
+from .base import Training
 from .state import INITIAL_STATE
 from .validation import ValidationHistory
 
 SAMPLE_LENGTH = 100
 
 
-class TrainingLoop:
-    """Trains one iteration at a time, with the attributes of reference.Training.
+class TrainingLoop(Training):
+    """Trains with any gradient engine, and with every optimizer, clip and schedule of the settings.
 
-    The text is divided into a section for each lane. `progress` is the history of validations,
-    which the schedule reads. If the initial state is learned, every section begins with it.
-
-    >>> for step in training:
-    ...     print(step.iteration, step.loss)
+    The text is divided into a section for each lane. If the initial state is learned, every section
+    begins with it.
     """
 
     def __init__(
@@ -43,7 +37,6 @@ class TrainingLoop:
         settings: Settings,
         *,
         vocabulary: Vocabulary,
-        hyperparameters: Hyperparameters,
         engine: GradientEngine,
     ) -> None:
         """Raises ValueError if a lane gets less than one window and its last target."""
@@ -55,36 +48,25 @@ class TrainingLoop:
             )
         self.text = text
         self.vocabulary = vocabulary
-        self.hyperparameters = hyperparameters
+        self.hyperparameters = settings.hyperparameters
         self.settings = settings
         self.clip = settings.running_clip
         self.lanes = B
         self.progress = ValidationHistory()
         self._engine = engine
+        self.parameters = tuple(engine.parameters[name] for name in PARAMETER_NAMES)
         bh = engine.parameters["bh"]
-        self._learned = dict(engine.parameters)
+        self.learned = dict(engine.parameters)
         if settings.learn_initial_state:
-            self._learned[INITIAL_STATE] = torch.zeros_like(bh)
-        self._optimizer = optimizers.make(settings, self._learned)
+            self.learned[INITIAL_STATE] = torch.zeros_like(bh)
+        self._optimizer = optimizers.make(settings, self.learned, engine)
+        self.optimizer_state = self._optimizer.state
         self.hidden_state = bh.new_zeros((len(bh), B))
         self.position = 0
         self.iteration = 0
         self.smooth_loss = float(np.log(len(vocabulary)) * T) * B
         if settings.learn_initial_state:
             self._begin_section()
-
-    @property
-    def parameters(self) -> tuple[Tensor, ...]:
-        return tuple(self._engine.parameters[name] for name in PARAMETER_NAMES)
-
-    @property
-    def learned(self) -> dict[str, Tensor]:
-        """Every tensor that the optimizer updates, by name."""
-        return self._learned
-
-    @property
-    def optimizer_state(self) -> dict[str, Tensor]:
-        return self._optimizer.state
 
     def step(self) -> Step:
         """Take one iteration.
@@ -97,7 +79,7 @@ class TrainingLoop:
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
         gradients = dict(self._engine.gradients)
-        if begins and INITIAL_STATE in self._learned:
+        if begins and INITIAL_STATE in self.learned:
             signal = self._engine.initial_state_gradient
             gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
         self._clip_finished(gradients)
@@ -113,11 +95,6 @@ class TrainingLoop:
         self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
         return step
 
-    def __iter__(self) -> Iterator[Step]:
-        """Take the remaining iterations."""
-        while self.iteration < self.hyperparameters.iterations:
-            yield self.step()
-
     def _begin_section_where_due(self) -> bool:
         section, T = len(self.text) // self.lanes, self.settings.seq_length
         if self.position + T + 1 > section:
@@ -128,8 +105,8 @@ class TrainingLoop:
 
     def _begin_section(self) -> None:
         self.hidden_state = torch.zeros_like(self.hidden_state)
-        if INITIAL_STATE in self._learned:
-            self.hidden_state += self._learned[INITIAL_STATE]
+        if INITIAL_STATE in self.learned:
+            self.hidden_state += self.learned[INITIAL_STATE]
 
     def _window(self) -> Window:
         section, T = len(self.text) // self.lanes, self.settings.seq_length

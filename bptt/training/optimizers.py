@@ -5,12 +5,12 @@ Their state exists from the start, so that a checkpoint has the same arrays at e
 
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from torch_impl.adagrad import EPSILON
 
+from ..engines.gradients import GradientEngine
 from ..settings import Settings
 from .state import COUNT, kept
 
@@ -29,20 +29,18 @@ class Optimizer(Protocol):
 class Adagrad:
     """The notebook's Adagrad: epsilon is inside the square root, unlike torch.optim's.
 
-    It gives the same bits as the reference and the fast engine's own loop.
+    It gives the same bits as the loop of the engine itself.
     """
 
-    def __init__(self, parameters: dict[str, Tensor]) -> None:
-        self._parameters = parameters
+    def __init__(self, parameters: dict[str, Tensor], engine: GradientEngine) -> None:
+        self._parameters, self._square_root = parameters, engine.square_root
         self.state = {f"sums.{name}": torch.zeros_like(p) for name, p in parameters.items()}
 
     def step(self, gradients: dict[str, Tensor], rate: float) -> None:
         for name, gradient in gradients.items():
             sums = self.state[f"sums.{name}"]
             sums += gradient * gradient
-            # NumPy's square root is rounded correctly; torch's, from MKL, may be off by one ulp.
-            root = torch.from_numpy(np.sqrt((sums + EPSILON).numpy()))
-            self._parameters[name] -= rate * gradient / root
+            self._parameters[name] -= rate * gradient / self._square_root(sums + EPSILON)
 
 
 class FromTorch:
@@ -76,8 +74,8 @@ class FromTorch:
         self._optimizer.step()
 
 
-def make(settings: Settings, parameters: dict[str, Tensor]) -> Optimizer:
-    """Return the optimizer that the settings name, for these parameters."""
+def make(settings: Settings, parameters: dict[str, Tensor], engine: GradientEngine) -> Optimizer:
+    """Return the optimizer that the settings name, for these parameters of the engine."""
     if settings.optimizer == "adagrad":
-        return Adagrad(parameters)
+        return Adagrad(parameters, engine)
     return FromTorch(settings, parameters)

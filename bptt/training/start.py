@@ -1,7 +1,5 @@
 """Starting a training by the engine and the loop that its settings need."""
 
-from typing import Any
-
 import numpy as np
 
 import reference
@@ -10,8 +8,8 @@ from reference import Vocabulary
 from ..engines.processes import ALONE, Group
 from ..errors import InputError
 from ..settings import Settings
+from .base import Training
 from .initialization import initialize
-from .protocols import Training
 
 
 def start(
@@ -19,11 +17,14 @@ def start(
 ) -> Training:
     """Return a training before its first iteration.
 
-    Its loop is the engine's own if the settings are the notebook's, and the general one otherwise,
-    or in a process group, for which only the fast engine works.
+    The compiled engine has a loop of its own for the notebook's settings. Only that engine works in
+    a process group.
 
     Raises InputError if a library is missing, ValueError as the engine's Training does.
     """
+    import torch  # only to train: it takes longer to import than everything else
+
+    torch.set_num_threads(1)  # the same bits whatever the number of cores
     parameters = initialize(
         settings.initialization,
         vocab_size=len(vocabulary),
@@ -33,9 +34,9 @@ def start(
     try:
         if group.size > 1:
             return _shared(settings, text, vocabulary, parameters, group)
-        if is_notebooks(settings):
-            return _own_loop(settings, text, vocabulary, parameters)
-        return _general_loop(settings, text, vocabulary, parameters)
+        if settings.engine == "fast" and is_notebooks(settings):
+            return _compiled(settings, text, vocabulary, parameters)
+        return _general(settings, text, vocabulary, parameters)
     except ModuleNotFoundError as error:
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
@@ -43,7 +44,7 @@ def start(
 
 
 def is_notebooks(settings: Settings) -> bool:
-    """Return whether the engine's own Training, the notebook's loop, supports the settings."""
+    """Return whether the settings are those that the notebook's loop has."""
     return (
         settings.optimizer == "adagrad"
         and settings.schedule == "constant"
@@ -53,59 +54,31 @@ def is_notebooks(settings: Settings) -> bool:
     )
 
 
-def _own_loop(
+def _general(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
 ) -> Training:
-    options: dict[str, Any] = {
-        "hyperparameters": settings.hyperparameters,
-        "vocabulary": vocabulary,
-        "clip": settings.clip,
-        "lanes": settings.lanes,
-    }
-    if settings.engine == "numpy":
-        return reference.Training(text, parameters=parameters, **options)
-    import torch  # only where it computes: it takes longer to import than everything else
+    from ..engines.registry import gradient_engine
+    from .loop import TrainingLoop
 
-    import torch_impl
-    from torch_impl import convert
-
-    torch.set_num_threads(1)  # the same bits whatever the number of cores
-    dtype = getattr(torch, settings.dtype)
-    if settings.engine == "torch":
-        weights = convert.from_reference(parameters, dtype=dtype)
-        return torch_impl.Training(text, parameters=weights, **options)
-    from torch_impl import fast
-
-    return fast.Training(text, parameters=parameters, dtype=dtype, **options)
+    engine = gradient_engine(settings, parameters)
+    return TrainingLoop(text, settings, vocabulary=vocabulary, engine=engine)
 
 
-def _general_loop(
+def _compiled(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
 ) -> Training:
     import torch
 
-    from torch_impl import convert
+    from .compiled import CompiledTraining
 
-    from ..engines import gradients
-    from .loop import TrainingLoop
-
-    torch.set_num_threads(1)
-    dtype = getattr(torch, settings.dtype)
-    match settings.engine:
-        case "numpy":
-            engine = gradients.NumpyEngine(parameters)
-        case "torch":
-            engine = gradients.TorchEngine(convert.from_reference(parameters, dtype=dtype))
-        case "fast":
-            engine = gradients.CompiledEngine(
-                parameters, seq_length=settings.seq_length, lanes=settings.lanes, dtype=dtype
-            )
-    return TrainingLoop(
+    return CompiledTraining(
         text,
-        settings,
+        settings.hyperparameters,
         vocabulary=vocabulary,
-        hyperparameters=settings.hyperparameters,
-        engine=engine,
+        parameters=parameters,
+        clip=settings.clip,
+        lanes=settings.lanes,
+        dtype=getattr(torch, settings.dtype),
     )
 
 
@@ -129,11 +102,4 @@ def _shared(
         dtype=getattr(torch, settings.dtype),
         running_clip=settings.running_clip is not None,
     )
-    return SharedTraining(
-        text,
-        settings,
-        vocabulary=vocabulary,
-        hyperparameters=settings.hyperparameters,
-        engine=engine,
-        group=group,
-    )
+    return SharedTraining(text, settings, vocabulary=vocabulary, engine=engine, group=group)

@@ -3,15 +3,11 @@
 V symbols, H hidden units, B lanes.
 """
 
-from typing import Any, Protocol, runtime_checkable
-
 import numpy as np
-
-import reference
 
 from ..engines.names import PARAMETER_NAMES
 from ..settings import Settings
-from .protocols import Training
+from .base import Training
 
 Shape = tuple[int, ...]
 
@@ -51,23 +47,9 @@ def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
     return arrays
 
 
-@runtime_checkable
-class _OfTensors(Protocol):
-    """A training that has its tensors by name."""
-
-    learned: dict[str, Any]
-    optimizer_state: dict[str, Any]
-
-
 def to_arrays(training: Training) -> dict[str, np.ndarray]:
     """Return a training's state by name, sorted by name."""
-    if isinstance(training, _OfTensors):
-        arrays = training.learned | training.optimizer_state
-    else:
-        own: Any = training
-        arrays = dict(zip(PARAMETER_NAMES, own.parameters, strict=True))
-        sums = zip(PARAMETER_NAMES, own.accumulators, strict=True)
-        arrays |= {f"sums.{name}": value for name, value in sums}
+    arrays = training.learned | training.optimizer_state
     arrays[HIDDEN_STATE] = training.hidden_state
     # asarray, since ascontiguousarray makes a scalar a vector
     return {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
@@ -75,29 +57,8 @@ def to_arrays(training: Training) -> dict[str, np.ndarray]:
 
 def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
     """Set a training's state to the arrays of `to_arrays`, from any engine of the same dtype."""
-    if isinstance(training, _OfTensors):
-        for name, value in (training.learned | training.optimizer_state).items():
-            value.copy_(_tensor(arrays[name]))
-    else:
-        for attribute, prefix in (("parameters", ""), ("accumulators", "sums.")):
-            values = [_own(training, arrays[prefix + part]) for part in PARAMETER_NAMES]
-            setattr(training, attribute, _parameters(training, values))
-    training.hidden_state = _own(training, arrays[HIDDEN_STATE])
+    import torch  # only here: sampling and comparing do without, and it takes a second to import
 
-
-def _parameters(training: Training, own: list[Any]) -> Any:
-    if isinstance(training, reference.Training):
-        return reference.Parameters(*own)
-    from torch_impl import Parameters
-
-    return Parameters(*own)
-
-
-def _own(training: Training, array: np.ndarray) -> Any:
-    return array if isinstance(training, reference.Training) else _tensor(array)
-
-
-def _tensor(array: np.ndarray) -> Any:
-    import torch  # only here: it takes longer to import than everything else
-
-    return torch.from_numpy(array)
+    for name, value in (training.learned | training.optimizer_state).items():
+        value.copy_(torch.from_numpy(arrays[name]))
+    training.hidden_state = torch.from_numpy(arrays[HIDDEN_STATE])

@@ -14,26 +14,26 @@ their digits are NaN. A wrong 0 has 0 digits.
 R and C are the rows and columns of a parameter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-import reference
-import torch_impl
 from reference import Gradients, Parameters
-from torch_impl import convert
 
+from ...engines import registry
+from ...engines.registry import Window
 from ..network import autograd
-from ..network.lockstep import Window
 from .balls import enclose
 from .enclosure import Enclosure
 
 RADIUS = 1e-60  # far below float64's last bit of any entry that matters
 MOST = 60.0
 NAMES = tuple(field.name for field in fields(Parameters))
+
+
+TITLES = {"numpy": "reference", "torch": "twin"}
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,21 @@ class Engine:
     dtype: str
     by_hand: bool
     clips: bool
+    gradient: Callable[[Parameters, Window, float | None], Gradients]
 
 
-ENGINES = (
-    Engine("reference", "float64", by_hand=True, clips=True),
-    Engine("twin", "float64", by_hand=True, clips=True),
-    Engine("fast", "float64", by_hand=True, clips=True),
-    Engine("autograd", "float64", by_hand=False, clips=True),
-    Engine("nn.RNN", "float64", by_hand=False, clips=False),
-    Engine("twin", "float32", by_hand=True, clips=True),
-    Engine("fast", "float32", by_hand=True, clips=True),
-    Engine("autograd", "float32", by_hand=False, clips=True),
-    Engine("nn.RNN", "float32", by_hand=False, clips=False),
-)
-DESCRIPTIONS = {
-    "reference": "by hand, in NumPy",
-    "twin": "by hand, in PyTorch",
-    "fast": "by hand, compiled",
-    "autograd": "autograd's per-step contributions, folded",
-    "nn.RNN": "PyTorch's own layer and autograd",
-}
+def _engines() -> Iterator[Engine]:
+    for dtype in ("float64", "float32"):
+        for own in registry.ENGINES:
+            if own.dtype == dtype:
+                yield Engine(TITLES.get(own.name, own.name), dtype, True, True, own.gradient)
+        folded = registry.over_tensors(autograd.clipped_gradient, dtype)
+        yield Engine("autograd", dtype, by_hand=False, clips=True, gradient=folded)
+        module = registry.over_tensors(autograd.module_gradient, dtype)
+        yield Engine("nn.RNN", dtype, by_hand=False, clips=False, gradient=module)
+
+
+ENGINES = tuple(_engines())
 
 
 @dataclass(frozen=True)
@@ -114,37 +109,9 @@ def certify(
         clipped = sum(int(mask.sum()) for mask in enclosure.clipped.values())
         for engine in ENGINES:
             if setting is None or engine.clips:
-                computed = gradient(engine, parameters, window, setting)
+                computed = engine.gradient(parameters, window, setting)
                 digits = correct_digits(computed, enclosure)
                 yield Certificate(engine, weights, setting, enclosure.radius, clipped, digits)
-
-
-def gradient(
-    engine: Engine, parameters: Parameters, window: Window, clip: float | None
-) -> Gradients:
-    """Return the engine's gradient in float64, which represents both formats exactly."""
-    if engine.name == "reference":
-        return reference.backward(parameters, reference.forward(parameters, *window), clip)
-    dtype = getattr(torch, engine.dtype)
-    tensors = convert.from_reference(parameters, dtype=dtype)
-    inputs, targets, state = (torch.from_numpy(np.ascontiguousarray(part)) for part in window)
-    state = state.to(dtype)
-    match engine.name:
-        case "twin":
-            trace = torch_impl.forward(tensors, inputs, targets, state)
-            computed = torch_impl.backward(tensors, trace, clip)
-        case "fast":
-            from torch_impl import fast  # only here: numba takes a second to import
-
-            compiled = fast.differentiate_window(tensors, inputs, targets, state, clip)
-            computed = torch_impl.Gradients(*compiled.gradients)
-        case "autograd":
-            computed = autograd.clipped_gradient(tensors, inputs, targets, state, clip)
-        case "nn.RNN":
-            computed = autograd.module_gradient(tensors, inputs, targets, state)
-        case unknown:
-            raise ValueError(f"no engine is called {unknown}")
-    return convert.to_reference(computed)
 
 
 def correct_digits(computed: Gradients, enclosure: Enclosure) -> dict[str, Digits]:

@@ -118,8 +118,14 @@ def module_gradient(
     inputs: Int[Tensor, " T"],
     targets: Int[Tensor, " T"],
     initial_state: Float[Tensor, "H 1"],
+    clip: float | None = None,
 ) -> Gradients:
-    """Return the plain gradient by autograd through nn.RNN, nn.Linear and cross-entropy."""
+    """Return the plain gradient by autograd through nn.RNN, nn.Linear and cross-entropy.
+
+    Raises ValueError for a clip, which no layer can apply inside its sums.
+    """
+    if clip is not None:
+        raise ValueError(f"nn.RNN can't apply a running clip, got {clip}")
     V = parameters.by.shape[0]
     rnn, linear = to_modules(parameters)
     states, _ = rnn(functional.one_hot(inputs.long(), V).to(parameters.by), initial_state.T)

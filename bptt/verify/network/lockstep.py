@@ -10,26 +10,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 import reference
-import torch_impl
 from reference import Gradients, Hyperparameters, Parameters
-from torch_impl import convert
 
-from ...training.protocols import next_window
+from ...engines.registry import ENGINES, Window, over_tensors
+from ...training.base import next_window
 from . import autograd
 from .tolerances import FLOAT32, FLOAT64, Precision, error_bounds, largest_fraction_of_bound
 
 NAMES = tuple(field.name for field in fields(Parameters))
 NUDGE = 1e-15
-
-Window = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, initial state
-Gradient = Callable[[Parameters, Window, float | None], Gradients]
-
-
-Start = Callable[..., Any]  # as the constructor of reference.Training
 
 
 @dataclass(frozen=True)
@@ -38,53 +29,8 @@ class Contender:
 
     description: str
     precision: Precision = FLOAT64
-    gradient: Gradient | None = None
-    start: Start | None = None
-
-
-def _reference(parameters: Parameters, window: Window, clip: float | None) -> Gradients:
-    return reference.backward(parameters, reference.forward(parameters, *window), clip)
-
-
-def _over_tensors(gradient: Callable[..., torch_impl.Gradients], dtype: torch.dtype) -> Gradient:
-    def compute(parameters: Parameters, window: Window, clip: float | None) -> Gradients:
-        inputs, targets, state = (torch.from_numpy(part) for part in window)
-        tensors = convert.from_reference(parameters, dtype=dtype)
-        return convert.to_reference(gradient(tensors, inputs, targets, state.to(dtype), clip))
-
-    return compute
-
-
-def _twin(
-    parameters: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: Any
-) -> torch_impl.Gradients:
-    trace = torch_impl.forward(parameters, inputs, targets, state)
-    return torch_impl.backward(parameters, trace, clip)
-
-
-def _start_twin(dtype: torch.dtype) -> Start:
-    def start(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
-        return torch_impl.Training(torch.from_numpy(text), hyperparameters, dtype=dtype, **more)
-
-    return start
-
-
-def _compiled(
-    parameters: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: Any
-) -> torch_impl.Gradients:
-    from torch_impl import fast
-
-    window = fast.differentiate_window(parameters, inputs, targets, state, clip)
-    return torch_impl.Gradients(*window.gradients)
-
-
-def _start_compiled(dtype: torch.dtype) -> Start:
-    def start(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
-        from torch_impl import fast  # only here: numba takes a second to import
-
-        return fast.Training(text, hyperparameters, dtype=dtype, **more)
-
-    return start
+    gradient: Callable[[Parameters, Window, float | None], Gradients] | None = None
+    start: Callable[..., Any] | None = None  # as the constructor of reference.Training
 
 
 def _start_nudged(text: np.ndarray, hyperparameters: Hyperparameters, **more: Any) -> Any:
@@ -96,32 +42,19 @@ def _start_nudged(text: np.ndarray, hyperparameters: Hyperparameters, **more: An
 
 
 CONTENDERS = {
-    "numpy": Contender("the reference", FLOAT64, _reference, reference.Training),
-    "torch": Contender(
-        "the twin", FLOAT64, _over_tensors(_twin, torch.float64), _start_twin(torch.float64)
-    ),
-    "torch-float32": Contender(
-        "the twin in float32",
-        FLOAT32,
-        _over_tensors(_twin, torch.float32),
-        _start_twin(torch.float32),
-    ),
-    "fast": Contender(
-        "the compiled engine",
-        FLOAT64,
-        _over_tensors(_compiled, torch.float64),
-        _start_compiled(torch.float64),
-    ),
-    "fast-float32": Contender(
-        "the compiled engine in float32",
-        FLOAT32,
-        _over_tensors(_compiled, torch.float32),
-        _start_compiled(torch.float32),
-    ),
+    **{
+        engine.key: Contender(
+            engine.description,
+            FLOAT64 if engine.dtype == "float64" else FLOAT32,
+            engine.gradient,
+            engine.start,
+        )
+        for engine in ENGINES
+    },
     "autograd": Contender(
         "autograd's per-step contributions, folded with the running clip",
         FLOAT64,
-        _over_tensors(autograd.clipped_gradient, torch.float64),
+        over_tensors(autograd.clipped_gradient, "float64"),
     ),
     "nudged": Contender(
         f"the reference, every weight moved by {NUDGE}", FLOAT64, start=_start_nudged

@@ -6,7 +6,7 @@ the expected per-step contributions. The clip is low enough to act in most of th
 V symbols, H hidden units, T characters in a window.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ import reference
 import torch_impl
 from bptt.errors import InputError
 
+from ...engines import registry
 from ..checker.loading import ProblemFactory, load
 from ..checker.problem import GradientProblem
 from . import autograd, complex_step
@@ -30,15 +31,16 @@ def own_engines() -> list[ProblemFactory]:
     """List every engine, with and without the clip, in each precision."""
     return [
         _called(f"{name}{', clip ' * bool(clip)}{clip or ''}", make(clip))
-        for name, make in (
-            ("the reference", _reference),
-            ("the torch twin", partial(_over_tensors, _in_torch, torch.float64)),
-            ("the torch twin in float32", partial(_over_tensors, _in_torch, torch.float32)),
-            ("the fast engine", partial(_over_tensors, _in_kernels, torch.float64)),
-            ("the fast engine in float32", partial(_over_tensors, _in_kernels, torch.float32)),
-        )
+        for name, make in [("the reference", _reference), *_of_tensors()]
         for clip in (None, CLIP)
     ]
+
+
+def _of_tensors() -> Iterator[tuple[str, Callable[[float | None], Callable[..., GradientProblem]]]]:
+    for engine in registry.ENGINES:
+        if engine.of_tensors is not None:
+            dtype = getattr(torch, engine.dtype)
+            yield engine.description, partial(_over_tensors, engine.of_tensors, dtype)
 
 
 def compile_kernels() -> None:
@@ -46,11 +48,11 @@ def compile_kernels() -> None:
 
     Raises InputError where numba is missing.
     """
-    state, window = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
-    for dtype in (torch.float64, torch.float32):
-        given = torch_impl.Parameters(*(torch.zeros(1, 1, dtype=dtype) for _ in NAMES))
+    window = np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 1))
+    parameters = reference.Parameters(*(np.zeros((1, 1)) for _ in NAMES))
+    for engine in registry.ENGINES:
         try:
-            _in_kernels(given, window, window, state.to(dtype), CLIP)
+            engine.gradient(parameters, window, CLIP)
         except ImportError as error:
             raise InputError(str(error)) from error
 
@@ -94,20 +96,6 @@ def _reference(clip: float | None) -> Callable[..., GradientProblem]:
         )  # fmt: skip
 
     return problem
-
-
-def _in_torch(
-    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
-) -> torch_impl.Gradients:
-    return torch_impl.backward(given, torch_impl.forward(given, inputs, targets, state), clip)
-
-
-def _in_kernels(
-    given: torch_impl.Parameters, inputs: Tensor, targets: Tensor, state: Tensor, clip: float | None
-) -> Iterable[Tensor]:
-    from torch_impl import fast  # only here: numba takes a second to import
-
-    return fast.differentiate_window(given, inputs, targets, state, clip).gradients
 
 
 def _over_tensors(

@@ -62,7 +62,6 @@ def alone(run: Run) -> tuple[TrainingLoop, gradients.CompiledEngine]:
         run.texts.train,
         config,
         vocabulary=run.texts.vocabulary,
-        hyperparameters=config.hyperparameters,
         engine=engine,
     )
     return training, engine

@@ -18,8 +18,8 @@ from .correct import FAMILIES
 @pytest.mark.parametrize(
     ("name", "sizes", "seed", "scale"),
     [  # 1 - p is two units in float32; the loss climbs 25 of its own steps from point to point
-        ("the fast engine in float32, clip 0.5", (2, 2, 2), 1731694225, 10.0),
-        ("the fast engine, clip 0.5", (1, 3, 2), 892303026, 3.0),
+        ("the compiled engine in float32, clip 0.5", (2, 2, 2), 1731694225, 10.0),
+        ("the compiled engine, clip 0.5", (1, 3, 2), 892303026, 3.0),
     ],
 )
 def test_coarse_steps_of_a_correct_engine_are_rounding(
