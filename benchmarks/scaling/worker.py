@@ -15,7 +15,7 @@ import torch
 
 from bptt.engines import gradients
 from bptt.engines import shared as shared_gradients
-from bptt.engines.processes import Group, joined
+from bptt.engines.processes import ProcessGroup, joined
 from bptt.settings import Settings
 from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
@@ -26,7 +26,7 @@ V, T = 80, 64
 MESSAGE = 8 * 2**20  # bytes per all-reduce, to measure the bandwidth
 
 
-def trainings(group: Group, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
+def trainings(group: ProcessGroup, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
     """Return a training by all processes and one by this process alone, with the same settings."""
     settings = Settings(
         engine="fast", dtype="float32", hidden_size=H, seq_length=T, lanes=B, clip_kind=clip_kind,
@@ -48,17 +48,19 @@ def trainings(group: Group, H: int, B: int, clip_kind: Any) -> tuple[Any, Any]:
     return together, TrainingLoop(text, settings, engine=own, **given)
 
 
-def taken(training: Any, group: Group | None, iterations: int) -> float:
+def taken(training: Any, group: ProcessGroup | None, iterations: int) -> float:
     """Return the seconds of so many iterations; the processes that don't lead hear first."""
     begun = time.perf_counter()
     for _ in range(iterations):
         if group is not None and not group.leads:
-            group.hear()
+            group.receive_command()
         training.step()
     return time.perf_counter() - begun
 
 
-def measure(group: Group, H: int, B: int, clip_kind: str, rounds: int, seconds: float) -> dict:
+def measure(
+    group: ProcessGroup, H: int, B: int, clip_kind: str, rounds: int, seconds: float
+) -> dict:
     together, alone = trainings(group, H, B, clip_kind)
     taken(together, group, 2)  # the first iteration writes a sample, and compiles
     once = taken(alone, None, 2) / 2 if group.leads else 0.0
@@ -74,7 +76,7 @@ def measure(group: Group, H: int, B: int, clip_kind: str, rounds: int, seconds: 
     return {"H": H, "B": B, "clip_kind": clip_kind, "iterations": iterations, **times}
 
 
-def wire(group: Group, rounds: int) -> dict[str, float]:
+def wire(group: ProcessGroup, rounds: int) -> dict[str, float]:
     """Measure all-reduce: bytes received per second, and the seconds of a tiny one (latency)."""
     large, small = torch.zeros(MESSAGE // 4), torch.zeros(1)
     times: dict[int, list[float]] = {0: [], 1: []}
@@ -103,7 +105,7 @@ def main(plan: dict, out: Path) -> None:
         if group.leads:
             out.write_text(json.dumps(found | {"points": points}, indent=2) + "\n")
         else:
-            group.hear()  # that it is over
+            group.receive_command()  # that it is over
 
 
 if __name__ == "__main__":

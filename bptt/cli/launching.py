@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..engines.processes import Group
+from ..engines.processes import ProcessGroup
 from ..errors import InputError
 from ..experiments import seeds
 from ..experiments.seeds_folder import SeedsFolder
@@ -25,7 +25,7 @@ def lead(
     settings_file: Path | None,
     out: Path | None,
     resume: Path | None,
-    group: Group,
+    group: ProcessGroup,
 ) -> None:
     if resume is None:
         library = Library()
@@ -67,7 +67,7 @@ def _begin(
     out: Path | None,
     number: int | None,
     jobs: int | None,
-    group: Group,
+    group: ProcessGroup,
     library: Library,
 ) -> None:
     if number is not None:
@@ -85,7 +85,7 @@ def _go_on(
     given: dict[str, Any],
     number: int | None,
     jobs: int | None,
-    group: Group,
+    group: ProcessGroup,
 ) -> None:
     many = SeedsFolder(path).exists()
     if number is not None:
@@ -93,14 +93,14 @@ def _go_on(
         raise InputError(f"{path} {kept}: --seeds can't be given with --resume")
     if many:
         _refuse_several_processes(group)
-        seeds.go_on(path, source, given, jobs or 1)
+        seeds.resume(path, source, given, jobs or 1)
     elif jobs is None:
-        lifecycle.go_on(path, source, given, group)
+        lifecycle.resume(path, source, given, group)
     else:
         raise InputError(f"{path} is one run, which is one process, got --jobs {jobs}")
 
 
-def _refuse_several_processes(group: Group) -> None:
+def _refuse_several_processes(group: ProcessGroup) -> None:
     if group.size > 1:
         raise InputError(
             f"several seeds are several runs, and torchrun shares one among {group.size} processes"

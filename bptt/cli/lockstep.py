@@ -1,4 +1,4 @@
-"""bptt lockstep: engines compared gradient by gradient, and let go."""
+"""bptt lockstep: engines compared gradient by gradient, and in free training."""
 
 from pathlib import Path
 from typing import Annotated
@@ -121,7 +121,7 @@ def lockstep(
     console = terminal.console()
     console.print(
         f"{iterations} iterations in lockstep with {base} ({', '.join(compared) or 'nobody'}), "
-        f"then {free} let go. Kernels that aren't compiled yet take some seconds more.",
+        f"then {free} in free training. Kernels that aren't compiled yet take some seconds more.",
         markup=False,
     )
     torch.set_num_threads(1)  # products as small as these only wait for more threads
@@ -140,12 +140,13 @@ def lockstep(
                 Hyperparameters(iterations=free, **shape),
                 base,
                 others,
-                watched=lambda turns: display.watched(console, turns, "let go", free),
+                watched=lambda turns: display.watched(console, turns, "free training", free),
                 **more,
             )
     except FloatingPointError as error:
         raise InputError(f"the base's training broke down: {error}") from error
     folder = out or run_folder.next_free("lockstep")
     report.show(console, base, comparisons, gaps)
-    report.save(folder, base, comparisons, gaps, {"corpus": loaded.sha256, **settings})
+    recorded = {"corpus": loaded.sha256, **settings, "clip": bound}
+    report.save(folder, base, comparisons, gaps, recorded)
     console.print(f"{folder} holds lockstep.json and lockstep.png.", markup=False)

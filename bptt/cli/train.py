@@ -58,6 +58,6 @@ def train(
         if group.leads:
             lead(corpus, given, number, jobs, settings_file, out, resume, group)
         else:
-            from ..sessions.follower import follow  # only here: it imports torch, which takes long
+            from ..sessions.worker import work  # only here: it imports torch, which takes long
 
-            follow(group)
+            work(group)

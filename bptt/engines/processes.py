@@ -39,7 +39,7 @@ class LostError(InputError):
 
 
 @dataclass
-class Group:
+class ProcessGroup:
     """A process group. Rank 0 leads and broadcasts commands; the other processes are workers."""
 
     rank: int = 0
@@ -50,12 +50,12 @@ class Group:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def shares(self, count: int, unit: int = 1) -> list[tuple[int, int]]:
+    def ranges(self, count: int, unit: int = 1) -> list[tuple[int, int]]:
         """Divide `count` items into a range (first, end) for each process, in multiples of `unit`.
 
         Their lengths differ by at most one unit; some are empty if there are too few items.
 
-        >>> Group(size=2).shares(5)
+        >>> ProcessGroup(size=2).ranges(5)
         [(0, 2), (2, 5)]
         """
         units = -(-count // unit)
@@ -88,14 +88,14 @@ class Group:
         with self._kept_together():
             dist.all_gather(list(everybodys.unbind()), mine)
 
-    def tell(self, command: Command, number: int = 0) -> None:
-        """Broadcast a command to the workers, which receive it by `hear`; only the leader does."""
+    def broadcast_command(self, command: Command, number: int = 0) -> None:
+        """Broadcast a command to the workers; only the leader does."""
         if self.size > 1:
             import torch
 
             self.broadcast(torch.tensor([int(command), number]))
 
-    def hear(self) -> tuple[Command, int]:
+    def receive_command(self) -> tuple[Command, int]:
         """Receive the leader's next command and its number."""
         import torch
 
@@ -103,16 +103,16 @@ class Group:
         self.broadcast(said)
         return Command(int(said[0])), int(said[1])
 
-    def tell_text(self, command: Command, text: str) -> None:
+    def broadcast_text(self, command: Command, text: str) -> None:
         """Broadcast a command and a text; the command's number is the text's length in bytes."""
         if self.size > 1:
             import torch
 
             content = text.encode()
-            self.tell(command, len(content))
+            self.broadcast_command(command, len(content))
             self.broadcast(torch.frombuffer(bytearray(content), dtype=torch.uint8))
 
-    def hear_text(self, length: int) -> str:
+    def receive_text(self, length: int) -> str:
         """Receive the text that follows a command, of `length` bytes."""
         import torch
 
@@ -152,11 +152,11 @@ class Group:
             ) from error
 
 
-ALONE = Group()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined() -> Iterator[Group]:
+def joined() -> Iterator[ProcessGroup]:
     """Join the process group of this torchrun; on exit, the leader ends the workers.
 
     Raises LostError if the other processes don't join.
@@ -173,7 +173,7 @@ def joined() -> Iterator[Group]:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    group = Group(_number("RANK", 0), size)
+    group = ProcessGroup(_number("RANK", 0), size)
     with group._kept_together():
         store, _, _ = next(rendezvous("env://"))
         # torchrun may keep its store over a restart, with addresses of dead processes in it.
@@ -185,7 +185,7 @@ def joined() -> Iterator[Group]:
         yield group
     finally:
         if group.is_complete and group.leads:
-            group.tell(Command.END)
+            group.broadcast_command(Command.END)
         dist.destroy_process_group()
 
 
@@ -194,7 +194,7 @@ def is_restart() -> bool:
     return _number("TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
-def refuse(settings: Settings, group: Group) -> None:
+def refuse(settings: Settings, group: ProcessGroup) -> None:
     """Raise InputError for settings that this process group can't train with."""
     if group.size > 1 and settings.engine != "fast":
         raise InputError(

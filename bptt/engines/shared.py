@@ -16,12 +16,12 @@ from torch_impl.fast.network import Network
 from torch_impl.kernels.products import ROWS
 
 from .gradients import GradientEngine, Window, named
-from .processes import Group
+from .processes import ProcessGroup
 
 
 def share(
     parameters: reference.Parameters,
-    group: Group,
+    group: ProcessGroup,
     *,
     seq_length: int,
     lanes: int,
@@ -33,7 +33,7 @@ def share(
     All processes must call its `differentiate` with the same windows.
     """
     H, V = parameters.Whx.shape
-    first, end = group.shares(lanes)[group.rank]
+    first, end = group.ranges(lanes)[group.rank]
     own = Network(
         parameters,
         vocab_size=V,
@@ -48,9 +48,9 @@ def share(
 class Summed(GradientEngine):
     """Sums gradients over processes by one all-reduce, for training without a running clip."""
 
-    def __init__(self, own: Network, group: Group, lanes: int) -> None:
+    def __init__(self, own: Network, group: ProcessGroup, lanes: int) -> None:
         self._own, self._group = own, group
-        self._mine = slice(*group.shares(lanes)[group.rank])
+        self._mine = slice(*group.ranges(lanes)[group.rank])
         tensors = own.gradients.tensors
         H, dtype = own.weights.H, own.weights.dtype
         sizes = [*(tensor.numel() for tensor in tensors), group.size * 2, H * lanes, H * lanes]
@@ -96,12 +96,12 @@ class Gathered(GradientEngine):
     same kernel and in the same order as one process alone would; finally the rows are gathered.
     """
 
-    def __init__(self, own: Network, group: Group, lanes: int) -> None:
+    def __init__(self, own: Network, group: ProcessGroup, lanes: int) -> None:
         self._own, self._group = own, group
         self._whole = own.with_lanes(lanes)
-        self._lanes = group.shares(lanes)
+        self._lanes = group.ranges(lanes)
         H, V = own.weights.H, own.weights.V
-        self._rows = group.shares(H, ROWS), group.shares(V, ROWS)
+        self._rows = group.ranges(H, ROWS), group.ranges(V, ROWS)
         T, most = own.seq_length, max(end - first for first, end in self._lanes)
         self._shapes = (T, most, H), (T, most, H), (V, T, most), (2,)
         sizes = [math.prod(shape) for shape in self._shapes]

@@ -80,9 +80,9 @@ class Contender:
     def _validation(self) -> list[float | None]:
         """Return each run's validation result; of an unfinished run, the best in its log."""
         found: list[float | None] = []
-        for came_to, entries in zip(self.results, self.logs, strict=True):
-            if came_to is not None and came_to.validation is not None:
-                found.append(came_to.validation.bits_per_character)
+        for outcome, entries in zip(self.results, self.logs, strict=True):
+            if outcome is not None and outcome.validation is not None:
+                found.append(outcome.validation.bits_per_character)
             else:
                 found.append(min(curves.validation(entries).bits, default=None))
         return found

@@ -34,7 +34,7 @@ def begin(
     """
     library = library or Library()
     folder = make(source, given, number, out, library)
-    carry_out(folder, None, jobs, library)
+    train_all(folder, None, jobs, library)
     return folder
 
 
@@ -63,7 +63,7 @@ def make(
     return SeedsFolder(out)
 
 
-def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> SeedsFolder:
+def resume(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> SeedsFolder:
     """Resume every seed that isn't finished; all of them, if settings are given."""
     library = Library()
     folder = SeedsFolder(path)
@@ -73,12 +73,12 @@ def go_on(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> S
             folder.summary.unlink(missing_ok=True)
             for run in folder.runs():
                 with run.held():
-                    lifecycle.take_up(run, source, given, library=library)
-    carry_out(folder, source, jobs, library)
+                    lifecycle.restored(run, source, given, library=library)
+    train_all(folder, source, jobs, library)
     return folder
 
 
-def carry_out(
+def train_all(
     folder: SeedsFolder, source: str | None, jobs: int, library: Library | None = None
 ) -> None:
     """Train the unfinished runs, `jobs` at a time, and write the results of all."""
@@ -110,7 +110,7 @@ def _one_by_one(
         heading = f"Seed {seed}, {number} of {len(seeds)} to train: {run.path}"
         console.print(heading, style="bold", markup=False)
         try:
-            lifecycle.go_on(run.path, source, {}, library=library)
+            lifecycle.resume(run.path, source, {}, library=library)
         except InputError as error:
             print(f"seed {seed} failed: {error}", file=sys.stderr)
             failed.append(f"seed {seed} ({error})")

@@ -106,10 +106,10 @@ class SeedsFolder:
         """Summarize the runs. Raises InputError unless every one is finished."""
         seeds, found, smoothed = self.read().seeds, [], []
         for run in self.runs():
-            came_to = results.find(run.results)
-            if came_to is None:
+            outcome = results.find(run.results)
+            if outcome is None:
                 raise InputError(f"{run.path} is not finished: it has no {run.results.name}")
-            found.append(came_to)
+            found.append(outcome)
             entries = log.read(run.log, log.Entry)
             smoothed.append(smoothing.bits_at(run.read_config(), entries[-1]) if entries else 0.0)
         return Summary(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from .. import errors, memory, terminal
 from ..engines import processes
-from ..engines.processes import ALONE, Command, Group
+from ..engines.processes import ALONE, Command, ProcessGroup
 from ..errors import InputError
 from ..runs import card, checkpoint, data, ending, results
 from ..runs import folder as run_folder
@@ -53,7 +53,7 @@ def begin(
     source: str | None,
     given: dict[str, Any],
     out: Path | None,
-    together: Group = ALONE,
+    together: ProcessGroup = ALONE,
     library: Library | None = None,
 ) -> RunFolder:
     """Make a new run and train it; after a restart by torchrun, resume it instead.
@@ -65,10 +65,10 @@ def begin(
     if out is None and processes.job() is not None:
         raise InputError("under torchrun, name the run folder: --out RUN; a restart resumes it")
     if out is not None and processes.is_restart() and RunFolder(out).was_made_by(processes.job()):
-        return go_on(out, source, {}, together, library)
+        return resume(out, source, {}, together, library)
     run = make(source, given, out, together, library)
     with run.folder.held():
-        carry_out(run)
+        train_to_end(run)
     return run.folder
 
 
@@ -76,7 +76,7 @@ def make(
     source: str | None,
     given: dict[str, Any],
     out: Path | None,
-    together: Group = ALONE,
+    together: ProcessGroup = ALONE,
     library: Library | None = None,
 ) -> Run:
     """Make the folder of a run before its first iteration. Raises InputError as begin does."""
@@ -110,26 +110,26 @@ def checked(given: dict[str, Any]) -> Settings:
         raise InputError(explain(error)) from error
 
 
-def go_on(
+def resume(
     path: Path,
     source: str | None,
     given: dict[str, Any],
-    together: Group = ALONE,
+    together: ProcessGroup = ALONE,
     library: Library | None = None,
 ) -> RunFolder:
     """Resume a run from its checkpoint. Raises InputError if that isn't possible."""
     folder = RunFolder(path)
     folder.read_config()  # before anything is written into what may be no run folder
     with folder.held(DYING if processes.is_restart() else 0.0):
-        carry_out(take_up(folder, source, given, together, library))
+        train_to_end(restored(folder, source, given, together, library))
     return folder
 
 
-def take_up(
+def restored(
     folder: RunFolder,
     source: str | None,
     given: dict[str, Any],
-    together: Group = ALONE,
+    together: ProcessGroup = ALONE,
     library: Library | None = None,
 ) -> Run:
     """Load a run from its checkpoint; its config then has the current places of its texts.
@@ -197,18 +197,18 @@ def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config
         raise InputError(explain(error)) from error
 
 
-def start(config: Config, texts: Texts, together: Group = ALONE) -> Training:
+def start(config: Config, texts: Texts, together: ProcessGroup = ALONE) -> Training:
     """Make a training, in every process of a group.
 
     Raises InputError if the text is too short for it, or another process has an error.
     """
     training = make_training(config, texts, together)
-    together.tell_text(Command.BEGIN, config.model_dump_json())
+    together.broadcast_text(Command.BEGIN, config.model_dump_json())
     together.agree(None)
     return training
 
 
-def make_training(config: Config, texts: Texts, together: Group) -> Training:
+def make_training(config: Config, texts: Texts, together: ProcessGroup) -> Training:
     """Make this process's training. Raises InputError if the text is too short for it."""
     refuse_too_large(config, len(texts.vocabulary))
     if config.tensorboard:
@@ -236,7 +236,7 @@ def refuse_too_large(settings: Settings, V: int) -> None:
         )
 
 
-def carry_out(run: Run) -> None:
+def train_to_end(run: Run) -> None:
     """Train, evaluate and print the results. Exits with status 130 or 143 after a signal."""
     folder, config, training = run.folder, run.config, run.training
     console = terminal.console()
@@ -257,22 +257,22 @@ def carry_out(run: Run) -> None:
         )
         terminal.advise(console, "Resume with", f"bptt train --resume {folder.path}")
         sys.exit(128 + stopped)
-    came_to = results.finish(folder, config, run.texts, training.iteration, session.ended)
+    outcome = results.finish(folder, config, run.texts, training.iteration, session.ended)
     end = ending.of(config, training, folder.load_model())
-    card.write(folder, config, came_to, end)
+    card.write(folder, config, outcome, end)
     folder.draw(config)
-    console.print(_summary(run, came_to, end), markup=False)
+    console.print(_summary(run, outcome, end), markup=False)
     terminal.advise(
         console, "Sample text", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
     )
-    worse = ending.worse_than_guessing(config, came_to, end)
+    worse = ending.worse_than_guessing(config, outcome, end)
     if worse:
         print(f"warning: {worse[0].lower()}{worse[1:]}", file=sys.stderr)
 
 
-def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
+def _summary(run: Run, outcome: results.Results, end: ending.Ending) -> str:
     folder, training = run.folder, run.training
-    ended = f" ({came_to.ended})" if came_to.ended else ""
+    ended = f" ({outcome.ended})" if outcome.ended else ""
     lines = [
         f"Sampled at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
         f"Greedy, always the most probable character:\n{_indented(end.greedy)}\n",
@@ -280,12 +280,12 @@ def _summary(run: Run, came_to: results.Results, end: ending.Ending) -> str:
         f"Training: {end.training_bits:.3f} bits per character ({ending.MEAN}).",
     ]
     for name in ("validation", "test"):
-        evaluation = getattr(came_to, name)
+        evaluation = getattr(outcome, name)
         if evaluation is not None:
             unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
             lines.append(
                 f"{name.capitalize()}: {evaluation.bits_per_character:.3f} bits per character "
-                f"({evaluation.scored:,} scored{unseen}; weights of iteration {came_to.iteration})."
+                f"({evaluation.scored:,} scored{unseen}; weights of iteration {outcome.iteration})."
             )
     kept = folder.checkpoint, folder.log, folder.csv, folder.results, folder.samples
     names = ", ".join(path.name for path in (*kept, folder.loss_plot, folder.config))

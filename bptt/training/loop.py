@@ -143,5 +143,7 @@ class TrainingLoop(Training):
         weights = Parameters(*(value.numpy().astype(np.float64) for value in self.parameters))
         state = self._engine.final_state[:, :1].numpy().astype(np.float64)
         choice = sampling.Choice(temperature=temperature)
-        written = sampling.go_on(weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng)
+        written = sampling.generate(
+            weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng
+        )
         return self.vocabulary.symbols[last] + "".join(written)

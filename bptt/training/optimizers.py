@@ -12,7 +12,7 @@ from torch_impl.adagrad import EPSILON
 
 from ..engines.gradients import GradientEngine
 from ..settings import Settings
-from .state import COUNT, kept
+from .state import UPDATES, state_names
 
 
 @runtime_checkable
@@ -61,8 +61,8 @@ class FromTorch:
         self._optimizer = kinds[settings.optimizer](values, lr=settings.learning_rate, **more)
         self.state = {}
         for name, parameter in parameters.items():
-            for key in kept(settings):
-                start = torch.tensor(0.0) if key == COUNT else torch.zeros_like(parameter)
+            for key in state_names(settings):
+                start = torch.tensor(0.0) if key == UPDATES else torch.zeros_like(parameter)
                 self._optimizer.state[parameter][key] = start
                 self.state[f"{key}.{name}"] = start
 

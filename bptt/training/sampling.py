@@ -80,10 +80,10 @@ def write(
     state = initial_state
     for index in earlier:
         state, _ = _step(parameters, index, state)
-    yield from go_on(parameters, vocabulary, state, last, length, choice, rng)
+    yield from generate(parameters, vocabulary, state, last, length, choice, rng)
 
 
-def go_on(
+def generate(
     parameters: Parameters,
     vocabulary: Vocabulary,
     state: Float[np.ndarray, "H 1"],

@@ -7,7 +7,7 @@ import torch
 
 from reference import Step
 
-from ..engines.processes import Command, Group
+from ..engines.processes import Command, ProcessGroup
 from ..errors import InputError
 from ..settings import Settings
 from .loop import TrainingLoop
@@ -21,7 +21,7 @@ class SharedTraining(TrainingLoop):
     same; this is verified at every checkpoint. Only the leader samples text.
     """
 
-    def __init__(self, *given: Any, group: Group, **named: Any) -> None:
+    def __init__(self, *given: Any, group: ProcessGroup, **named: Any) -> None:
         """Raises as TrainingLoop does."""
         self._group = group
         super().__init__(*given, **named)
@@ -30,7 +30,7 @@ class SharedTraining(TrainingLoop):
         """Copy the leader's state to all processes; the leader broadcasts the command first."""
         group = self._group
         if group.leads:
-            group.tell(Command.STATE)
+            group.broadcast_command(Command.STATE)
         for value in (*self.learned.values(), *self.optimizer_state.values(), self.hidden_state):
             group.broadcast(value)
         scalars = torch.tensor(
@@ -47,7 +47,7 @@ class SharedTraining(TrainingLoop):
         InputError if another one has other weights.
         """
         if self._group.leads:
-            self._group.tell(Command.STEP, self.progress.reductions)
+            self._group.broadcast_command(Command.STEP, self.progress.reductions)
         step = super().step()
         settings: Settings = self.settings
         if self.iteration % settings.checkpoint_every == 0 or self.iteration == settings.iterations:

@@ -5,7 +5,7 @@ import numpy as np
 import reference
 from reference import Vocabulary
 
-from ..engines.processes import ALONE, Group
+from ..engines.processes import ALONE, ProcessGroup
 from ..errors import InputError
 from ..settings import Settings
 from .base import Training
@@ -13,7 +13,7 @@ from .initialization import initialize
 
 
 def start(
-    settings: Settings, text: np.ndarray, vocabulary: Vocabulary, group: Group = ALONE
+    settings: Settings, text: np.ndarray, vocabulary: Vocabulary, group: ProcessGroup = ALONE
 ) -> Training:
     """Return a training before its first iteration.
 
@@ -87,7 +87,7 @@ def _shared(
     text: np.ndarray,
     vocabulary: Vocabulary,
     parameters: reference.Parameters,
-    group: Group,
+    group: ProcessGroup,
 ) -> Training:
     import torch
 

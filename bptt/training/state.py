@@ -15,20 +15,20 @@ INITIAL_STATE = "a0"  # exists if the settings make it learned
 HIDDEN_STATE = "hidden_state"
 
 # The optimizer's state for each parameter, by torch.optim's names; `step` counts updates.
-KEPT: dict[str, tuple[str, ...]] = {
+STATE_NAMES: dict[str, tuple[str, ...]] = {
     "adagrad": ("sums",),
     "adam": ("exp_avg", "exp_avg_sq", "step"),
     "adamw": ("exp_avg", "exp_avg_sq", "step"),
     "rmsprop": ("square_avg", "step"),
     "sgd": (),
 }
-COUNT = "step"
+UPDATES = "step"
 
 
-def kept(settings: Settings) -> tuple[str, ...]:
+def state_names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the optimizer's state for each parameter."""
     with_momentum = settings.optimizer == "sgd" and settings.momentum > 0
-    return ("momentum_buffer",) if with_momentum else KEPT[settings.optimizer]
+    return ("momentum_buffer",) if with_momentum else STATE_NAMES[settings.optimizer]
 
 
 def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
@@ -40,9 +40,9 @@ def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
         shapes[INITIAL_STATE] = (H, 1)
     arrays: dict[str, tuple[Shape, str]]
     arrays = {name: (shape, dtype) for name, shape in shapes.items()}
-    for key in kept(settings):
+    for key in state_names(settings):
         for name, shape in shapes.items():
-            arrays[f"{key}.{name}"] = ((), "float32") if key == COUNT else (shape, dtype)
+            arrays[f"{key}.{name}"] = ((), "float32") if key == UPDATES else (shape, dtype)
     arrays[HIDDEN_STATE] = ((H, settings.lanes), dtype)
     return arrays
 

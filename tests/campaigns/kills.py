@@ -94,7 +94,7 @@ def run_through_kills(folder: Path, number: int) -> tuple[int, int, int]:
     rng = random.Random(number)
     killed = inside = torn = 0
     for _ in range(KILLS_A_RUN):
-        if in_a_process(lambda: lifecycle.go_on(run.path, None, {}), rng.uniform(0, longest)):
+        if in_a_process(lambda: lifecycle.resume(run.path, None, {}), rng.uniform(0, longest)):
             break
         killed += 1
         config = run.read_config()
@@ -104,7 +104,7 @@ def run_through_kills(folder: Path, number: int) -> tuple[int, int, int]:
         log.read(run.log, log.Entry)
         inside += header.iteration < config.iterations
         torn += any(path.suffix == ".tmp" for path in run.path.iterdir())
-    assert in_a_process(lambda: lifecycle.go_on(run.path, None, {}), None)
+    assert in_a_process(lambda: lifecycle.resume(run.path, None, {}), None)
     compare(run, whole)
     return killed, inside, torn
 

@@ -69,7 +69,7 @@ def loaders(folder: Path) -> list[Loader]:
         results.Results(iteration=3, iterations=9, characters=36, seconds=1.5, ended=None,
                         validation=evaluation, test=evaluation),
     )  # fmt: skip
-    came_to = (folder / "results.json").read_bytes()
+    outcome = (folder / "results.json").read_bytes()
     damaged = RunFolder(folder / "damaged")
     damaged.path.mkdir()
 
@@ -142,7 +142,7 @@ def loaders(folder: Path) -> list[Loader]:
             mutations.of_json_lines(_lines(flow)),
             load_lines(diagnostics.Record, flow),
         ),
-        Loader("results.json", mutations.of_json(came_to), load_results),
+        Loader("results.json", mutations.of_json(outcome), load_results),
         Loader("corpus", mutations.of_bytes(text.read_bytes()), load_corpus),
         *_of_cache(text),
     ]

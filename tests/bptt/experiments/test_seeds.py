@@ -89,14 +89,14 @@ def test_interrupted_seeds_go_on_and_end_in_the_same_bytes(
     finished = listing(many.run(3).path)
     monkeypatch.undo()
 
-    seeds.go_on(many.path, None, {}, jobs=1)
+    seeds.resume(many.path, None, {}, jobs=1)
     assert listing(many.run(3).path) == finished
     assert_same_runs(many, whole)
 
 
 def test_finished_seeds_go_on_to_more_iterations(folder: Path) -> None:
     many = seeds.begin(str(folder / "text.txt"), GIVEN, 2, folder / "many", jobs=1)
-    seeds.go_on(many.path, None, {"iterations": 60}, jobs=1)
+    seeds.resume(many.path, None, {"iterations": 60}, jobs=1)
     longer = seeds.begin("text.txt", GIVEN | {"iterations": 60}, 2, folder / "longer", jobs=1)
     assert_same_runs(many, longer)
 
@@ -105,7 +105,7 @@ def test_failed_seed_is_named_and_the_others_end(folder: Path, capsys) -> None:
     many = seeds.make("text.txt", GIVEN, 3, folder / "many")
     many.run(4).checkpoint.write_bytes(b"no checkpoint")
     with pytest.raises(InputError, match=r"1 of 3 seeds failed: seed 4 .*checkpoint.*--resume"):
-        seeds.carry_out(many, None, jobs=1)
+        seeds.train_all(many, None, jobs=1)
     assert [run.results.exists() for run in many.runs()] == [True, False, True]
     assert not many.summary.exists()
 
@@ -116,9 +116,9 @@ def test_seeds_side_by_side_end_in_the_same_bytes_and_name_a_failure(folder: Pat
     good = many.run(4).checkpoint.read_bytes()
     many.run(4).checkpoint.write_bytes(b"no checkpoint")
     with pytest.raises(InputError, match=r"1 of 2 seeds failed: seed 4 \(status 2: error: .*check"):
-        seeds.carry_out(many, None, jobs=2)
+        seeds.train_all(many, None, jobs=2)
     many.run(4).checkpoint.write_bytes(good)
-    seeds.go_on(many.path, None, {}, jobs=2)
+    seeds.resume(many.path, None, {}, jobs=2)
     assert_same_runs(many, whole)
 
 
@@ -210,7 +210,7 @@ def test_second_process_on_a_seeds_folder_refuses(folder: Path) -> None:
         run_folder.held(many.lock),
         pytest.raises(InputError, match=r"another process is training in .*many"),
     ):
-        seeds.go_on(many.path, None, {}, jobs=1)
+        seeds.resume(many.path, None, {}, jobs=1)
 
 
 def test_mean_curve_keeps_to_what_all_have_measured() -> None:

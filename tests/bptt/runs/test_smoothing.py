@@ -27,7 +27,7 @@ def test_shown_loss_is_the_weighted_mean_of_the_windows(
     given = {"hidden_size": 5, "seq_length": 4, "iterations": iterations, "log_every": 1}
     run = lifecycle.make(str(tmp_path / "text.txt"), given | {"lanes": lanes}, tmp_path / "run")
     assert smoothing.bits(run.config, run.training.smooth_loss, 0) == math.log2(15)
-    lifecycle.carry_out(run)
+    lifecycle.train_to_end(run)
     entries = log.read(run.folder.log, log.Entry)
     windows = [run.config.bits_per_character(entry.loss) for entry in entries]
     for n, entry in enumerate(entries, 1):

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from bptt.engines import gradients
-from bptt.engines.processes import Group, joined
+from bptt.engines.processes import ProcessGroup, joined
 from bptt.sessions import lifecycle
-from bptt.sessions.follower import follow
 from bptt.sessions.lifecycle import Run
+from bptt.sessions.worker import work
 from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
 from bptt.training.shared import SharedTraining
@@ -98,7 +98,7 @@ def difference(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -
     )
 
 
-def lead(text: str, folder: Path, group: Group) -> None:
+def lead(text: str, folder: Path, group: ProcessGroup) -> None:
     found = {}
     for number, (name, settings) in enumerate(CASES.items()):
         found[name] = compare(lifecycle.make(text, SMALL | settings, folder / str(number), group))
@@ -113,7 +113,7 @@ def main(text: str, folder: Path) -> None:
         if group.leads:
             lead(text, folder, group)
         else:
-            follow(group)
+            work(group)
     threads = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
     (folder / f"threads-{group.rank}.json").write_text(json.dumps(threads))
 

@@ -45,13 +45,13 @@ def test_run_that_goes_on_beyond_its_end_ends_as_one_that_never_ended(
     given = {"validate_every": every, "log_every": 4, "checkpoint_every": 7} | kind
     given |= {"learning_rate": learning_rate, "iterations": 45}
     whole = make(tmp_path, "whole", **given)
-    lifecycle.carry_out(whole)
+    lifecycle.train_to_end(whole)
     run = make(tmp_path, "run", **given | {"iterations": 19})
-    lifecycle.carry_out(run)
-    lifecycle.go_on(run.folder.path, None, {})  # finished: nothing changes
+    lifecycle.train_to_end(run)
+    lifecycle.resume(run.folder.path, None, {})  # finished: nothing changes
     assert entries_of(run.folder)[-1]["validation_bits"] is not None
     for further in (28, 33, 45):
-        lifecycle.go_on(run.folder.path, None, {"iterations": further})
+        lifecycle.resume(run.folder.path, None, {"iterations": further})
     assert content(run.folder) == content(whole.folder)
 
 
@@ -59,14 +59,14 @@ def test_end_between_two_validations_is_validated_and_its_figures_are_the_runs(
     tmp_path: Path,
 ) -> None:
     run = make(tmp_path, "run", validate_every=15, iterations=44, learning_rate=0.01)
-    lifecycle.carry_out(run)
-    came_to = results.read(run.folder.results)
+    lifecycle.train_to_end(run)
+    outcome = results.read(run.folder.results)
     validated = {one["iteration"]: one["validation_bits"] for one in entries_of(run.folder)
                  if "validation_bits" in one}  # fmt: skip
     assert list(validated) == [15, 30, 44]
-    assert came_to.validation is not None
-    assert came_to.iteration == 44 == run.folder.load_model().iteration
-    assert came_to.validation.bits_per_character == validated[44] == min(validated.values())
+    assert outcome.validation is not None
+    assert outcome.iteration == 44 == run.folder.load_model().iteration
+    assert outcome.validation.bits_per_character == validated[44] == min(validated.values())
     last, _ = checkpoint.load(run.folder.checkpoint, run.config)
     assert last.progress.best_iteration == 30
 
@@ -93,7 +93,7 @@ def test_death_while_the_end_becomes_the_best_is_made_good(
 ) -> None:
     given = {"validate_every": 15, "iterations": 44, "learning_rate": 0.01}
     whole = make(tmp_path, "whole", **given)
-    lifecycle.carry_out(whole)
+    lifecycle.train_to_end(whole)
     run = make(tmp_path, "run", **given)
     save_end = Session._save_end
 
@@ -107,9 +107,9 @@ def test_death_while_the_end_becomes_the_best_is_made_good(
 
     monkeypatch.setattr(Session, "_save_end", die if dies_at == "rename" else die_while_saving)
     with pytest.raises(KeyboardInterrupt):
-        lifecycle.carry_out(run)
+        lifecycle.train_to_end(run)
     monkeypatch.undo()
-    lifecycle.go_on(run.folder.path, None, {})
+    lifecycle.resume(run.folder.path, None, {})
     assert content(run.folder) == content(whole.folder)
 
 
@@ -118,9 +118,9 @@ def test_stopped_run_that_is_made_to_end_where_it_stands_is_validated(tmp_path: 
     for _ in range(22):
         run.training.step()
     checkpoint.save(run.folder.checkpoint, run.training, run.progress, run.config.corpus.sha256)
-    lifecycle.go_on(run.folder.path, None, {"iterations": 22})
-    came_to = results.read(run.folder.results)
-    assert came_to.iteration == 22 == run.folder.load_model().iteration
+    lifecycle.resume(run.folder.path, None, {"iterations": 22})
+    outcome = results.read(run.folder.results)
+    assert outcome.iteration == 22 == run.folder.load_model().iteration
     assert run.folder.best.read_bytes() == run.folder.checkpoint.read_bytes()
 
 
@@ -132,7 +132,7 @@ ENGINES = [{"engine": "numpy"}, {"engine": "torch"}, {"engine": "fast"},
 def test_training_without_hope_ends_alike_in_every_engine(kind: dict, tmp_path: Path) -> None:
     run = make(tmp_path, "run", learning_rate=1e4, clip=None, iterations=2000, **kind)
     with pytest.raises(InputError) as raised:
-        lifecycle.carry_out(run)
+        lifecycle.train_to_end(run)
     said = str(raised.value)
     assert "training broke down in iteration" in said
     assert "worse than guessing (3.907 bits per character)" in said  # log2 of 15
@@ -145,13 +145,13 @@ def test_training_without_hope_ends_alike_in_every_engine(kind: dict, tmp_path: 
 @pytest.mark.parametrize("engine", ["numpy", "fast"])
 def test_worse_than_guessing_is_said(engine: str, tmp_path: Path, capsys) -> None:
     run = make(tmp_path, "run", engine=engine, learning_rate=1.0, iterations=4, hidden_size=20)
-    lifecycle.carry_out(run)
+    lifecycle.train_to_end(run)
     warning = capsys.readouterr().err
     assert warning.startswith("warning: worse than guessing, which takes 3.907 bits per character")
     assert "training, validation, test. " in warning
     assert "**Worse than guessing" in run.folder.card.read_text()
     good = make(tmp_path, "good", engine=engine, iterations=300)
-    lifecycle.carry_out(good)
+    lifecycle.train_to_end(good)
     assert capsys.readouterr().err == ""
     assert "Worse than guessing" not in good.folder.card.read_text()
 
@@ -160,7 +160,7 @@ def test_end_shows_a_drawn_sample_beside_the_greedy_one_and_a_command_that_draws
     tmp_path: Path, capsys
 ) -> None:
     run = make(tmp_path, "run", iterations=300)
-    lifecycle.carry_out(run)
+    lifecycle.train_to_end(run)
     output = capsys.readouterr().out
     drawn, greedy = re.findall(r"(?m)^(?:Sampled at temperature 0.7|Greedy, .*):\n  (.*)", output)
     weights, state = run.folder.load_model().in_float64()

@@ -134,9 +134,9 @@ def test_full_disk_is_said_and_the_run_goes_on_when_there_is_room(full, tmp_path
     run = lifecycle.make(str(text), given, tmp_path / "run").folder
     (run.path / f"{full}.tmp").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"can't write.*: No space left on device"):
-        lifecycle.go_on(run.path, None, {})
+        lifecycle.resume(run.path, None, {})
     assert not (run.path / f"{full}.tmp").is_symlink()
-    lifecycle.go_on(run.path, None, {})
+    lifecycle.resume(run.path, None, {})
     for name in ("checkpoint.safetensors", "best.safetensors", "samples.txt"):
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
     ours, theirs = (json.loads(path.results.read_bytes()) for path in (run, whole))
@@ -157,9 +157,9 @@ def test_log_beyond_the_room_on_disk_leaves_the_last_checkpoint(tmp_path, monkey
 
     monkeypatch.setattr(log.Log, "flush", full)
     with pytest.raises(InputError, match=r"log.jsonl: No space left on device\. The last good"):
-        lifecycle.go_on(run.path, None, {})
+        lifecycle.resume(run.path, None, {})
     monkeypatch.undo()
-    lifecycle.go_on(run.path, None, {})
+    lifecycle.resume(run.path, None, {})
     assert results.read(run.results).iterations == 60
 
 

@@ -91,7 +91,7 @@ def test_events_of_a_resumed_run_are_those_of_a_run_never_stopped(tmp_path: Path
         for entry in log.read(whole.folder.log, log.Entry):
             if entry.iteration > 20:
                 ahead.add(entry.model_copy(update={"loss": 0.0, "iteration": entry.iteration + 1}))
-    parts = lifecycle.take_up(parts.folder, None, {})
+    parts = lifecycle.restored(parts.folder, None, {})
     train(parts, Silent(Console(quiet=True), parts.config, 0))
 
     assert scalars(parts.folder.tensorboard) == scalars(whole.folder.tensorboard)

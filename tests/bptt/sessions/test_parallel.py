@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 from bptt.engines import processes as group
-from bptt.engines.processes import ALONE, Group
+from bptt.engines.processes import ALONE, ProcessGroup
 from bptt.errors import InputError
 from bptt.runs.folder import RunFolder
 from bptt.sessions import lifecycle
@@ -136,12 +136,12 @@ def test_run_of_two_processes_goes_on_in_one_and_back(folder: Path, tmp_path: Pa
     (tmp_path / "text.txt").write_text(TEXT)
     short = dict(WHOLE, iterations=300)
     run = lifecycle.make(str(tmp_path / "text.txt"), short, tmp_path / "run")
-    lifecycle.carry_out(run)
+    lifecycle.train_to_end(run)
     status, output = ended(
         start(2, "bptt", "train", "--resume", "run", "--iterations", 450, folder=tmp_path)
     )
     assert status == 0, output
-    lifecycle.go_on(tmp_path / "run", None, {"iterations": 600})
+    lifecycle.resume(tmp_path / "run", None, {"iterations": 600})
     ours, whole = arrays(tmp_path / "run"), arrays(folder / "whole")
     for name, value in whole.items():
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
@@ -189,14 +189,18 @@ def test_all_processes_end_when_the_first_one_ends_early(how: str, tmp_path: Pat
 
 
 REFUSED = [
-    (Group(0, 2), {"lanes": 2, "engine": "torch"}, "only with --engine fast, got engine torch"),
-    (Group(0, 3), {"lanes": 2, "engine": "fast"}, "at least 3 for 3 processes, got 2"),
+    (
+        ProcessGroup(0, 2),
+        {"lanes": 2, "engine": "torch"},
+        "only with --engine fast, got engine torch",
+    ),
+    (ProcessGroup(0, 3), {"lanes": 2, "engine": "fast"}, "at least 3 for 3 processes, got 2"),
 ]
 
 
 @pytest.mark.parametrize(("together", "settings", "said"), REFUSED)
 def test_what_processes_cannot_share_is_refused(
-    together: Group, settings: dict, said: str, tmp_path: Path
+    together: ProcessGroup, settings: dict, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     with pytest.raises(InputError, match=said):
@@ -224,12 +228,12 @@ def test_restart_goes_on_only_with_the_run_that_its_own_torchrun_made(
 @pytest.mark.parametrize(("count", "unit"), [(5, 1), (8, 4), (9, 4), (3, 4), (64, 1)])
 def test_shares_cover_everything_once_and_are_nearly_equal(count: int, unit: int) -> None:
     for size in (1, 2, 3):
-        shares = Group(0, size).shares(count, unit)
-        assert [first for first, _ in shares] == [0, *(end for _, end in shares[:-1])]
-        assert shares[-1][1] == count
-        lengths = [end - first for first, end in shares]
+        ranges = ProcessGroup(0, size).ranges(count, unit)
+        assert [first for first, _ in ranges] == [0, *(end for _, end in ranges[:-1])]
+        assert ranges[-1][1] == count
+        lengths = [end - first for first, end in ranges]
         assert max(lengths) - min(lengths) < 2 * unit
-        assert all(first % unit == 0 for first, end in shares if first < end)
+        assert all(first % unit == 0 for first, end in ranges if first < end)
 
 
 def test_process_without_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_stopped_and_resumed_run_ends_in_the_same_bytes(
     parts = begin(tmp_path, "parts", **given)
     for stop in stops:
         train(parts, StopAt(console, parts.config, 0, stop))
-        parts = lifecycle.take_up(parts.folder, None, {})
+        parts = lifecycle.restored(parts.folder, None, {})
     train(parts, Silent(console, parts.config, 0))
 
     ours, theirs = parts.folder, whole.folder

@@ -77,7 +77,7 @@ def test_death_between_the_checkpoint_and_the_best_is_made_good(tmp_path, monkey
     header, _ = checkpoint.load(dying.folder.checkpoint, dying.config)
     behind, _ = checkpoint.load(dying.folder.best, dying.config)
     assert (header.iteration, behind.iteration) == (20, 10)
-    resumed = lifecycle.take_up(dying.folder, None, {"iterations": 21})
+    resumed = lifecycle.restored(dying.folder, None, {"iterations": 21})
     train(resumed)
     best, _ = checkpoint.load(dying.folder.best_before_end, dying.config)
     assert best.iteration == 20 == resumed.progress.best_iteration
@@ -90,32 +90,32 @@ def test_time_budget_ends_the_run_with_everything_saved(engine: str, tmp_path: P
         checkpoint_every=10**6, validate_every=10**6, sample_every=10**6,
     )  # fmt: skip
     begun = time.monotonic()
-    lifecycle.carry_out(run)
+    lifecycle.train_to_end(run)
     assert time.monotonic() - begun < 20
-    came_to = results.read(run.folder.results)
+    outcome = results.read(run.folder.results)
     header, _ = checkpoint.load(run.folder.checkpoint, run.config)
-    assert came_to.ended == "the time budget of 0.3 s is used up"
-    assert came_to.iterations == header.iteration == run.training.iteration
-    assert came_to.characters == 4 * came_to.iterations
-    assert came_to.seconds >= 0.3
-    again = lifecycle.take_up(run.folder, None, {})
-    assert train(again).ended == came_to.ended
+    assert outcome.ended == "the time budget of 0.3 s is used up"
+    assert outcome.iterations == header.iteration == run.training.iteration
+    assert outcome.characters == 4 * outcome.iterations
+    assert outcome.seconds >= 0.3
+    again = lifecycle.restored(run.folder, None, {})
+    assert train(again).ended == outcome.ended
     assert again.training.iteration == header.iteration
-    more = lifecycle.take_up(run.folder, None, {"time_budget": came_to.seconds + 0.1})
+    more = lifecycle.restored(run.folder, None, {"time_budget": outcome.seconds + 0.1})
     train(more)
     assert more.training.iteration > header.iteration
 
 
 def test_patience_ends_the_run_and_its_results_say_so(tmp_path: Path) -> None:
     run = make(tmp_path, "run", validate_every=1, patience=3, iterations=5000, learning_rate=2.0)
-    lifecycle.carry_out(run)
-    came_to = results.read(run.folder.results)
-    assert came_to.ended == "no better in 3 validations"
-    assert came_to.iterations == came_to.iteration + 3 < 5000
-    assert came_to.validation is not None
-    assert came_to.test is not None
+    lifecycle.train_to_end(run)
+    outcome = results.read(run.folder.results)
+    assert outcome.ended == "no better in 3 validations"
+    assert outcome.iterations == outcome.iteration + 3 < 5000
+    assert outcome.validation is not None
+    assert outcome.test is not None
     header, _ = checkpoint.load(run.folder.checkpoint, run.config)
-    assert header.iteration == came_to.iterations
+    assert header.iteration == outcome.iterations
 
 
 def test_signal_at_any_moment_of_a_turn_ends_with_a_checkpoint_of_the_last_iteration(

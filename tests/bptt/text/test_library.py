@@ -66,7 +66,7 @@ def test_moved_run_goes_on_and_keeps_the_new_places(moved: Path) -> None:
     for name in ("one", "two"):
         run = moved / "runs" / name
         results = (run / "results.json").read_bytes()
-        lifecycle.take_up(RunFolder(run), None, {})
+        lifecycle.restored(RunFolder(run), None, {})
         assert (run / "results.json").read_bytes() == results
         done = bptt("train", "--resume", run, folder=moved.parent)
         assert done.returncode == 0, done

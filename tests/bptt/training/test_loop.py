@@ -16,7 +16,7 @@ from bptt.settings import Settings
 from bptt.training import optimizers
 from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
-from bptt.training.state import kept
+from bptt.training.state import state_names
 from reference import Parameters, Vocabulary
 
 TEXT = "the quick brown fox jumps over the lazy dog, and back again; then he sleeps. " * 3
@@ -223,7 +223,7 @@ def test_optimizers_are_torchs_from_their_first_step(optimizer, momentum, decay)
         made.step(slopes, 0.1 / step)
         for name in ours:
             assert torch.equal(ours[name], theirs[name])
-    for key in kept(chosen):
+    for key in state_names(chosen):
         for name in ours:
             assert torch.equal(made.state[f"{key}.{name}"], right.state[theirs[name]][key])
 

@@ -65,15 +65,18 @@ def test_let_go_they_part() -> None:
         assert values[-1] > 1e3 * values[0]
 
 
-def test_command_writes_figures_and_a_plot(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clip", ["0.5", "none"])
+def test_command_writes_figures_and_a_plot(clip: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     done = bptt(
         "lockstep", "text.txt", "--iterations", "5", "--free", "6", "--hidden", "6",
         "--seq-length", "8", "--against", "torch", "--against", "nudged", "--out", "out",
+        "--clip", clip,
         folder=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done
-    content = json.loads((tmp_path / "out/lockstep.json").read_text())
+    content = json.loads((tmp_path / "out/lockstep.json").read_text(), parse_constant=pytest.fail)
+    assert content["settings"]["clip"] == (None if clip == "none" else 0.5)
     assert len(content["in_lockstep"]) == 5
     assert content["free"].keys() == {"torch", "nudged"}
     assert (tmp_path / "out/lockstep.png").read_bytes().startswith(b"\x89PNG")
@@ -91,10 +94,11 @@ def test_pipe_gets_lines_with_the_time_that_is_left(
     )  # fmt: skip
     assert done.returncode == 0, done
     first, *lines = done.stdout.splitlines()
-    assert first.startswith("4 iterations in lockstep with numpy (torch), then 5 let go.")
+    assert first.startswith("4 iterations in lockstep with numpy (torch), then 5 in free training.")
     assert [line.split(",")[0] for line in lines[:7]] == [
         "in lockstep: 25%", "in lockstep: 50%", "in lockstep: 75%",
-        "let go: 20%", "let go: 40%", "let go: 60%", "let go: 80%",
+        "free training: 20%", "free training: 40%", "free training: 60%",
+        "free training: 80%",
     ]  # fmt: skip
     assert all(line.endswith("s left") for line in lines[:7])
 

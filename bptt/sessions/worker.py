@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..engines.processes import Command, Group, LostError
+from ..engines.processes import Command, LostError, ProcessGroup
 from ..errors import InputError
 from ..runs import data
 from ..runs.config import Config
@@ -14,7 +14,7 @@ from ..training.validation import ValidationHistory
 from . import lifecycle
 
 
-def follow(group: Group) -> None:
+def work(group: ProcessGroup) -> None:
     """Execute the leader's commands until it sends END.
 
     An iteration that fails here fails in the leader, too, which reports it. Raises LostError if the
@@ -23,11 +23,11 @@ def follow(group: Group) -> None:
     training: Training | None = None
     with _signals_left_to_the_leader():
         while True:
-            command, number = group.hear()
+            command, number = group.receive_command()
             if command == Command.END:
                 return
             if command == Command.BEGIN:
-                training = _begin(group, group.hear_text(number))
+                training = _begin(group, group.receive_text(number))
                 continue
             assert training is not None
             if command == Command.STATE:
@@ -37,7 +37,7 @@ def follow(group: Group) -> None:
                 _take_step(training)
 
 
-def _begin(group: Group, config_as_json: str) -> Training | None:
+def _begin(group: ProcessGroup, config_as_json: str) -> Training | None:
     """Return this worker's training, None if some process has an error; the leader reports it."""
     complaint = None
     try:
@@ -53,7 +53,7 @@ def _begin(group: Group, config_as_json: str) -> Training | None:
     return training
 
 
-def _make(group: Group, config: Config) -> Training:
+def _make(group: ProcessGroup, config: Config) -> Training:
     library = Library()
     text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
     config.corpus.check(text)
