@@ -86,8 +86,9 @@ class CaseCheck:
         findings, oracle = self._compared(None)
         verdict = worst_of([found.verdict for found in findings.values()])
         message = ""
-        move = FINEST if oracle.name == choice.DIFFERENCES else 0.0
-        if verdict == WRONG and self.leeway > 1.0 and is_chaotic(evaluated.loss, move):
+        coarse = oracle.name == choice.DIFFERENCES
+        may_be_chaotic = verdict == WRONG and (coarse or self.leeway > 1.0)
+        if may_be_chaotic and is_chaotic(evaluated.loss, FINEST if coarse else 0.0):
             verdict = UNDECIDABLE
             message = "the loss is chaotic here: tiny changes of its parameters change it"
         return CaseResult(

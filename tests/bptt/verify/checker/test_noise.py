@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptt.verify import check
-from bptt.verify.checker.case_result import RIGHT, ROUNDING
+from bptt.verify.checker.case_result import RIGHT, ROUNDING, UNDECIDABLE
 from bptt.verify.checker.checking import check_case
 from bptt.verify.checker.oracles.differences import SPACING, jags
 from bptt.verify.checker.problem import Case
 from bptt.verify.network.problems import own_engines
 
+from ....campaigns.false_alarms import layer
 from .correct import FAMILIES
 
 
@@ -34,6 +35,12 @@ def test_coarse_steps_of_a_correct_engine_are_rounding(
 def test_noise_of_the_complex_step_is_seen_whatever_signs_cancel() -> None:
     result = check(FAMILIES["logistic"], {"N": 4, "D": 3}, seed=2012687007, scale=10)
     assert result.verdict in (RIGHT, ROUNDING)
+
+
+def test_chaotic_loss_in_float32_decides_nothing_at_small_sizes_either() -> None:
+    problem = layer("sine", "float32", "numpy")
+    result = check(problem, {"T": 5, "H": 5}, seed=1834863190, scale=10)
+    assert result.verdict == UNDECIDABLE
 
 
 @given(st.integers(1, 60), st.floats(1e-12, 1e-3))
