@@ -20,7 +20,7 @@ from bptt.settings import Settings
 from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
 from bptt.training.shared import SharedTraining
-from reference import Hyperparameters, Vocabulary
+from reference import Vocabulary
 
 V, T = 80, 64
 MESSAGE = 8 * 2**20  # bytes per all-reduce, to measure the bandwidth
@@ -30,26 +30,21 @@ def trainings(group: ProcessGroup, H: int, B: int, clip_kind: Any) -> tuple[Any,
     """Return a training by all processes and one by this process alone, with the same settings."""
     settings = Settings(
         engine="fast", dtype="float32", hidden_size=H, seq_length=T, lanes=B, clip_kind=clip_kind,
-        checkpoint_every=10**9, sample_every=10**9, iterations=10**9,
+        learning_rate=0.01, checkpoint_every=10**9, sample_every=10**9, iterations=10**9,
     )  # fmt: skip
     text = np.random.default_rng(1).integers(V, size=B * (20 * T + 1)).astype(np.uint8)
     parameters = initialize("orthogonal", vocab_size=V, hidden_size=H, seed=1)
     sizes = {"seq_length": T, "lanes": B, "dtype": torch.float32}
     running = settings.running_clip is not None
     shared = shared_gradients.share(parameters, group, running_clip=running, **sizes)
-    given: dict[str, Any] = {
-        "vocabulary": Vocabulary([chr(33 + symbol) for symbol in range(V)]),
-        "hyperparameters": Hyperparameters(
-            hidden_size=H, seq_length=T, learning_rate=0.01, iterations=10**9, sample_every=10**9
-        ),
-    }
-    together = SharedTraining(text, settings, engine=shared, group=group, **given)
+    vocabulary = Vocabulary([chr(33 + symbol) for symbol in range(V)])
+    together = SharedTraining(text, settings, vocabulary=vocabulary, engine=shared, group=group)
     own = gradients.CompiledEngine(parameters, **sizes)
-    return together, TrainingLoop(text, settings, engine=own, **given)
+    return together, TrainingLoop(text, settings, vocabulary=vocabulary, engine=own)
 
 
 def taken(training: Any, group: ProcessGroup | None, iterations: int) -> float:
-    """Return the seconds of so many iterations; the processes that don't lead hear first."""
+    """Return the seconds that the iterations take; workers wait for the command first."""
     begun = time.perf_counter()
     for _ in range(iterations):
         if group is not None and not group.leads:

@@ -55,7 +55,7 @@ def settings(number: int) -> dict[str, Any]:
 
 
 def in_a_process(work: Callable[[], Any], seconds: float | None) -> bool:
-    """Do the work, kill it after so many seconds; say whether it was done before."""
+    """Do the work, killed after some seconds; return whether it was done before."""
     process = FORK.Process(target=_silently, args=(work,))
     process.start()
     process.join(seconds)

@@ -31,11 +31,11 @@ from .oracles.chaos import FINEST, is_chaotic
 from .oracles.choice import Oracle, RefutedError
 from .oracles.confirmation import ruled_out
 from .oracles.contributions import expected_contributions
-from .oracles.custom_functions import own_backwards
+from .oracles.custom_functions import custom_functions
 from .oracles.digits import known_of_worst, scale_of
 from .oracles.precision import gradient_is_coarse, gradient_is_single
 from .oracles.projections import PROJECTIONS, TOO_VAGUE, Projections, first_place
-from .oracles.repeatability import differing_calls, mutations, unmoved
+from .oracles.repeatability import differing_calls, mutations, unused
 from .problem import Case
 
 ENTRYWISE_BELOW = 150  # entries of all parameters together
@@ -99,11 +99,11 @@ class CaseCheck:
             evaluated.dtype,
             findings,
             message,
-            passed_over=tuple(oracle.passed_over),
+            rejected=tuple(oracle.rejected),
             entries=self.entries,
             arithmetic=self._shown_dtype(oracle),
-            unmoved=unmoved(evaluated.loss) if verdict == WRONG else (),
-            own_backwards=self.own_backwards,
+            unused=unused(evaluated.loss) if verdict == WRONG else (),
+            custom_functions=self.custom_functions,
         )
 
     def _compared(self, oracle: Oracle | None) -> tuple[dict[str, Finding], Oracle]:
@@ -118,8 +118,8 @@ class CaseCheck:
             return self._compared(refuted.oracle.replaced(refuted.reason))
 
     @cached_property
-    def own_backwards(self) -> tuple[str, ...]:
-        return own_backwards(self.evaluated.loss)
+    def custom_functions(self) -> tuple[str, ...]:
+        return custom_functions(self.evaluated.loss)
 
     @cached_property
     def arithmetic(self) -> str:
@@ -205,7 +205,7 @@ class CaseCheck:
         def finding(verdict: str, why: str = "") -> Finding:
             dtype = self._shown_dtype(oracle)
             seen = known_of_worst(off, errors, scale, oracle, dtype)
-            if self.own_backwards and oracle.name == choice.AUTOGRAD:
+            if self.custom_functions and oracle.name == choice.AUTOGRAD:
                 seen = seen.confirmed(name, oracle, dtype)
             return Finding(
                 name,

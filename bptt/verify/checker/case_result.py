@@ -101,10 +101,10 @@ class CaseResult:
     """The result of one case: its verdict, the oracle, and a finding for each parameter.
 
     `message` explains the verdict; `detail` is the user's traceback, if the code crashed.
-    `passed_over` are the reasons why better oracles were rejected. `dtype` is that of the
+    `rejected` are the reasons why better oracles were rejected. `dtype` is that of the
     parameters, `arithmetic` the lowest precision found inside the code. `entries` is the number of
-    entries of all parameters. `unmoved` are the parameters of a wrong case on which the loss does
-    not depend, `own_backwards` the custom autograd Functions in the loss, which autograd can't
+    entries of all parameters. `unused` are the parameters of a wrong case on which the loss does
+    not depend, `custom_functions` the custom autograd Functions in the loss, which autograd can't
     check.
     """
 
@@ -116,11 +116,11 @@ class CaseResult:
     findings: dict[str, Finding] = field(default_factory=dict)
     message: str = ""
     detail: str = ""
-    passed_over: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
     entries: int = 0
-    own_backwards: tuple[str, ...] = ()
+    custom_functions: tuple[str, ...] = ()
     arithmetic: str = ""
-    unmoved: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def is_single_inside(self) -> bool:

@@ -57,17 +57,17 @@ class Search:
         self.skipped: list[CaseResult] = []
         self.left_out: list[str] = []
         self._seen = seen
-        self._outcomes: dict[object, CaseResult] = {}
+        self._results: dict[object, CaseResult] = {}
         self._out_of_time = False
         self._ignored = False
         self._begun = time.monotonic()
 
     @property
     def results(self) -> list[CaseResult]:
-        return list(self._outcomes.values())
+        return list(self._results.values())
 
     def check(self, case: Case, entrywise: bool = False) -> CaseResult:
-        known = self._outcomes.get(case.key)
+        known = self._results.get(case.key)
         return known or self.remember(self.tried(case, entrywise))
 
     def tried(self, case: Case, entrywise: bool) -> CaseResult:
@@ -81,7 +81,7 @@ class Search:
         elif result.verdict == SKIPPED:
             self.skipped.append(result)
         else:
-            self._outcomes[result.case.key] = result
+            self._results[result.case.key] = result
             self._seen(result)
         return result
 
@@ -94,7 +94,7 @@ class Search:
             found = self._first_failing(cases)
         if found is None and not self._ignored:
             if self._out_of_time:
-                checked = len(self._outcomes)
+                checked = len(self._results)
                 self.left_out.append(f"out of time after {checked} of {self.settings.cases} cases")
             large = LargeCases(self)
             with self._within(LOOKING_AT_LARGE * min(1.0, self.settings.cases / 60)):
@@ -120,7 +120,7 @@ class Search:
 
     def _first_failing(self, smallest: list[Case]) -> CaseResult | None:
         for case in smallest:
-            if self._gives_up() or len(self._outcomes) >= self.settings.cases:
+            if self._gives_up() or len(self._results) >= self.settings.cases:
                 return None
             result = self.check(case, entrywise=True)
             if result.verdict in FAILURES:
@@ -133,15 +133,15 @@ class Search:
 
         A loss that is constant in a single case may be legitimate, such as that of a single class.
         """
-        if not found.findings or set(found.unmoved) != set(found.findings):
+        if not found.findings or set(found.unused) != set(found.findings):
             return False
         sizes = self.settings.distinct_sizes(self.factory)
         others = [self.check(Case(sizes, found.case.seed + k), entrywise=True) for k in range(2)]
         wrong = [result for result in self.results if result.verdict == WRONG]
-        if any(set(other.unmoved) != set(other.findings) for other in [*others, *wrong]):
+        if any(set(other.unused) != set(other.findings) for other in [*others, *wrong]):
             return False
         for result in wrong:
-            self._outcomes[result.case.key] = replace(
+            self._results[result.case.key] = replace(
                 result, verdict=BROKEN, findings={}, message=IGNORED
             )
         return True
@@ -177,12 +177,12 @@ class Search:
             st.sampled_from(SCALES),
             st.integers(0, 999),
         )
-        left = self.settings.cases - len(self._outcomes)
+        left = self.settings.cases - len(self._results)
         if left <= 0:
             return None
 
         def fails(case: Case) -> bool:
-            known = self._outcomes.get(case.key)
+            known = self._results.get(case.key)
             if known is None and self._gives_up():
                 return False  # what is known stays as it is: hypothesis asks again
             result = known or self.check(case)
@@ -237,5 +237,5 @@ class Search:
         return found
 
     def _gives_up(self) -> bool:
-        hung = sum(result.verdict == HUNG for result in self._outcomes.values())
+        hung = sum(result.verdict == HUNG for result in self._results.values())
         return self._out_of_time or hung >= HANGS_ENOUGH

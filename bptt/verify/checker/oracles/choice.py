@@ -42,7 +42,7 @@ class Oracle:
 
     `dtype` is that of the parameters given to the loss, `arithmetic` the one that it computes in,
     `noise` the standard deviation of the loss's rounding there. `gradient` is the whole gradient,
-    for methods that compute it at once. `passed_over` lists why better oracles were rejected.
+    for methods that compute it at once. `rejected` lists why better oracles were rejected.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Oracle:
     arithmetic: str
     noise: float
     gradient: Arrays | None = None
-    passed_over: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
 
     @property
     def description(self) -> str:
@@ -81,9 +81,9 @@ class Oracle:
 
     def replaced(self, reason: str) -> "Oracle":
         """Return central differences as the oracle, with the reason for the report."""
-        passed_over = [*self.passed_over, f"{self.name}: {reason}"]
+        rejected = [*self.rejected, f"{self.name}: {reason}"]
         loss = replace(self.loss, complex_buffers=False)
-        return Oracle(DIFFERENCES, loss, self.dtype, self.arithmetic, self.noise, None, passed_over)
+        return Oracle(DIFFERENCES, loss, self.dtype, self.arithmetic, self.noise, None, rejected)
 
 
 def choose(loss: Loss, rng: np.random.Generator) -> Oracle:

@@ -8,7 +8,7 @@ from ..calls import CaseError
 from ..evaluated_problem import Loss, is_tensor
 
 
-def own_backwards(loss: Loss) -> tuple[str, ...]:
+def custom_functions(loss: Loss) -> tuple[str, ...]:
     """Return the names of the autograd Functions in the graph of a loss, sorted."""
     if loss.device is None:
         return ()

@@ -50,8 +50,8 @@ def loss_is_single(loss: Loss, dtype: str, rng: np.random.Generator) -> bool:
         except CaseError:  # it needn't accept other values than its own
             return False
         if np.ptp(values) > MOVING * np.abs(values).max() and len(np.unique(values)) == POINTS:
-            unmoved = bool((values == rounded).all()) and not is_simple(values)
-            said.append(unmoved or is_exact_in_float32(values))
+            unused = bool((values == rounded).all()) and not is_simple(values)
+            said.append(unused or is_exact_in_float32(values))
     return bool(said) and all(said)
 
 
@@ -79,8 +79,8 @@ def gradient_is_single(evaluated: EvaluatedProblem, computed: Arrays) -> bool:
         change = np.abs(moved - there).max(initial=0.0)
         if 0.0 < change < 0.1 * np.abs(there).max():  # a larger change would be mere rounding
             still = (there == rounded)[moves].mean() > 0.5
-            unmoved = still and not is_simple(there)
-            said.append(unmoved or is_exact_in_float32(there))
+            unused = still and not is_simple(there)
+            said.append(unused or is_exact_in_float32(there))
     return bool(said) and all(said)
 
 

@@ -48,7 +48,7 @@ def differing_calls(evaluated: EvaluatedProblem, computed: Arrays) -> str:
     return ""
 
 
-def unmoved(loss: Loss) -> tuple[str, ...]:
+def unused(loss: Loss) -> tuple[str, ...]:
     """List the parameters on which the loss doesn't depend, at several values of each."""
     here = loss(loss.point)
     return tuple(

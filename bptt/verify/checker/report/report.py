@@ -169,14 +169,14 @@ class Report:
             )
         said += [
             f"The loss never changed with {name}: does the adapter pass it on?"
-            for name in self.unmoved
+            for name in self.unused
         ]
-        passed_over = Counter(reason for result in self.results for reason in result.passed_over)
+        rejected = Counter(reason for result in self.results for reason in result.rejected)
         said += [
             f"Oracle rejected in {number_of_cases(n)}: {reason}."
-            for reason, n in passed_over.most_common(3)
+            for reason, n in rejected.most_common(3)
         ]
-        own = sorted({name for result in self.results for name in result.own_backwards})
+        own = sorted({name for result in self.results for name in result.custom_functions})
         if own:
             said.append(OWN_BACKWARDS_NOTE.format(", ".join(own)))
         for verdict, meaning in (
@@ -193,7 +193,7 @@ class Report:
         return said
 
     @property
-    def unmoved(self) -> list[str]:
+    def unused(self) -> list[str]:
         """The wrong parameters on which the loss doesn't depend in any wrong case."""
         wrong = [result for result in self.results if result.verdict == case_result.WRONG]
         return [
@@ -201,7 +201,7 @@ class Report:
             for name in dict.fromkeys(
                 name for result in wrong for name in result.named(case_result.WRONG)
             )
-            if all(name in result.unmoved for result in wrong)
+            if all(name in result.unused for result in wrong)
         ]
 
     @property

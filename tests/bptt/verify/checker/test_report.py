@@ -27,7 +27,7 @@ def test_loss_that_ignores_its_parameters_is_the_adapters_fault() -> None:
 
 def test_parameter_that_the_loss_never_changes_with_is_named() -> None:
     report = verify(problems.sets_only_w, Settings(cases=20))
-    assert report.unmoved == ["b"]
+    assert report.unused == ["b"]
     assert "never changed with b: does the adapter pass it on?" in shown(report, 100)
 
 

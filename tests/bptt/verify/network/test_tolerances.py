@@ -1,4 +1,4 @@
-"""The derived bound on rounding, held against enclosures of the truth: no engine leaves it."""
+"""The derived bound on rounding, compared with enclosures of the truth: no engine exceeds it."""
 
 from collections import defaultdict
 from collections.abc import Iterator
