@@ -1,9 +1,10 @@
-"""A cache of encoded corpora: an entry is a file of indices and a JSON file that describes it.
+"""A cache of encoded corpora: an entry is a .npy file of indices and a JSON file about it.
 
 Entries are verified: one is used only if its hashes, lengths and indices are right.
 """
 
 import hashlib
+import io
 import json
 import mmap
 import os
@@ -24,7 +25,7 @@ from .. import files
 from . import corpora
 from .decoding import BLOCK, CODE_POINTS
 
-FORMAT = 2  # to be raised when the encoding of the same text changes
+FORMAT = 3  # to be raised when the encoding of the same text changes
 LONGEST_ENTRY = 2**24  # bytes of JSON; a text with every code point takes 9 MB
 ABANDONED = 3600  # seconds without a write, after which a temporary file counts as a dead process's
 
@@ -68,8 +69,7 @@ class Entry(BaseModel, extra="forbid", frozen=True, strict=True):
 
     key: dict[str, str | int | None]
     summary: Summary
-    dtype: str
-    indices: str  # SHA-256
+    indices: str  # SHA-256 of the .npy file
     check: str = ""
 
     def sealed(self) -> "Entry":
@@ -108,10 +108,9 @@ def find(key: Key) -> tuple[Summary, UInt[np.ndarray, " N"]] | None:
         _require(entry == entry.sealed(), "its JSON file's checksum is wrong")
         _require(entry.key == asdict(key), "it belongs to another text")
         summary = entry.summary
-        _require(entry.dtype == summary.dtype.str, f"its type is {entry.dtype}")
-        with place.with_suffix(".indices").open("rb") as file:
-            _check(file, entry)
-            return summary, _mapped(file, summary.dtype, summary.length)
+        with place.with_suffix(".npy").open("rb") as file:
+            begin = _check(file, entry)
+            return summary, _mapped(file, summary.dtype, summary.length, begin)
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -121,16 +120,27 @@ def find(key: Key) -> tuple[Summary, UInt[np.ndarray, " N"]] | None:
     return None
 
 
-def _check(file: BinaryIO, entry: Entry) -> None:
-    """Raise ValueError unless the file holds the entry's indices."""
-    summary, found = entry.summary, hashlib.sha256()
+def _check(file: BinaryIO, entry: Entry) -> int:
+    """Return where the indices begin. Raises ValueError unless they are the entry's."""
+    summary = entry.summary
+    header = _header(summary.dtype, summary.length)
     size, expected = os.fstat(file.fileno()).st_size, summary.length * summary.dtype.itemsize
-    _require(size == expected, f"expected {expected} bytes of indices, got {size}")
+    _require(size == len(header) + expected, f"expected {expected} bytes of indices, got {size}")
+    _require(file.read(len(header)) == header, "its header is wrong")
+    found = hashlib.sha256(header)
     while block := file.read(BLOCK):
         found.update(block)
         highest = int(np.frombuffer(block, summary.dtype).max())
         _require(highest < len(summary.symbols), f"index {highest} of {len(summary.symbols)}")
     _require(found.hexdigest() == entry.indices, "its indices' SHA-256 is wrong")
+    return len(header)
+
+
+def _header(dtype: np.dtype, length: int) -> bytes:
+    header = io.BytesIO()
+    described = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 def _require(right: bool, otherwise: str) -> None:
@@ -145,8 +155,9 @@ def keep(
 
     `pieces` returns a new iterator over the indices at each call.
     """
-    place = folder() / f"{key.name}.indices"
-    found = hashlib.sha256()
+    place = folder() / f"{key.name}.npy"
+    header = _header(summary.dtype, summary.length)
+    found = hashlib.sha256(header)
 
     def hashed() -> Iterator[np.ndarray]:
         for piece in pieces():
@@ -157,17 +168,17 @@ def keep(
         place.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(place.parent)
         with files.writing(place) as file:
+            file.write(header)
             _write(file, hashed())
             entry = Entry(
                 key=asdict(key),
                 summary=summary,
-                dtype=summary.dtype.str,
                 indices=found.hexdigest(),
             ).sealed()
             with files.writing(place.with_suffix(".json")) as description:
                 description.write(entry.model_dump_json().encode())
         with place.open("rb") as file:  # not before: Windows renames no file that is mapped
-            indices = _mapped(file, summary.dtype, summary.length)
+            indices = _mapped(file, summary.dtype, summary.length, len(header))
         _note(
             f"the encoded text is kept in {place.parent}, {indices.nbytes / 1e6:,.0f} MB, so "
             f"that it starts at once the next time; that folder may be deleted at any time "
@@ -227,9 +238,10 @@ def _write(file: BinaryIO, pieces: Iterable[UInt[np.ndarray, " _"]]) -> None:
     file.flush()
 
 
-def _mapped(file: BinaryIO, dtype: np.dtype, length: int) -> UInt[np.ndarray, " N"]:
-    content = mmap.mmap(file.fileno(), length * dtype.itemsize, access=mmap.ACCESS_READ)
-    return np.frombuffer(content, dtype)
+def _mapped(file: BinaryIO, dtype: np.dtype, length: int, begin: int = 0) -> UInt[np.ndarray, " N"]:
+    """Map a file's indices, which begin at a byte; a plain array, unlike those of np.memmap."""
+    content = mmap.mmap(file.fileno(), begin + length * dtype.itemsize, access=mmap.ACCESS_READ)
+    return np.frombuffer(content, dtype, offset=begin)
 
 
 def release(indices: UInt[np.ndarray, " N"]) -> None:

@@ -25,6 +25,6 @@ def test_every_command_runs_without_what_only_posix_has(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "All ran.", done.stdout
     assert "Traceback" not in done.stdout
     assert "can't keep the encoded text" not in done.stdout
-    assert list((tmp_path / "cache/encoded").glob("*.indices"))
+    assert list((tmp_path / "cache/encoded").glob("*.npy"))
     assert (tmp_path / "many/summary.json").exists()
     assert (tmp_path / "curves.png").exists()

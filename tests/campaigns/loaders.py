@@ -187,7 +187,7 @@ def _of_cache(text: Path) -> list[Loader]:
     with _everything_cached():
         whole = encoded.open_corpus(str(text))
     (description,) = (corpora.cache_folder() / "encoded").glob("*.json")
-    indices = description.with_suffix(".indices")
+    indices = description.with_suffix(".npy")
     kept = {path: path.read_bytes() for path in (description, indices)}
 
     def load(place: Path, *, sealed: bool = False) -> Callable[[bytes, random.Random], None]:

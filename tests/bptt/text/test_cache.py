@@ -56,8 +56,8 @@ def opened(folder: Path) -> Encoded:
 
 def files(cache: Path) -> tuple[Path, Path]:
     """The one entry's indices and JSON."""
-    indices, description = sorted(cache.iterdir())
-    assert (indices.suffix, description.suffix) == (".indices", ".json")
+    description, indices = sorted(cache.iterdir())
+    assert (indices.suffix, description.suffix) == (".npy", ".json")
     return indices, description
 
 
@@ -67,6 +67,11 @@ def assert_right(encoded: Encoded) -> None:
     assert encoded.sha256 == hashlib.sha256(TEXT.encode()).hexdigest()
     np.testing.assert_array_equal(encoded.indices, encoded.vocabulary.encode(TEXT))
     assert not encoded.indices.flags.writeable
+
+
+def test_numpy_reads_the_indices(folder: Path, cache: Path) -> None:
+    encoded = opened(folder)
+    np.testing.assert_array_equal(np.load(files(cache)[0]), encoded.indices)
 
 
 def test_second_time_the_text_is_neither_decoded_nor_written(folder: Path, monkeypatch) -> None:
@@ -105,7 +110,7 @@ def removed(path: Path) -> None:
 
 
 def other_format(path: Path) -> None:
-    path.write_bytes(b"\x93NUMPY" + path.read_bytes()[6:])
+    path.write_bytes(b"PK\x03\x04" + path.read_bytes()[4:])
 
 
 def nested(path: Path) -> None:
@@ -158,7 +163,6 @@ def test_what_is_left_in_the_cache_is_said_once(folder: Path, cache: Path, capsy
         {"summary": {"symbols": CODES[::-1], "length": 820, "sha256": ""}},
         {"summary": {"symbols": [*CODES[:-1], 2**21], "length": 820, "sha256": ""}},
         {"summary": {"symbols": [-1, *CODES[1:]], "length": 820, "sha256": ""}},
-        {"dtype": "|O"},
         {"indices": "0" * 64},
         {"more": 1},
     ],
@@ -182,7 +186,7 @@ def test_index_beyond_the_symbols_is_noticed(folder: Path, cache: Path, capsys) 
     opened(folder)
     indices, description = files(cache)
     content = bytearray(indices.read_bytes())
-    content[5] = len(set(TEXT))
+    content[-5] = len(set(TEXT))
     indices.write_bytes(content)
     entry = Entry.model_validate_json(description.read_bytes())
     forged = entry.model_copy(update={"indices": hashlib.sha256(content).hexdigest()}).sealed()
@@ -266,7 +270,7 @@ def test_dead_writers_files_are_removed_and_living_ones_are_not(folder: Path, ca
     opened(folder)
     for file in files(cache):
         file.unlink()
-    dead, living = cache / "x.indices.0123.tmp", cache / "x.indices.4567.tmp"
+    dead, living = cache / "x.npy.0123.tmp", cache / "x.npy.4567.tmp"
     dead.touch()
     living.touch()
     os.utime(dead, (0, 0))
