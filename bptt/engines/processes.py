@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # A dead process is noticed at once, and a lost machine by torchrun. This timeout is for what
 # neither notices; it is long because workers wait while the leader validates or evaluates.
 PATIENCE = timedelta(days=1)
-COMPLAINT_BYTES = 1000
 
 
 class Command(IntEnum):
@@ -104,21 +103,22 @@ class ProcessGroup:
         return Command(int(said[0])), int(said[1])
 
     def broadcast_text(self, command: Command, text: str) -> None:
-        """Broadcast a command and a text; the command's number is the text's length in bytes."""
+        """Broadcast a command and a text, which the workers receive by `receive_text`."""
         if self.size > 1:
-            import torch
+            self.broadcast_command(command)
+            self._broadcast_object(text)
 
-            content = text.encode()
-            self.broadcast_command(command, len(content))
-            self.broadcast(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    def receive_text(self) -> str:
+        """Receive the text that follows the leader's command."""
+        return str(self._broadcast_object(None))
 
-    def receive_text(self, length: int) -> str:
-        """Receive the text that follows a command, of `length` bytes."""
-        import torch
+    def _broadcast_object(self, value: object) -> object:
+        import torch.distributed as dist
 
-        content = torch.zeros(length, dtype=torch.uint8)
-        self.broadcast(content)
-        return bytes(content.tolist()).decode()
+        values = [value]
+        with self._kept_together():
+            dist.broadcast_object_list(values, 0)
+        return values[0]
 
     def agree(self, complaint: str | None) -> None:
         """Continue in all processes or in none: if one has an error, all raise InputError.
@@ -126,17 +126,14 @@ class ProcessGroup:
         `complaint` is this process's error message, None if it has no error.
         """
         if self.size > 1:
-            import torch
+            import torch.distributed as dist
 
-            mine = torch.zeros(COMPLAINT_BYTES, dtype=torch.uint8)
-            content = (complaint or "").encode()[:COMPLAINT_BYTES]
-            mine[: len(content)] = torch.tensor(list(content), dtype=torch.uint8)
-            everybodys = torch.zeros(self.size, COMPLAINT_BYTES, dtype=torch.uint8)
-            self.gather(mine, everybodys)
-            for rank, row in enumerate(everybodys):
-                said = bytes(row.tolist()).rstrip(b"\0").decode(errors="replace")
-                if said:
-                    raise InputError(f"process {rank} of {self.size}: {said}")
+            complaints: list[str | None] = [None] * self.size
+            with self._kept_together():
+                dist.all_gather_object(complaints, complaint)
+            for rank, its_complaint in enumerate(complaints):
+                if its_complaint is not None:
+                    raise InputError(f"process {rank} of {self.size}: {its_complaint}")
         elif complaint:
             raise InputError(complaint)
 

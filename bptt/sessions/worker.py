@@ -27,7 +27,7 @@ def work(group: ProcessGroup) -> None:
             if command == Command.END:
                 return
             if command == Command.BEGIN:
-                training = _begin(group, group.receive_text(number))
+                training = _begin(group, group.receive_text())
                 continue
             assert training is not None
             if command == Command.STATE:
