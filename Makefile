@@ -39,7 +39,7 @@ false-alarms: .venv/.dev
 	$(BIN)/python -m tests.campaigns.false_alarms
 
 bench: .venv/.bench
-	$(BIN)/python -m benchmarks --profile regular --out out/bench
+	$(BIN)/python -m benchmarks speed --profile regular --out out/bench
 
 clean:
 	rm -rf .venv

@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m benchmarks` compares speed; subpackages compare scaling and quality."""
+"""Benchmarks, as `python -m benchmarks`: speed, scaling, quality, and the published run."""

@@ -142,7 +142,7 @@ def picture(runs: list[list[float]], comparisons: list[Comparison]) -> "Figure":
     return figure
 
 
-def main(
+def published_run(
     corpus: Annotated[Path, typer.Argument(help="The notebook's corpus, kafka.txt.")],
     orders: Annotated[int, typer.Option(min=2, help="Number of shuffles of the characters.")] = 24,
     processes: Annotated[int, typer.Option(min=1, help="Runs at the same time.")] = 2,
@@ -188,7 +188,3 @@ def main(
         )
     console.print(table)
     console.print(f"largest |z|: {max(abs(c.z) for c in comparisons):.2f}. Plot: {out}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

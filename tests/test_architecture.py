@@ -30,8 +30,8 @@ FLOORS: dict[str, list[set[str]]] = {
     "bptt.verify": [{"certify"}, {"network", "backward"}, {"checker"}],
     "torch_impl": [{"fast", "elman"}, {"kernels"}],
     "benchmarks": [
-        {"__main__", "scaling"},
-        {"cli", "baseline", "published_run"},
+        {"__main__"},
+        {"speed", "scaling", "baseline", "published_run"},
         {"report"},
         {"workloads"},
         {"limit", "engines"},

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import cli
+from benchmarks.__main__ import main
 from benchmarks.harness.absence import AbsentError
 from benchmarks.harness.arena import Arena
 from benchmarks.harness.profiles import QUICK, Growth
@@ -243,9 +243,9 @@ def test_bad_options_are_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     Path("short.txt").write_text("abc")
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--out", "out", *options])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "speed", "--out", "out", *options])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        main()
     assert stopped.value.code == 2
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -256,7 +256,7 @@ def test_bad_options_are_refused_in_one_line(
 
 def test_program_exits_with_2_and_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--out", str(tmp_path), "--only", "nothing"],
+        [sys.executable, "-m", "benchmarks", "speed", "--out", str(tmp_path), "--only", "nothing"],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2, done

@@ -107,7 +107,6 @@ def test_programs_are_found() -> None:
         "tests.campaigns.planted",
         "tests.campaigns.kills",
         "benchmarks",
-        "benchmarks.baseline",
         "bptt",
     } <= set(PROGRAMS)
 

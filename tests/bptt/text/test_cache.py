@@ -69,11 +69,6 @@ def assert_right(encoded: Encoded) -> None:
     assert not encoded.indices.flags.writeable
 
 
-def test_numpy_reads_the_indices(folder: Path, cache: Path) -> None:
-    encoded = opened(folder)
-    np.testing.assert_array_equal(np.load(files(cache)[0]), encoded.indices)
-
-
 def test_second_time_the_text_is_neither_decoded_nor_written(folder: Path, monkeypatch) -> None:
     assert_right(opened(folder))
     monkeypatch.setattr("bptt.text.encoded._summary", None)

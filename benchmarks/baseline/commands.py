@@ -1,9 +1,8 @@
-"""`python -m benchmarks.baseline search|table|parity`."""
+"""`python -m benchmarks baseline search|table|parity`: quality of plain RNNs, and time to it."""
 
 import dataclasses
 import json
 import statistics
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,9 +18,7 @@ from . import parity as parity_race
 from . import search as trials_of
 from . import table as table_of
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
-)
+app = typer.Typer(help="Train plain RNNs to compare their quality, and the time that it takes.")
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder of the runs; finished ones are reused.")
 ]
@@ -169,18 +166,3 @@ def _write(path: Path, content: Any) -> None:
     with explained("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def main() -> None:
-    """Run the command line; exit with status 2 for wrong input and 130 after Ctrl-C."""
-    try:
-        app(prog_name="python -m benchmarks.baseline")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; finished runs are kept; repeat the command to resume", file=sys.stderr)
-        sys.exit(130)
-
-
-main()

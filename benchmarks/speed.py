@@ -1,7 +1,6 @@
-"""The command line of `python -m benchmarks`; wrong input gives a one-line error."""
+"""`python -m benchmarks speed`: engines that compute the same results, compared in turn."""
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bptt.errors import InputError, explained
+from bptt.errors import InputError
 from bptt.text import corpora
 
 from .harness import registry
+from .harness.folder import prepared
 from .harness.machine import describe, load
-from .harness.process import FailedError
 from .harness.profiles import PROFILES
 from .harness.progress import Progress
 from .report import report
@@ -72,16 +71,7 @@ def settings(
     )
 
 
-def prepared(out: Path) -> Path:
-    """Create the output folder before anything is measured. Raises InputError if it can't be."""
-    with explained("make", out):
-        out.mkdir(parents=True, exist_ok=True)
-    if not os.access(out, os.W_OK):
-        raise InputError(f"can't write into {out}")
-    return out
-
-
-def benchmark(
+def speed(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
     profile: Annotated[
         str, typer.Option("--profile", metavar="|".join(PROFILES), help="How much is measured.")
@@ -143,19 +133,3 @@ def benchmark(
             }
             report.write(folder, describe(), run, suite)
     console.print(f"{folder} holds {', '.join(report.files(folder))}.", markup=False)
-
-
-def main() -> None:
-    """Run the command line; exit with status 2 for wrong input and 130 after Ctrl-C."""
-    application = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
-    application.command()(benchmark)
-    try:
-        application(prog_name="python -m benchmarks")
-    except (InputError, FailedError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
-    except KeyboardInterrupt:
-        print("stopped; the finished workloads are written", file=sys.stderr)
-        sys.exit(130)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scaling`: training in several processes against one, and a model of it."""
+"""`python -m benchmarks scaling`: training in several processes against one, and a model of it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import typer
 
 from bptt.errors import InputError
 
-from ..cli import prepared
+from ..harness.folder import prepared
 from ..harness.machine import describe, load
 from ..harness.process import ROOT, environment
 from ..harness.spread import Spread, paired_ratios
@@ -128,20 +128,3 @@ def scaling(
     )
     (folder / "scaling.md").write_text(text)
     print(text)
-
-
-def main() -> None:
-    """Run the command line; exit with status 2 for wrong input."""
-    application = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
-    application.command()(scaling)
-    try:
-        application(prog_name="python -m benchmarks.scaling")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
