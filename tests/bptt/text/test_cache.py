@@ -69,8 +69,11 @@ def assert_right(encoded: Encoded) -> None:
     assert not encoded.indices.flags.writeable
 
 
-def test_second_time_the_text_is_neither_decoded_nor_written(folder: Path, monkeypatch) -> None:
+def test_second_time_the_text_is_neither_decoded_nor_written(
+    folder: Path, cache: Path, monkeypatch
+) -> None:
     assert_right(opened(folder))
+    np.testing.assert_array_equal(np.load(files(cache)[0]), opened(folder).indices)
     monkeypatch.setattr("bptt.text.encoded._summary", None)
     monkeypatch.setattr(durable, "writing", None)
     assert_right(opened(folder))
