@@ -39,6 +39,7 @@ def test_no_false_alarm_in_a_few_drawn_problems() -> None:
         pytest.param(
             "the compiled engine, clip 0.5", "T=1 H=3 V=2", 892303026, 3.0, id="whole stairs"
         ),
+        pytest.param("classifier, one function", "N=3 D=3 V=5", 2086881553, 10.0, id="underflow"),
         pytest.param("logistic", "N=4 D=3", 2012687007, 10.0, id="signs cancel"),
         pytest.param("sine numpy float32", "T=5 H=5", 1834863190, 10.0, id="chaos at small sizes"),
     ],

@@ -30,11 +30,11 @@ def ruled_out(
         kink = kink_at(differences.line(oracle.loss, direction, oracle.dtype), oracle.noise)
         if kink is not None:
             kinks.append(kink)
+        elif makes_subnormals(oracle.loss):
+            return UNDECIDABLE, "numbers underflow in the loss, which loses their digits"
         elif oracle.name != choice.DIFFERENCES:
             consult_differences(computed[place], expected[place], oracle, direction)
             return None
-        elif makes_subnormals(oracle.loss):
-            return UNDECIDABLE, "numbers underflow in the loss, which loses their digits"
         elif is_confirmed(computed[place], oracle, direction):
             return None
         else:
