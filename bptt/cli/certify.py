@@ -14,36 +14,29 @@ from .. import figures as drawing
 from .. import files
 from ..errors import InputError, explained
 from ..sessions import display
+from ..settings import DEFAULTS
 from ..text import corpora
 from ..versions import Versions
+from .options import COUNT, CorpusName, option_of
 
 CLIP = 5.0
 
 
 def certify(
-    corpus: Annotated[
-        str,
-        typer.Argument(
-            metavar="CORPUS",
-            help="A text file, - for standard input, or a name that `bptt corpora` lists.",
-        ),
-    ] = corpora.DEFAULT,
-    hidden: Annotated[int, typer.Option(metavar="N", min=1, help="Number of hidden units.")] = 150,
-    seq_length: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Characters in a window.")
-    ] = 35,
+    corpus: CorpusName = None,
+    hidden_size: Annotated[int | None, option_of("hidden_size")] = None,
+    seq_length: Annotated[int | None, option_of("seq_length")] = None,
     trained_iterations: Annotated[
         int,
         typer.Option(
-            metavar="N", min=1, help="Iterations of training before the second certificate."
+            "--trained-iterations",
+            parser=COUNT,
+            metavar="N",
+            help="Iterations of training before the second certificate.",
         ),
     ] = 1000,
-    seed: Annotated[
-        int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Seed of the weights.")
-    ] = 1,
-    encoding: Annotated[
-        str, typer.Option(metavar="NAME", help="Character encoding of CORPUS.")
-    ] = "utf-8",
+    seed: Annotated[int | None, option_of("seed")] = None,
+    encoding: Annotated[str | None, option_of("encoding")] = None,
     out: Annotated[
         Path,
         typer.Option(metavar="FOLDER", help="Folder for certificates.json and certificates.png."),
@@ -57,19 +50,22 @@ def certify(
     from ..verify.certify import balls  # noqa: F401 - says what to install where python-flint is missing
     from ..verify.certify import certificate_report as report
 
-    text = corpora.load(corpus, encoding)
+    given = {"hidden_size": hidden_size, "seq_length": seq_length, "seed": seed}
+    chosen = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
+    H, T = chosen["hidden_size"], chosen["seq_length"]
+    text = corpora.load(corpus or corpora.DEFAULT, encoding or DEFAULTS["encoding"])
     vocabulary = Vocabulary.from_text(text.text)
     try:
         training = Training(
             vocabulary.encode(text.text),
             Hyperparameters(
-                hidden_size=hidden,
-                seq_length=seq_length,
+                hidden_size=H,
+                seq_length=T,
                 iterations=trained_iterations,
                 sample_every=trained_iterations + 1,
             ),
             vocabulary=vocabulary,
-            seed=seed,
+            seed=chosen["seed"],
             clip=CLIP,
         )
     except ValueError as error:
@@ -78,7 +74,7 @@ def certify(
         out.mkdir(parents=True, exist_ok=True)
 
     console = Console(highlight=False)
-    heading = f"{text.name}: {len(vocabulary)} symbols, {hidden} hidden units, {seq_length} steps"
+    heading = f"{text.name}: {len(vocabulary)} symbols, {H} hidden units, {T} steps"
     console.print(heading, markup=False)
     found = _certificates(training, console)
     for table in report.tables(found):
@@ -92,15 +88,13 @@ def certify(
         "corpus": text.name,
         "corpus_sha256": text.sha256,
         "symbols": len(vocabulary),
-        "hidden_size": hidden,
-        "seq_length": seq_length,
+        "hidden_size": H,
+        "seq_length": T,
         "trained_iterations": trained_iterations,
-        "seed": seed,
+        "seed": chosen["seed"],
         "clip": CLIP,
     }
-    heading = (
-        f"{text.name}: {hidden} hidden units, windows of {seq_length}, {len(vocabulary)} symbols"
-    )
+    heading = f"{text.name}: {H} hidden units, windows of {T}, {len(vocabulary)} symbols"
     figures, picture = out / "certificates.json", out / "certificates.png"
     content = json.dumps(
         settings

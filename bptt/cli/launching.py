@@ -1,4 +1,4 @@
-"""What `bptt train` begins or goes on with: one run, several seeds, or a share of torchrun's."""
+"""What `bptt train` starts or resumes: one run, several seeds, or a worker of torchrun."""
 
 from pathlib import Path
 from typing import Any

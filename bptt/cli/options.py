@@ -64,7 +64,9 @@ positive = parser(float, is_positive, "a positive finite number")
 zero_or_positive = parser(
     float, lambda value: value == 0.0 or is_positive(value), "0 or a positive finite number"
 )
-share = parser(float, lambda value: 0.0 < value <= 1.0, "a number above 0 and at most 1")
+positive_fraction = parser(
+    float, lambda value: 0.0 < value <= 1.0, "a number above 0 and at most 1"
+)
 _bound = parser(float, is_positive, "a positive finite number or none")
 
 

@@ -16,7 +16,7 @@ from ..runs.folder import RunFolder
 from ..text import corpora
 from ..text.decoding import Units
 from ..training import sampling
-from .options import COUNT, SEED, RunPath, share, whole, zero_or_positive
+from .options import COUNT, SEED, RunPath, positive_fraction, whole, zero_or_positive
 
 
 def sample(
@@ -69,7 +69,7 @@ def sample(
         float | None,
         typer.Option(
             "--top-p",
-            parser=share,
+            parser=positive_fraction,
             metavar="P",
             help="Draw only from the most probable characters that together reach "
             "probability P (nucleus sampling; with --temperature).",
