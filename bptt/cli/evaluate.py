@@ -50,30 +50,32 @@ def evaluate(
     console = terminal.console()
     library = Library()
     console.print(f"Weights of iteration {model.iteration}.")
-    held_out = {name: part for name, part in config.parts if name != "train" and part is not None}
+    held_out = {
+        name: split for name, split in config.parts if name != "train" and split is not None
+    }
     scorer = _Scorer(config, model, library, console)
     if corpus is not None:
         record = config.corpus
         text = library.open(corpus, encoding or record.encoding, record.units)
         own = {
-            name: part
-            for name, part in held_out.items()
-            if (part.corpus or record).sha256 == text.sha256
+            name: split
+            for name, split in held_out.items()
+            if (split.corpus or record).sha256 == text.sha256
         }
         for line in _introduction(text, own, config):
             console.print(line, markup=False)
         if not own:
             scorer.score_whole(text)
-        for name, part in own.items():
-            scorer.score(name, part, text)
+        for name, split in own.items():
+            scorer.score(name, split, text)
         return
     if encoding is not None:
         raise InputError("--encoding is that of a CORPUS, and none is given")
     if not held_out:
         raise InputError(f"{run} kept nothing for validation or test; name a CORPUS")
-    for name, part in held_out.items():
-        record = part.corpus or config.corpus
-        scorer.score(name, part, library.find(record, run, f"Name it: bptt eval {run} TEXT"))
+    for name, split in held_out.items():
+        record = split.corpus or config.corpus
+        scorer.score(name, split, library.find(record, run, f"Name it: bptt eval {run} TEXT"))
 
 
 def _introduction(text: Encoded, own: dict[str, Split], config: Config) -> list[str]:
@@ -93,9 +95,9 @@ class _Scorer:
         self._library, self._console = library, console
         self._vocabulary = Vocabulary(config.vocabulary)
 
-    def score(self, name: str, part: Split, text: Encoded) -> None:
+    def score(self, name: str, split: Split, text: Encoded) -> None:
         """Score what the run keeps for validation or test."""
-        indices = data.held_out(part, text, self._vocabulary, name)
+        indices = data.held_out(split, text, self._vocabulary, name)
         self._say(name, f"the {name} text", indices)
 
     def score_whole(self, text: Encoded) -> None:

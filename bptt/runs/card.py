@@ -80,17 +80,23 @@ def guess(config: Config) -> str:
 def data(config: Config) -> str:
     rows = []
     for name in ("train", "validation", "test"):
-        part: Split | None = getattr(config.parts, name)
-        if part is not None:
-            corpus: CorpusRecord = part.corpus or config.corpus
-            end = part.start + part.length
+        split: Split | None = getattr(config.parts, name)
+        if split is not None:
+            corpus: CorpusRecord = split.corpus or config.corpus
+            end = split.start + split.length
             rows.append(
-                (name, corpus.name, f"{part.start:,} to {end:,}", f"{part.length:,}", corpus.sha256)
+                (
+                    name,
+                    corpus.name,
+                    f"{split.start:,} to {end:,}",
+                    f"{split.length:,}",
+                    corpus.sha256,
+                )
             )
     return (
-        table(("part", "text", "from, to", config.corpus.units, "SHA-256 of the text"), rows)
+        table(("split", "text", "from, to", config.corpus.units, "SHA-256 of the text"), rows)
         + f"\n\n{cell(config.corpus.name)} has {config.corpus.length:,} {config.corpus.units}; the "
-        "symbols are those of the training part, what else occurs is unseen."
+        "symbols are those of the training split, what else occurs is unseen."
     )
 
 

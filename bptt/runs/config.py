@@ -25,12 +25,12 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _parts_are_of_their_texts(self) -> "Config":
-        for name, part in self.parts:
-            length = (part.corpus or self.corpus).length if part else 0
-            if part and part.start + part.length > length:
+        for name, split in self.parts:
+            length = (split.corpus or self.corpus).length if split else 0
+            if split and split.start + split.length > length:
                 raise ValueError(
                     f"{name} must lie in the text's {length} {self.corpus.units}, "
-                    f"got {part.length} from {part.start}"
+                    f"got {split.length} from {split.start}"
                 )
         return self
 

@@ -45,10 +45,10 @@ def texts(config: Config, text: Encoded, library: Library | None = None) -> Text
     if any((stretch >= V).any() for stretch in stretches(train)):
         raise InputError(f"the run's vocabulary lacks symbols of {text.name} that it learns from")
     scored = {}
-    for name, part in (("validation", config.parts.validation), ("test", config.parts.test)):
-        if part is not None:
-            read = text if part.corpus is None else _checked(part.corpus, library)
-            scored[name] = held_out(part, read, vocabulary, name)
+    for name, split in (("validation", config.parts.validation), ("test", config.parts.test)):
+        if split is not None:
+            read = text if split.corpus is None else _checked(split.corpus, library)
+            scored[name] = held_out(split, read, vocabulary, name)
     return Texts(vocabulary, train, scored.get("validation"), scored.get("test"))
 
 
@@ -58,15 +58,15 @@ def _checked(record: CorpusRecord, library: Library) -> Encoded:
     return text
 
 
-def held_out(part: Split, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
+def held_out(split: Split, text: Encoded, vocabulary: Vocabulary, name: str) -> np.ndarray:
     """Return a validation or test split as indices.
 
     Raises InputError if nothing in it can be scored.
     """
-    indices = _indices(part, text, vocabulary)
+    indices = _indices(split, text, vocabulary)
     if not any((stretch < len(vocabulary)).any() for stretch in stretches(indices[1:])):
         raise InputError(
-            f"there is nothing to score in the {part.length} {text.units} of {text.name} for "
+            f"there is nothing to score in the {split.length} {text.units} of {text.name} for "
             f"{name}: "
             f"at least one after the first must occur in the training text, too"
         )
@@ -79,8 +79,8 @@ def unseen(indices: np.ndarray, vocabulary: Vocabulary) -> int:
     return sum(int(np.count_nonzero(stretch >= V)) for stretch in stretches(indices))
 
 
-def _indices(part: Split, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
-    stretch = text.indices[part.start : part.start + part.length]
+def _indices(split: Split, text: Encoded, vocabulary: Vocabulary) -> np.ndarray:
+    stretch = text.indices[split.start : split.start + split.length]
     return translated(stretch, text.vocabulary, vocabulary)
 
 
@@ -125,7 +125,7 @@ def records(config: Config) -> dict[str, CorpusRecord]:
     """Return the records of a run's texts: corpus and, if named, validation_file and test_file."""
     found = {"corpus": config.corpus}
     for name in ("validation", "test"):
-        part = getattr(config.parts, name)
-        if part is not None and part.corpus is not None:
-            found[f"{name}_file"] = part.corpus
+        split = getattr(config.parts, name)
+        if split is not None and split.corpus is not None:
+            found[f"{name}_file"] = split.corpus
     return found

@@ -169,11 +169,11 @@ def _texts(config: Config, library: Library) -> Texts:
     text = library.open(config.corpus.source, config.corpus.encoding, config.corpus.units)
     texts = data.texts(config, text, library)
     for name in ("validation", "test"):
-        indices, part = getattr(texts, name), getattr(config.parts, name)
-        if part is not None:
-            of = (part.corpus or config.corpus).name
+        indices, split = getattr(texts, name), getattr(config.parts, name)
+        if split is not None:
+            of = (split.corpus or config.corpus).name
             unseen = data.unseen(indices, texts.vocabulary)
-            library.note_unseen(f"{of} for {name}", unseen, part.length, config.corpus)
+            library.note_unseen(f"{of} for {name}", unseen, split.length, config.corpus)
     return texts
 
 
