@@ -111,7 +111,7 @@ def test_sample_is_written_by_the_weights_before_the_update() -> None:
     assert training.step().sample is None
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(stop=st.integers(0, 40), clip=st.sampled_from([None, 5.0, 0.01]))
 def test_training_goes_on_bit_by_bit_from_its_attributes(stop: int, clip: float | None) -> None:
     whole = start(TEXT, small(), clip=clip)

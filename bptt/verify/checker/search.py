@@ -198,6 +198,8 @@ class Search:
                     max_examples=left,
                     deadline=None,
                     database=None,
+                    # Without explanations: they vary what doesn't matter in a case that is found.
+                    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
                     suppress_health_check=[
                         getattr(hypothesis.HealthCheck, name) for name in TOLERATED
                     ],

@@ -2,16 +2,16 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+from ....program import bptt
 
 FILE = Path(__file__).with_name("functions.py")
 EXAMPLE = Path(__file__).parents[4] / "examples" / "softplus_with_a_bug.py"
 
 
 def verified(name: str, *words: str, file: Path = FILE) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bptt", "verify", f"{file}:{name}", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return bptt("verify", f"{file}:{name}", *words, folder=file.parent)
 
 
 def test_wrong_backward_pass_ends_with_1_and_its_page_and_json_have_the_checks(tmp_path) -> None:

@@ -32,7 +32,7 @@ RECURRENT = {
     "cut_after_four": "truncated in time: nothing goes back over 4 steps or more",
     "wrong_in_long_ones": "",
 }
-SMALL = Settings(cases=30, sizes={"H": (1, 2)})
+SMALL = Settings(cases=30, sizes={"H": (1, 2), "T": (1, 7)})
 ACCIDENTS = ("one_hot_input", "one_number", "same_each_time", "unrelated")
 
 
