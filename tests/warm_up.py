@@ -13,8 +13,8 @@ import torch
 
 from reference import Hyperparameters, Vocabulary, initialize_parameters
 from torch_impl import fast
+from torch_impl.elman.compiled import CompiledLayer
 from torch_impl.elman.computation import LayerGradients, LayerInputs
-from torch_impl.elman.fused import Fused
 from torch_impl.fast.network import Network
 
 
@@ -42,7 +42,7 @@ def pass_through_layers(dtype: torch.dtype) -> None:
     layer_inputs = LayerInputs(sequence, zeros(1, H), zeros(H, H), zeros(H, H))
     gradients = LayerGradients(zeros(T, 1, H), zeros(1, H), zeros(H, H), zeros(H, H), zeros(H))
     for threads in (1, 2):
-        way = Fused(threads)
+        way = CompiledLayer(threads)
         way.forward(sequence.clone(), layer_inputs)
         way.backward(gradients, sequence.clone(), sequence, sequence, layer_inputs)
 

@@ -6,12 +6,9 @@ recorded.
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 
 from .memory import check_storage
-from .products import Products
-from .recurrence import Recurrence
 
 
 class LayerInputs(NamedTuple):
@@ -58,61 +55,6 @@ class Computation(Protocol):
         the initial state is wanted if and only if there is an initial state.
         """
         ...
-
-
-class Separate(NamedTuple):
-    """An implementation put together from a recurrence and the matrix products for all steps."""
-
-    recurrence: Recurrence
-    products: Products
-
-    def forward(self, states: Tensor, layer_inputs: LayerInputs) -> None:
-        T, B, H = states.shape
-        check_storages(layer_inputs)
-        input, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs  # noqa: A001
-        bias = None if bias_ih is None or bias_hh is None else bias_ih + bias_hh
-        rows = states.view(T * B, H)
-        if is_dense(input):
-            inputs = input.reshape(T * B, -1)
-            self.products.input_product(rows, inputs, weight_ih.contiguous(), bias)
-        else:
-            columns = weight_ih.t() if bias is None else weight_ih.t() + bias
-            torch.index_select(columns.contiguous(), 0, input.reshape(-1), out=rows)
-        self.recurrence.forward(states, initial, weight_hh)
-
-    def backward(
-        self,
-        gradients: LayerGradients,
-        grad_preactivations: Tensor,
-        grad_states: Tensor,
-        states: Tensor,
-        layer_inputs: LayerInputs,
-    ) -> None:
-        T, B, H = states.shape
-        check_storages(layer_inputs)
-        check_storage("the gradient of the states", grad_states)
-        input, initial, weight_ih, weight_hh = layer_inputs[:4]  # noqa: A001
-        products = self.products
-        self.recurrence.backward(
-            grad_preactivations, gradients.initial, grad_states, states, weight_hh
-        )
-        flat = grad_preactivations.view(T * B, H)
-        if T == 1:
-            gradients.weight_hh.zero_()
-        else:
-            products.weight_gradient(gradients.weight_hh, flat[B:], states.view(T * B, H)[:-B])
-        if initial is not None:
-            gradients.weight_hh.addmm_(grad_preactivations[0].t(), initial)
-        if is_dense(input):
-            products.weight_gradient(gradients.weight_ih, flat, input.reshape(T * B, -1))
-            if gradients.input is not None:
-                products.input_gradient(
-                    gradients.input.view(T * B, -1), flat, weight_ih.contiguous()
-                )
-        else:
-            columns = weight_ih.new_zeros(weight_ih.shape[::-1])
-            gradients.weight_ih.copy_(columns.index_add_(0, input.reshape(-1), flat).t())
-        torch.sum(flat, 0, out=gradients.bias)
 
 
 def check_storages(layer_inputs: LayerInputs) -> None:

@@ -3,9 +3,9 @@
 """The recurrence for a batch of one: threads share the hidden units and synchronise at every step.
 
 T steps, H hidden units; sequences are (T, H). Tensors are passed as addresses, as in `layer`. The
-threads exchange a step's vector through `rows`, two rows of H padded to whole vectors or more, all
-zero at first: each step reads one row and writes the other. Every thread runs the same kernel, as
-number `thread` of `threads`.
+threads exchange a step's vector through `rows`, two rows of H padded to whole vectors, all zero at
+first: each step reads one row and writes the other. Every thread runs the same kernel, as number
+`thread` of `threads`. The sums are those of `sweep`.
 """
 
 import numpy as np
@@ -13,10 +13,11 @@ import numpy as np
 from ..kernels.addresses import matrix_at
 from ..kernels.barrier import arrive
 from ..kernels.compiled import inlined, kernel
-from ..kernels.products import loose, multiply_block, multiply_row
+from ..kernels.packing import panels_of
+from ..kernels.products import loose, multiply_row_panels
 from ..kernels.transcendental import tanh
 from ..kernels.vectors import load, splat, store, vector_length
-from .sweep import load_end, store_end
+from .sweep import columns_of, load_end, store_end
 
 
 @inlined
@@ -37,24 +38,20 @@ def lone_lane_forward(addresses, T, H, rows, steps, thread, threads):
     zero = rows[0, 0]
     sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
     weight = matrix_at(addresses[2], H, H, zero)
-    unit, size = vector_length(sequence), rows.shape[1]
+    unit = vector_length(sequence)
     begin, end = _units(H, unit, thread, threads)
-    if size == H:
-        matrix = weight[begin:end]
-    else:
-        matrix = np.zeros((end - begin, size), weight.dtype)
-        for i in range(begin, min(end, H)):
-            for j in range(H):
-                matrix[i - begin, j] = weight[i, j]
-    sums, scratch = np.zeros((1, end - begin), weight.dtype), np.zeros((1, unit), weight.dtype)
+    panels = panels_of(loose(weight[begin:end].T), True)
+    width = columns_of(1, end - begin, panels, unit)
+    sums, scratch = np.zeros((1, width), weight.dtype), np.zeros((1, unit), weight.dtype)
     if initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
             rows[0, i] = initial[0, i]
     arrive(steps, 1, thread, threads)
     for t in range(T):
         before, after = rows[t % 2 : t % 2 + 1], rows[1 - t % 2 : 2 - t % 2]
+        if begin < end:
+            multiply_row_panels(sums, before, panels, H)
         for i in range(begin, end, unit):
-            multiply_block(sums, matrix, before, i - begin)
             whole = i + unit <= H
             preactivation = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
             a = tanh(load(sums, 0, i - begin) + preactivation)
@@ -82,14 +79,9 @@ def lone_lane_backward(addresses, T, H, rows, steps, thread, threads):
     weight = matrix_at(addresses[4], H, H, zero)
     unit = vector_length(grad_preactivations)
     begin, end = _units(H, unit, thread, threads)
-    matrix = loose(weight[:, begin:end])
-    if H % unit != 0:
-        copy = np.zeros((H, end - begin), weight.dtype)
-        for i in range(H):
-            for j in range(begin, min(end, H)):
-                copy[i, j - begin] = weight[i, j]
-        matrix = loose(copy)
-    carried, scratch = np.zeros((1, end - begin), weight.dtype), np.zeros((1, unit), weight.dtype)
+    panels = panels_of(loose(weight[:, begin:end]), True)
+    width = columns_of(1, end - begin, panels, unit)
+    carried, scratch = np.zeros((1, width), weight.dtype), np.zeros((1, unit), weight.dtype)
     one = splat(grad_preactivations, 1.0)
     for t in range(T - 1, -1, -1):
         dh = rows[t % 2 : t % 2 + 1]
@@ -105,7 +97,7 @@ def lone_lane_backward(addresses, T, H, rows, steps, thread, threads):
                 store_end(grad_preactivations, t, i, scratch, grad)
         arrive(steps, T - t, thread, threads)
         if begin < end and (t > 0 or grad_initial.shape[0] > 0):
-            multiply_row(carried, dh, matrix, H)
+            multiply_row_panels(carried, dh, panels, H)
     if grad_initial.shape[0] > 0:
         for i in range(begin, min(end, H)):
             grad_initial[0, i] = carried[0, i - begin]

@@ -29,6 +29,26 @@ def readable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
     return tensor.detach().resolve_neg().contiguous()
 
 
+def readable_indices(name: str, indices: Tensor, size: int, *shape: int) -> Tensor:
+    """Return the indices as contiguous int64; keep them alive as long as their address is used.
+
+    Raises RuntimeError unless they have the given shape and lie on the CPU, in a storage that holds
+    them all, IndexError for one outside 0..size-1.
+    """
+    if indices.shape != shape or not indices.is_cpu:
+        raise RuntimeError(
+            f"{name} must be of shape {shape} on the CPU, got {tuple(indices.shape)} on "
+            f"{indices.device}"
+        )
+    check_storage(name, indices)
+    whole = indices.detach().to(torch.int64).contiguous()
+    least, greatest = map(int, torch.aminmax(whole))
+    if least < 0 or greatest >= size:
+        outside = least if least < 0 else greatest
+        raise IndexError(f"every index of {name} must lie in 0..{size - 1}, got {outside}")
+    return whole
+
+
 def writable(name: str, tensor: Tensor, like: Tensor, *shape: int) -> Tensor:
     """Return the tensor; raise RuntimeError as `readable` does, or if it would need a copy."""
     if readable(name, tensor, like, *shape) is not tensor:

@@ -63,9 +63,8 @@ def _elman(
     is (B, H), or None for zeros; weight_hh is (H, H); the biases are (H,), or both None.
     """
     T, B = input.shape[:2]
-    H, I = weight_ih.shape  # noqa: E741
-    states = weight_hh.new_empty((T, B, H))
-    computation = choose(B, H, I, states)
+    states = weight_hh.new_empty((T, B, len(weight_hh)))
+    computation = choose(states)
     computation.forward(states, LayerInputs(input, initial, weight_ih, weight_hh, bias_ih, bias_hh))
     return states
 
@@ -119,7 +118,7 @@ def _layer_gradients(
         weight_hh.new_empty(H),
     )
     grad_preactivations = torch.empty_like(states)
-    computation = choose(states.shape[1], H, I, states)
+    computation = choose(states)
     layer_inputs = LayerInputs(input, initial, weight_ih, weight_hh)
     computation.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
     return gradients

@@ -125,7 +125,7 @@ class ElmanPasses:
         layer = self.layer
         sequence, initial, weight_ih, weight_hh, *_ = layer_inputs
         T, B = sequence.shape[:2]
-        H, I = weight_ih.shape  # noqa: E741
+        H = len(weight_hh)
         states = weight_hh.new_empty(T, B, H)
         layer_gradients = LayerGradients(
             weight_hh.new_empty(sequence.shape)
@@ -143,7 +143,7 @@ class ElmanPasses:
             grad_hx = grad_hx.unsqueeze(0)
         return _Buffers(
             sizes,
-            choose(B, H, I, states),
+            choose(states),
             states,
             torch.empty_like(states),
             layer_gradients,

@@ -5,14 +5,13 @@
 T steps, B lanes (the sequences of the batch), H hidden units. Sequences are contiguous and
 unpadded, (T B, H), as users' tensors are; the block that is multiplied at every step has one row
 per lane, padded to whole vectors. Lanes are independent, so threads can divide them among
-themselves. A batch of one uses other products, which need the recurrent matrix untransposed in the
-forward pass.
+themselves. The product for a batch of one has a loop of its own; the sums are the same.
 """
 
 import numpy as np
 
 from ..kernels.compiled import inlined, internal
-from ..kernels.products import ROWS, loose, multiply_block, multiply_panels, multiply_row
+from ..kernels.products import ROWS, loose, multiply_panels, multiply_row_panels
 from ..kernels.transcendental import tanh
 from ..kernels.vectors import load, splat, store, vector_length
 
@@ -40,22 +39,23 @@ def _rows(batch, lanes):
 
 
 @inlined
-def _columns(batch, H, W, unit):
-    """Return the width of a block: the matrix's for a batch of one, else H in whole vectors."""
-    return W.shape[1] if batch == 1 else -(-H // unit) * unit
+def columns_of(batch, H, panels, unit):
+    """Return the width of a block: whole vectors or, for a batch of one, whole panels."""
+    whole = panels.shape[1] if batch == 1 else unit
+    return -(-H // whole) * whole
 
 
 @internal
-def sweep_forward(sequence, initial, batch, first, lanes, W):
+def sweep_forward(sequence, initial, batch, first, lanes, panels):
     """Overwrite pre-activations, which lack their recurrent term, by the states.
 
     Only `lanes` of the batch's lanes are computed, from `first` on. `initial` is (B, H), or has no
-    rows and stands for zeros. For a batch of one, W is the recurrent matrix, (H, H) or padded with
-    zeros to whole vectors in both dimensions; otherwise it is the transpose in panels.
+    rows and stands for zeros. `panels` are those of the recurrent matrix's transpose.
     """
     H, unit = sequence.shape[1], vector_length(sequence)
     whole = H // unit * unit
-    state = np.zeros((_rows(batch, lanes), _columns(batch, H, W, unit)), sequence.dtype)
+    width = columns_of(batch, H, panels, unit)
+    state = np.zeros((_rows(batch, lanes), width), sequence.dtype)
     sums, scratch = np.empty_like(state), np.empty((1, unit), sequence.dtype)
     if initial.shape[0] > 0:
         for b in range(lanes):
@@ -63,10 +63,9 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
                 state[b, i] = initial[first + b, i]
     for t in range(sequence.shape[0] // batch):
         if batch == 1:
-            for i in range(0, state.shape[1], unit):
-                multiply_block(sums, W, state, i)
+            multiply_row_panels(sums, state, panels, H)
         else:
-            multiply_panels(sums, loose(state), W, H)
+            multiply_panels(sums, loose(state), panels, H)
         for b in range(lanes):
             row = t * batch + first + b
             for i in range(0, whole, unit):
@@ -80,18 +79,18 @@ def sweep_forward(sequence, initial, batch, first, lanes, W):
 
 
 @internal
-def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch, first, lanes, W):
+def sweep_backward(
+    grad_preactivations, grad_initial, grad_states, states, batch, first, lanes, panels
+):
     """Fill `grad_preactivations` and, unless it has no rows, `grad_initial`.
 
     `grad_states` is the loss gradient with respect to the states. Only `lanes` of the batch's lanes
-    are computed, from `first` on. W is the recurrent matrix: for a batch of one as in
-    `sweep_forward`, otherwise in panels.
+    are computed, from `first` on. `panels` are those of the recurrent matrix.
     """
     H, unit = grad_preactivations.shape[1], vector_length(grad_preactivations)
     whole = H // unit * unit
-    carried = np.zeros(
-        (_rows(batch, lanes), _columns(batch, H, W, unit)), grad_preactivations.dtype
-    )
+    width = columns_of(batch, H, panels, unit)
+    carried = np.zeros((_rows(batch, lanes), width), grad_preactivations.dtype)
     dh, scratch = np.zeros_like(carried), np.empty((1, unit), grad_preactivations.dtype)
     one = splat(grad_preactivations, 1.0)
     for t in range(grad_preactivations.shape[0] // batch - 1, -1, -1):
@@ -111,9 +110,9 @@ def sweep_backward(grad_preactivations, grad_initial, grad_states, states, batch
         if t == 0 and grad_initial.shape[0] == 0:
             return
         if batch == 1:
-            multiply_row(carried, dh, W, H)
+            multiply_row_panels(carried, dh, panels, H)
         else:
-            multiply_panels(carried, loose(dh), W, H)
+            multiply_panels(carried, loose(dh), panels, H)
     for b in range(lanes):
         for i in range(H):
             grad_initial[first + b, i] = carried[b, i]

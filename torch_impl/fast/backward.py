@@ -20,25 +20,25 @@ from .running_clip import (
 
 
 @internal
-def run_backward(weights, work, T, H, V, clip, safe):
+def run_backward(weights, work, T, H, V, clip):
     """Compute dh, the reaches and the gradients of the biases and of Whx.
 
-    Call run_forward first. `safe` is `running_clip.limit` for the clip. Returns the number of
-    different symbols in the window; work.used lists them.
+    Call run_forward first. Returns the number of different symbols in the window; work.used lists
+    them.
     """
     compute_dh(weights, work, T, H, V)
-    return begin_sums(work, T, clip, safe)
+    return begin_sums(work, T, clip)
 
 
 @internal
 def compute_dh(weights, work, T, H, V):
     """Compute dh for all steps and streams, before any sum over them."""
-    multiply(work.from_logits, loose(work.dz.T), weights.Wya, V)
+    multiply(work.from_logits, loose(work.dz.T), weights.Wya, V, False)
     propagate(weights, work, T, H)
 
 
 @internal
-def begin_sums(work, T, clip, safe):
+def begin_sums(work, T, clip):
     """Compute the reaches and the gradients of the biases and of Whx.
 
     Expects the states, inputs, dz and dh of all streams in `work`; they may come from another
@@ -48,7 +48,7 @@ def begin_sums(work, T, clip, safe):
     measure_reach(work, T, B)
     gradients = work.gradients
     fold_hidden_bias(gradients.bh, work.dh, T, B, clip)
-    fold_output_bias(gradients.by, work.dz, work.reach_y, safe, T, B, work.steps, clip)
+    fold_output_bias(gradients.by, work.dz, T, B, work.square, clip)
     return fold_input_weights(gradients.Wxh, work.used, work.inputs, work.dh, T, B, clip)
 
 
@@ -64,7 +64,7 @@ def propagate(weights, work, T, H):
             if B == 1:
                 multiply_row(work.carried, after, weights.Wha, H)
             else:
-                multiply(work.carried, loose(after), weights.Wha, H)
+                multiply(work.carried, loose(after), weights.Wha, H, False)
         for b in range(B):
             n = t * B + b
             for i in range(0, work.dh.shape[1], unit):
@@ -103,8 +103,10 @@ def _sum_blocks(out, work, grad, factors, reach, row_range, T, clip, safe):
     for block in range(reach.shape[0] - 1, -1, -1):
         begin, end = block * work.steps, min(T, (block + 1) * work.steps)
         for row in range(row_range[0], row_range[1], ROWS):
-            rows = grad[row : row + ROWS, begin * B :]
-            multiply(work.rows, rows, factors[begin * B :], (end - begin) * B)
+            copy_rows(work.rows, 0, out[row : row + ROWS])
+            terms = grad[row : row + ROWS, begin * B : end * B]
+            read = factors[begin * B : end * B]
+            multiply(work.rows, terms[:, ::-1], read[::-1], (end - begin) * B, True)
             for r in range(ROWS):
                 i = row + r
                 room = safe - reach[block, i]
@@ -122,7 +124,8 @@ def recurrent_rows(work, row, T, clip, safe):
     if work.reach.shape[0] > 1:
         copy_rows(work.rows, 0, work.gradients.Wha[row : row + ROWS])
         return
-    multiply(work.rows, loose(work.dh.T[row : row + ROWS]), work.states, N)
+    terms = loose(work.dh.T[row : row + ROWS, :N])
+    multiply(work.rows, terms[:, ::-1], work.states[:N][::-1], N, False)
     for r in range(ROWS):
         if not work.reach[0, row + r] < safe:
             fold_row(work.rows, r, loose(work.dh), row + r, work.states, T, B, clip)
@@ -137,7 +140,8 @@ def output_rows(work, row, T, clip, safe):
         copy_rows(work.rows, 0, work.gradients.Wya[row : row + ROWS])
         return
     after = work.states[B:]
-    multiply(work.rows, loose(work.dz[row : row + ROWS]), after, N)
+    terms = loose(work.dz[row : row + ROWS, :N])
+    multiply(work.rows, terms[:, ::-1], after[:N][::-1], N, False)
     for r in range(ROWS):
         if not work.reach_y[0, row + r] < safe:
             fold_row(work.rows, r, loose(work.dz.T), row + r, after, T, B, clip)

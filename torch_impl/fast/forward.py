@@ -6,7 +6,7 @@ import math
 
 from ..kernels.compiled import internal
 from ..kernels.products import loose, multiply, multiply_block, transpose
-from ..kernels.transcendental import exp, tanh
+from ..kernels.transcendental import exp, log, tanh
 from ..kernels.vectors import greater, load, select, splat, store, vector_length
 
 
@@ -16,7 +16,7 @@ def run_forward(weights, work, T, lanes, H, V):
 
     The loss is in nats, summed over steps and streams. The indices must have been checked.
     """
-    advance_states(weights, work, T)
+    advance_states(weights, work, T, H)
     B = work.carried.shape[0]
     unit = vector_length(work.states)
     width = work.transposed_states.shape[1]
@@ -25,12 +25,13 @@ def run_forward(weights, work, T, lanes, H, V):
             for n in range(begin, min(begin + width, T * B)):
                 for h in range(i, i + unit):
                     work.transposed_states[h, n - begin] = work.states[n + B, h]
-        multiply(work.dz[:, begin : begin + width], loose(weights.Wya), work.transposed_states, H)
+        logits = work.dz[:, begin : begin + width]
+        multiply(logits, loose(weights.Wya), work.transposed_states, H, False)
     return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
 
 
 @internal
-def advance_states(weights, work, T):
+def advance_states(weights, work, T, H):
     """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh)."""
     B = work.carried.shape[0]
     unit = vector_length(work.states)
@@ -40,7 +41,7 @@ def advance_states(weights, work, T):
         before = work.states[t * B : (t + 1) * B]
         after = work.states[(t + 1) * B : (t + 2) * B]
         if B > 1:
-            multiply(after, loose(before), work.transposed, before.shape[1])
+            multiply(after, loose(before), work.transposed, H, False)
         for b in range(B):
             x = work.inputs[t * B + b]
             for column in range(0, after.shape[1], unit):
@@ -56,9 +57,9 @@ def advance_states(weights, work, T):
 def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
     """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
 
-    Returns the loss in nats. Each SIMD vector holds several time steps. The largest logit is
-    subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
-    NaN or infinite.
+    Returns the loss in nats, added up from the first step's first stream to the last one's last.
+    Each SIMD vector holds several time steps. The largest logit is subtracted first, so that exp
+    cannot overflow; a logit that is NaN or infinite makes the loss NaN or infinite.
     """
     unit = vector_length(dz)
     N = targets.shape[0]
@@ -72,7 +73,7 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
         store(scratch, 0, n, largest)
         for m in range(n, min(n + unit, N)):
             if m % B < lanes:
-                loss += scratch[0, m] - dz[targets[m], m]
+                scratch[0, m] -= dz[targets[m], m]
         denominator = splat(dz, 0.0)
         for v in range(V):
             e = exp(load(dz, v, n) - largest)
@@ -80,10 +81,11 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
             denominator = denominator + e
         for v in range(V):
             store(dz, v, n, load(dz, v, n) / denominator)
-        store(scratch, 0, n, denominator)
+        store(scratch, 1, n, log(denominator))
         for m in range(n, min(n + unit, N)):
             if m % B < lanes:
-                loss += math.log(scratch[0, m])
+                loss += scratch[0, m]
+                loss += scratch[1, m]
                 dz[targets[m], m] -= 1.0
     for m in range(dz.shape[1]):
         if m >= N or m % B >= lanes:

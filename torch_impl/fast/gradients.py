@@ -23,7 +23,7 @@ def sum_up(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
 
     `Wha_rows` and `Wya_rows` are a first row, which must be a multiple of ROWS, and an end.
     """
-    used = begin_sums(work, T, clip, safe)
+    used = begin_sums(work, T, clip)
     copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
     for u in range(used):
         zero_rows(work.gradients.Wxh[work.used[u] :], 1)

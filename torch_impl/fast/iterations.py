@@ -81,7 +81,7 @@ def train(
         out[1, iteration] = smooth_loss
         if not math.isfinite(loss):
             return iteration, NOT_FINITE, position, smooth_loss
-        used = run_backward(weights, work, T, H, V, clip, safe)
+        used = run_backward(weights, work, T, H, V, clip)
         update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe)
         copy_rows(hidden, 0, work.states[T * B :])
         position = begin + T

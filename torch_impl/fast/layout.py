@@ -38,7 +38,8 @@ class Workspace(NamedTuple):
     states: np.ndarray  # (T B + B, H); the first B rows are the initial states
     transposed_states: np.ndarray  # (H, T B): the states after each step of a block, transposed
     dz: np.ndarray  # (V, T B): logits, then probabilities, then the gradients of the logits
-    scratch: np.ndarray  # (1, T B)
+    scratch: np.ndarray  # (2, T B)
+    square: np.ndarray  # a vector's worth of rows and columns, or more
     from_logits: np.ndarray  # (T B, H): Wyaᵀ dz
     carried: np.ndarray  # (B, H): Whaᵀ dh_{t+1}, carried back from the following step
     dh: np.ndarray  # (T B, H)
@@ -145,7 +146,8 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         states=array(T * B + B, h),
         transposed_states=array(h, min(n, steps * B)),
         dz=array(v, n),
-        scratch=array(1, n),
+        scratch=array(2, n),
+        square=array(block(dtype), block(dtype)),
         from_logits=array(n, h),
         carried=array(B, h),
         dh=array(n, h),

@@ -2,13 +2,15 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """The running clip: which rows of a gradient it cannot act on, and the exact sum of the others.
 
-Rows that it cannot act on may be summed in any order, by a matrix product; the proof is in
-docs/running-clip.md. The others are folded: summed step by step from the last, clipped each time.
+Rows that it cannot act on are summed by a matrix product; the proof is in docs/running-clip.md. The
+others are folded: summed step by step from the last, clipped each time. Both add the same terms in
+the same order, so that where the clip does not act they give the same bits.
 """
 
 import numpy as np
 
 from ..kernels.compiled import inlined, internal
+from ..kernels.tiles import transpose_block
 from ..kernels.vectors import (
     absolute,
     anywhere,
@@ -87,7 +89,8 @@ def _largest_given(work, B):
 def fold_row(out, row, grad, column, factors, T, B, clip):
     """Sum a row of a gradient with the running clip: from the last step on, clipped after each.
 
-    Entry j is the sum of grad[n, column] * factors[n, j] over all steps and streams n.
+    Entry j is the sum of grad[n, column] * factors[n, j] over all steps and streams n, in the order
+    of a product over reversed rows.
     """
     for j in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
@@ -96,18 +99,19 @@ def fold_row(out, row, grad, column, factors, T, B, clip):
 
 
 @internal
-def add_block(out, row, product, product_row, room, grad, column, factors, begin, end, B, clip):
+def add_block(out, row, grown, grown_row, room, grad, column, factors, begin, end, B, clip):
     """Add the steps begin : end to a row of a gradient; as a product where the clip cannot act.
 
-    It cannot act on a running sum of a magnitude up to `room`; if that is not positive, it might
-    act on every sum. A block of one step is always added as a product and clipped afterwards.
+    `grown` holds the row with the product added. The clip cannot act on a running sum of a
+    magnitude up to `room`; if that is not positive, it might act on every sum. A block of one step
+    is always added as a product and clipped afterwards.
     """
     for j in range(0, out.shape[1], vector_length(out)):
-        sums = load(out, row, j)
-        if room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
-            sums = sums + load(product, product_row, j)
-        elif end - begin == 1:
-            sums = bounded(sums + load(product, product_row, j), clip)
+        sums, whole = load(out, row, j), load(grown, grown_row, j)
+        if end - begin == 1:
+            sums = bounded(whole, clip)
+        elif room > 0.0 and not anywhere(greater(absolute(sums), splat(sums, room))):
+            sums = whole
         else:
             sums = _folded(sums, grad, column, factors, j, begin, end, B, clip)
         store(out, row, j, sums)
@@ -116,10 +120,9 @@ def add_block(out, row, product, product_row, room, grad, column, factors, begin
 @inlined
 def _folded(sums, grad, column, factors, j, begin, end, B, clip):
     for t in range(end - 1, begin - 1, -1):
-        step = splat(sums, 0.0)
-        for n in range(t * B, (t + 1) * B):
-            step = fma(splat(sums, grad[n, column]), load(factors, n, j), step)
-        sums = bounded(sums + step, clip)
+        for n in range((t + 1) * B - 1, t * B - 1, -1):
+            sums = fma(splat(sums, grad[n, column]), load(factors, n, j), sums)
+        sums = bounded(sums, clip)
     return sums
 
 
@@ -129,30 +132,28 @@ def fold_hidden_bias(out, dh, T, B, clip):
     for i in range(0, out.shape[1], vector_length(out)):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
-            for n in range(t * B, (t + 1) * B):
+            for n in range((t + 1) * B - 1, t * B - 1, -1):
                 sums = sums + load(dh, n, i)
             sums = bounded(sums, clip)
         store(out, 0, i, sums)
 
 
 @internal
-def fold_output_bias(out, dz, reach, safe, T, B, steps, clip):
-    """Sum dby with the running clip; step by step only in blocks where the clip could act."""
-    for v in range(out.shape[1]):
-        lone = out.dtype.type(0.0)
-        for block in range(reach.shape[0] - 1, -1, -1):
-            begin, end = block * steps, min(T, (block + 1) * steps)
-            if abs(lone) + reach[block, v] < safe:
-                sums = splat(out, 0.0)
-                for n in range(begin * B, end * B, vector_length(out)):
-                    sums = sums + load(dz, v, n)
-                lone += total(sums)
-            else:
-                for t in range(end - 1, begin - 1, -1):
-                    for n in range(t * B, (t + 1) * B):
-                        lone += dz[v, n]
-                    lone = clip if lone > clip else (-clip if lone < -clip else lone)
-        out[0, v] = lone
+def fold_output_bias(out, dz, T, B, square, clip):
+    """Sum dby with the running clip, step by step, a vector of symbols at a time.
+
+    `square` is a buffer for a vector's worth of rows and columns of dz.
+    """
+    unit = vector_length(out)
+    for v in range(0, out.shape[1], unit):
+        sums = splat(out, 0.0)
+        for t in range(T - 1, -1, -1):
+            for n in range((t + 1) * B - 1, t * B - 1, -1):
+                if n == T * B - 1 or n % unit == unit - 1:
+                    transpose_block(square, dz[v:, n - n % unit :], 0, 0)
+                sums = sums + load(square, n % unit, 0)
+            sums = bounded(sums, clip)
+        store(out, 0, v, sums)
 
 
 @internal
@@ -164,7 +165,7 @@ def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
     """
     count = 0
     for t in range(T - 1, -1, -1):
-        for n in range(t * B, (t + 1) * B):
+        for n in range((t + 1) * B - 1, t * B - 1, -1):
             known = False
             for u in range(count):
                 if used[u] == inputs[n]:

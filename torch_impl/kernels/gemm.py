@@ -2,7 +2,8 @@
 # An intrinsic's first parameter, its typing context, is numba's to pass.
 """Matrix products of any size and layout, blocked along the inner dimension to stay in cache.
 
-Operands need no padding: a tile that crosses an edge goes through a small buffer.
+Operands need no padding: a tile that crosses an edge goes through a small buffer. Every entry is
+one chain of fused multiply-adds from the first term to the last, whatever the blocks and tiles.
 """
 
 import numpy as np
@@ -33,8 +34,9 @@ def gemm(C, A, B, add):
     tiles = -(-N // span)
     in_strips = M >= ROWS and tiles >= LEFT_READERS and A.strides[1] != A.itemsize
     height = STRIPS_HEIGHT if in_strips else HEIGHT
-    rows = -(-min(M, height) // unit) * min(K, DEPTH) if in_strips else 0
-    strips = aligned(rows, unit, C)
+    tall = max(unit, ROWS)  # rows of a strip: whole tiles, also where a vector holds two numbers
+    rows = -(-min(M, height) // tall) * min(K, DEPTH) if in_strips else 0
+    strips = aligned(rows, tall, C)
     last, edge = np.zeros((ROWS, min(K, DEPTH)), C.dtype), np.empty((ROWS, span), C.dtype)
     as_it_is = B.strides[1] == B.itemsize and N % span == 0 and M < RIGHT_READERS * ROWS
     panels = aligned(0 if as_it_is else tiles * min(K, DEPTH), span, C)
@@ -78,34 +80,37 @@ def _multiply_columns(C, A, strips, last, B, n, column, add, edge):
         if rows < ROWS:
             factor = loose(last)
         elif strips.shape[0] > 0:
-            strip = m // unit * depth
-            factor = loose(strips[strip : strip + depth].T)[m % unit : m % unit + ROWS]
+            tall = strips.shape[1]
+            strip = m // tall * depth
+            factor = loose(strips[strip : strip + depth].T)[m % tall : m % tall + ROWS]
         whole = rows == ROWS and columns == width * unit
-        out = C[m : m + ROWS, n:] if whole else loose(edge)
-        more = add and whole
-        if width == 5:
-            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 5)
-        elif width == 4:
-            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 4)
-        elif width == 3:
-            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 3)
-        elif width == 2:
-            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 2)
-        else:
-            multiply_tile(out, factor, B, 0, 0, column, depth, more, ROWS, 1)
+        out, target = C[m : m + rows, n : n + columns], C[m : m + ROWS, n:]
         if not whole:
-            _copy_edge(C, m, n, edge, rows, columns, add)
+            target = loose(edge)
+            if add:
+                _copy(target, out)
+        if width == 5:
+            multiply_tile(target, factor, B, 0, 0, column, depth, add, ROWS, 5)
+        elif width == 4:
+            multiply_tile(target, factor, B, 0, 0, column, depth, add, ROWS, 4)
+        elif width == 3:
+            multiply_tile(target, factor, B, 0, 0, column, depth, add, ROWS, 3)
+        elif width == 2:
+            multiply_tile(target, factor, B, 0, 0, column, depth, add, ROWS, 2)
+        else:
+            multiply_tile(target, factor, B, 0, 0, column, depth, add, ROWS, 1)
+        if not whole:
+            _copy(out, target[:rows, :columns])
 
 
 @internal
-def _copy_edge(C, m, n, edge, rows, columns, add):
-    unit = vector_length(edge)
+def _copy(out, block):
+    """Copy a block to the upper left corner of `out`; both have contiguous rows."""
+    rows, columns = block.shape
+    unit = vector_length(block)
     whole = columns // unit * unit
     for r in range(rows):
         for j in range(0, whole, unit):
-            values = load(edge, r, j)
-            if add:
-                values = values + load(C, m + r, n + j)
-            store(C, m + r, n + j, values)
+            store(out, r, j, load(block, r, j))
         for j in range(whole, columns):
-            C[m + r, n + j] = edge[r, j] + (C[m + r, n + j] if add else 0.0)
+            out[r, j] = block[r, j]

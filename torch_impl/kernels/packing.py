@@ -9,7 +9,7 @@ matrix itself each of those rows may lie in a different memory page.
 import numpy as np
 
 from .compiled import internal
-from .products import tile_width
+from .products import row_width, tile_width
 from .tiles import transpose_block
 from .vectors import load, store, vector_length
 
@@ -17,10 +17,14 @@ LINE_BYTES = 64
 
 
 @internal
-def panels_of(B):
-    """Return B packed into panels, stacked vertically; B is a `loose` view."""
+def panels_of(B, lone):
+    """Return B packed into panels, stacked vertically; B is a `loose` view.
+
+    They are for `multiply_panels` or, if `lone`, for `multiply_row_panels`.
+    """
     unit = vector_length(B)
-    span = tile_width(-(-B.shape[1] // unit)) * unit
+    vectors = max(1, -(-B.shape[1] // unit))
+    span = (row_width(vectors) if lone else tile_width(vectors)) * unit
     panels = aligned(-(-B.shape[1] // span) * B.shape[0], span, B)
     pack(panels, B)
     return panels

@@ -3,14 +3,17 @@
 import torch
 
 from .products import ROWS
-from .vectors import REGISTER_BYTES
+from .tiles import CHAIN_BYTES
 
 PAGE_BYTES = 512  # rows whose lengths are multiples of this map to few sets of a cache
 
 
 def block(dtype: torch.dtype) -> int:
-    """Return the number that sizes are rounded up to a multiple of: whole vectors and tiles."""
-    return max(REGISTER_BYTES // dtype.itemsize, ROWS)
+    """Return the number that sizes are rounded up to a multiple of: whole vectors and tiles.
+
+    It is the same on every processor, since zeros that are added can decide a zero's sign.
+    """
+    return max(CHAIN_BYTES // dtype.itemsize, ROWS)
 
 
 def padded(size: int, dtype: torch.dtype) -> int:

@@ -6,17 +6,15 @@ The right factor and the result have contiguous rows of whole vectors (`padding.
 factor is read one number at a time.
 """
 
-from llvmlite import binding
-
 from .compiled import inlined, internal
+from .registers import REGISTERS
 from .tiles import multiply_rows, multiply_tile
 from .vectors import load, splat, store, vector_length
 
 ROWS = 4
 # A tile's sums (ROWS * width vectors, or `width` for one row) must fit into the registers together
 # with the factors that are being multiplied.
-_REGISTERS = 32 if binding.get_host_cpu_features().get("avx512f", True) else 16
-WIDEST = 5 if _REGISTERS == 32 else 3
+WIDEST = 5 if REGISTERS == 32 else 3
 WIDEST_ROW = 10
 
 
@@ -27,17 +25,17 @@ def loose(matrix):
 
 
 @internal
-def multiply(C, A, B, depth):
-    """Compute C = A[:, :depth] @ B[:depth].
+def multiply(C, A, B, depth, add):
+    """Compute C = A[:, :depth] @ B[:depth], or C += with `add`.
 
     The number of C's rows is a multiple of ROWS; A is a `loose` view.
     """
     length = vector_length(C)
     vectors = C.shape[1] // length
     width = tile_width(vectors)
-    for tile in range(-(-vectors // width)):
-        n = min(tile * width, vectors - width) * length  # the last tile may overlap the one before
-        _multiply_columns(C, A, B, n, n, depth, width)
+    for first in range(0, vectors, width):
+        n = first * length
+        _multiply_columns(C, A, loose(B), n, n, depth, add, min(width, vectors - first))
 
 
 @internal
@@ -51,23 +49,23 @@ def multiply_panels(C, A, panels, depth):
     for n in range(0, C.shape[1], span):
         panel = panels[n // span * depth : n // span * depth + depth]
         width = min(span, C.shape[1] - n) // vector_length(C)
-        _multiply_columns(C, A, panel, n, 0, depth, width)
+        _multiply_columns(C, A, loose(panel), n, 0, depth, False, width)
 
 
 @internal
-def _multiply_columns(C, A, B, n, column, depth, width):
+def _multiply_columns(C, A, B, n, column, depth, add, width):
     """Compute `width` vectors of columns: C[:, n : …] from B[:, column : …]."""
     for m in range(0, C.shape[0], ROWS):
         if width == 5:
-            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 5)
+            multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 5)
         elif width == 4:
-            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 4)
+            multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 4)
         elif width == 3:
-            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 3)
+            multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 3)
         elif width == 2:
-            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 2)
+            multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 2)
         elif width == 1:
-            multiply_tile(C, A, B, m, n, column, depth, False, ROWS, 1)
+            multiply_tile(C, A, B, m, n, column, depth, add, ROWS, 1)
 
 
 @inlined
@@ -86,31 +84,53 @@ def tile_width(vectors):
 
 @internal
 def multiply_row(y, x, B, depth):
-    """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once, sequentially."""
+    """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once."""
     length = vector_length(y)
     vectors = y.shape[1] // length
-    tiles = -(-vectors // WIDEST_ROW)
-    width = -(-vectors // tiles)
-    if width in (7, 9):  # not worth compiling a loop for
-        tiles, width = 2 * tiles, width // 2 + 1
-    for tile in range(tiles):
-        n = min(tile * width, vectors - width) * length
-        if width == 10:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 10)
-        elif width == 8:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 8)
-        elif width == 6:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 6)
-        elif width == 5:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 5)
-        elif width == 4:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 4)
-        elif width == 3:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 3)
-        elif width == 2:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 2)
-        elif width == 1:
-            multiply_tile(y, x, B, 0, n, n, depth, False, 1, 1)
+    width = row_width(vectors)
+    for tile in range(-(-vectors // width)):
+        n = min(tile * width, vectors - width) * length  # the last tile may overlap the one before
+        _multiply_row_columns(y, x, loose(B), n, n, depth, width)
+
+
+@internal
+def multiply_row_panels(y, x, panels, depth):
+    """Compute y = x[:, :depth] @ B for a single row, where `panels` holds B of `depth` rows.
+
+    They are `row_width` vectors wide, and y is as long as all of them.
+    """
+    span = panels.shape[1]
+    for n in range(0, y.shape[1], span):
+        panel = loose(panels[n // span * depth : n // span * depth + depth])
+        _multiply_row_columns(y, x, panel, n, 0, depth, span // vector_length(y))
+
+
+@inlined
+def row_width(vectors):
+    """Return the width of a single row's tiles, in vectors: the fewest tiles of nearly one size."""
+    width = -(-vectors // -(-vectors // WIDEST_ROW))
+    return width // 2 + 1 if width in (7, 9) else width  # two loops that are not compiled
+
+
+@internal
+def _multiply_row_columns(y, x, B, n, column, depth, width):
+    """Compute `width` vectors of columns: y[:, n : …] from B[:, column : …]."""
+    if width == 10:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 10)
+    elif width == 8:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 8)
+    elif width == 6:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 6)
+    elif width == 5:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 5)
+    elif width == 4:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 4)
+    elif width == 3:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 3)
+    elif width == 2:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 2)
+    elif width == 1:
+        multiply_tile(y, x, B, 0, n, column, depth, False, 1, 1)
 
 
 @inlined

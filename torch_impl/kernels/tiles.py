@@ -10,7 +10,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .vectors import Vector, broadcast, element_pointer, load_at, store_at
+from .registers import REGISTERS
+from .vectors import Vector, broadcast, element_pointer, fused, load_at, store_at
+
+CHAIN_BYTES = 64  # of an entry's partial sums, whatever the registers' width
+SUMS = REGISTERS // 2  # vectors of partial sums kept in registers
 
 
 @intrinsic
@@ -73,11 +77,7 @@ def multiply_tile(typingctx, C, A, B, m, n, column, depth, add, rows, width):
             load_at(builder, skip(b, intp(w * vector.length * vector.scalar.bitwidth // 8)), vector)
             for w in range(W)
         ]
-        fma = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector.llvm, [vector.llvm] * 3),
-            f"llvm.fmuladd.v{vector.length}f{vector.scalar.bitwidth}",
-        )
+        fma = fused(builder, vector)
         for r in range(R):
             pointer = skip(a, builder.mul(a_row, intp(r)))
             lone = builder.load(builder.bitcast(pointer, number.as_pointer()), typ=number)
@@ -106,40 +106,52 @@ def multiply_rows(typingctx, y, W, x, i, row):
     """Compute y[row, i : i + length] = W[i : i + length, :] @ x[row, :] over all columns of W.
 
     One vector's worth of rows at once, so that they share the sums across the vectors' elements.
+    An entry has a partial sum for each number in CHAIN_BYTES, added pairwise at the end: its upper
+    half to its lower, repeatedly. W's columns are a multiple of them.
     """
     vector = Vector(W.dtype)
     length = vector.length
+    parts = CHAIN_BYTES * 8 // vector.scalar.bitwidth // length  # vectors of partial sums an entry
+    together = min(length, SUMS // parts)  # rows whose sums fit into the registers
 
     def emit(context, builder, signature, args):
         y_, W_, x_, i_, row_ = args
         intp = i_.type
         view = context.make_array(W)(context, builder, W_)
         columns = cgutils.unpack_tuple(builder, view.shape)[1]
-        fma = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector.llvm, [vector.llvm] * 3),
-            f"llvm.fmuladd.v{length}f{vector.scalar.bitwidth}",
-        )
-        before = builder.block
-        loop = builder.append_basic_block("columns")
-        done = builder.append_basic_block("summed")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(intp)
-        k.add_incoming(intp(0), before)
-        zero = ir.Constant(vector.llvm, [0.0] * length)
-        sums = [builder.phi(vector.llvm) for _ in range(length)]
-        factor = load_at(builder, element_pointer(context, builder, x, x_, (row_, k)), vector)
+        fma = fused(builder, vector)
+
+        def summed(rows):
+            """Emit the loop over the columns; return a vector of partial sums for each row."""
+            before = builder.block
+            loop = builder.append_basic_block("columns")
+            done = builder.append_basic_block("summed")
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            k = builder.phi(intp)
+            k.add_incoming(intp(0), before)
+            sums = [[builder.phi(vector.llvm) for _ in range(parts)] for _ in rows]
+            at = [builder.add(k, intp(part * length)) for part in range(parts)]
+            factors = [
+                load_at(builder, element_pointer(context, builder, x, x_, (row_, k_)), vector)
+                for k_ in at
+            ]
+            for r, own in zip(rows, sums, strict=True):
+                for part in range(parts):
+                    place = (builder.add(i_, intp(r)), at[part])
+                    pointer = element_pointer(context, builder, W, W_, place)
+                    terms = load_at(builder, pointer, vector), factors[part], own[part]
+                    own[part].add_incoming(ir.Constant(vector.llvm, [0.0] * length), before)
+                    own[part].add_incoming(builder.call(fma, terms), loop)
+            after = builder.add(k, intp(parts * length))
+            k.add_incoming(after, loop)
+            builder.cbranch(builder.icmp_signed("<", after, columns), loop, done)
+            builder.position_at_end(done)
+            return [_halved(builder, [phi.incomings[1][0] for phi in own]) for own in sums]
+
         grown = []
-        for r in range(length):
-            pointer = element_pointer(context, builder, W, W_, (builder.add(i_, intp(r)), k))
-            sums[r].add_incoming(zero, before)
-            grown.append(builder.call(fma, [load_at(builder, pointer, vector), factor, sums[r]]))
-            sums[r].add_incoming(grown[r], loop)
-        after = builder.add(k, intp(length))
-        k.add_incoming(after, loop)
-        builder.cbranch(builder.icmp_signed("<", after, columns), loop, done)
-        builder.position_at_end(done)
+        for first in range(0, length, together):
+            grown += summed(range(first, first + together))
         # Fold pairs of vectors into one until element r is the sum over row r's vector.
         distance = length // 2
         while distance:
@@ -153,6 +165,14 @@ def multiply_rows(typingctx, y, W, x, i, row):
         return context.get_dummy_value()
 
     return types.void(y, W, x, types.intp, types.intp), emit
+
+
+def _halved(builder, values: list) -> Any:
+    """Emit the sum of vectors: the upper half to the lower, repeatedly."""
+    while len(values) > 1:
+        half = len(values) // 2
+        values = [builder.fadd(values[v], values[v + half]) for v in range(half)]
+    return values[0]
 
 
 def _fold(builder, a, b, length: int, distance: int) -> Any:

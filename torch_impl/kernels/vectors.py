@@ -7,21 +7,13 @@ LLVM splits vectors that are wider than the machine's registers, so the code is 
 
 import operator
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.core.datamodel.registry import register_default
 from numba.extending import intrinsic, overload
 
-
-def _register_bytes() -> int:
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx") else 16
-
-
-REGISTER_BYTES = _register_bytes()
+from .registers import REGISTER_BYTES
 
 
 class Vector(types.Type):
@@ -140,16 +132,21 @@ def splat(typingctx, like, scalar):
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """Return a * b + c, rounded once where the processor has fused multiply-add."""
+    """Return a * b + c, rounded once; slow where the processor has no fused multiply-add."""
 
     def emit(context, builder, signature, args):
-        name = f"llvm.fmuladd.v{a.length}f{a.scalar.bitwidth}"
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(a.llvm, [a.llvm] * 3), name
-        )
-        return builder.call(function, args)
+        return builder.call(fused(builder, a), args)
 
     return a(a, a, a), emit
+
+
+def fused(builder: ir.IRBuilder, vector: Vector) -> ir.Function:
+    """Declare the function that multiplies and adds with one rounding, whatever the processor."""
+    return cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector.llvm, [vector.llvm] * 3),
+        f"llvm.fma.v{vector.length}f{vector.scalar.bitwidth}",
+    )
 
 
 def _unary(llvm_name: str):
@@ -245,24 +242,6 @@ def copy_sign(typingctx, magnitude, sign):
         return builder.call(function, args)
 
     return sign(sign, sign), emit
-
-
-@intrinsic
-def power_of_two(typingctx, shifted):
-    """Return 2**k, where `shifted` is the integer k plus 1.5 * 2**(mantissa bits).
-
-    2**k must be a normal number.
-    """
-    bits, bias = (52, 1023) if shifted.scalar.bitwidth == 64 else (23, 127)
-
-    def emit(context, builder, signature, args):
-        def constant(value):
-            return ir.Constant(shifted.integers, [value] * shifted.length)
-
-        whole = builder.add(builder.bitcast(args[0], shifted.integers), constant(bias))
-        return builder.bitcast(builder.shl(whole, constant(bits)), shifted.llvm)
-
-    return shifted(shifted), emit
 
 
 @intrinsic

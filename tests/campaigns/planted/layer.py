@@ -5,11 +5,11 @@ from tests.campaigns.planted.edit import Edit
 GEMM, LAYER = "torch_impl/kernels/gemm.py", "torch_impl/elman/layer.py"
 PACKING, PRODUCTS = "torch_impl/kernels/packing.py", "torch_impl/kernels/products.py"
 SWEEP, LANE = "torch_impl/elman/sweep.py", "torch_impl/elman/lone_lane.py"
-FUSED, SEPARATE = "torch_impl/elman/fused.py", "torch_impl/elman/computation.py"
+COMPILED, TORCH = "torch_impl/elman/compiled.py", "torch_impl/elman/fallback.py"
 MEMORY, OPERATOR = "torch_impl/elman/memory.py", "torch_impl/elman/operator.py"
 MODULE, PASSES = "torch_impl/elman/module.py", "torch_impl/elman/passes.py"
 COMPOSED = "torch_impl/elman/composed.py"
-TILES, STEPS = "torch_impl/kernels/tiles.py", "torch_impl/elman/recurrence.py"
+TILES = "torch_impl/kernels/tiles.py"
 
 EDITS = [
     Edit("product: blocks of depth not added", "more = add or begin > 0", "more = add", GEMM),
@@ -19,20 +19,19 @@ EDITS = [
     Edit("product: the last tile a vector too narrow", "width = -(-columns // unit)", "width = columns // unit", GEMM),
     Edit("product: as it is, though a tile goes beyond", "and N % span == 0 and M <", "and M <", GEMM),
     Edit("product: an edge's columns lost", "for j in range(whole, columns):", "for j in range(whole, whole):", GEMM),
-    Edit("product: an edge's vectors not added", "values = values + load(C, m + r, n + j)", "values = values", GEMM),
-    Edit("product: an edge's columns not added", "edge[r, j] + (C[m + r, n + j] if add else 0.0)", "edge[r, j]", GEMM),
+    Edit("product: an edge not added to", "if add:\n                _copy", "if False:\n                _copy", GEMM),
     Edit("product: the first block's height for all", "factor = A[top : top + height, begin", "factor = A[:height, begin", GEMM),
     Edit("product: the first block's depth for all", "block = B[begin : begin + depth]", "block = B[:depth]", GEMM),
-    Edit("product: a strip's first rows for all", "[m % unit : m % unit + ROWS]", "[:ROWS]", GEMM),
+    Edit("product: a strip's first rows for all", "[m % tall : m % tall + ROWS]", "[:ROWS]", GEMM),
     Edit("product: strips of the first block for all", "if in_strips:", "if in_strips and begin == 0:", GEMM),
     Edit("product: the last strip not copied", "for n in range(whole, columns, span):", "for n in range(whole, whole, span):", PACKING),
     Edit("product: transposed copy without its remainder", "for j in range(whole_columns if i < whole_rows else 0, columns):", "for j in range(whole_columns, columns):", PACKING),
     Edit("product: last term lost", 'builder.icmp_signed("<", after, depth_)', 'builder.icmp_signed("<", builder.add(after, intp(1)), depth_)', TILES, "def multiply_tile("),
     Edit("panels: whole ones a row off", "n // span * depth + k, j", "n // span * depth + max(k - 1, 0), j", PACKING),
-    Edit("panels: the first one for all", "panel = panels[n // span * depth : n // span * depth + depth]", "panel = panels[:depth]", PRODUCTS),
+    Edit("panels: the first one for all", "panel = panels[n // span * depth : n // span * depth + depth]\n", "panel = panels[:depth]\n", PRODUCTS),
     Edit("transposition: squares not swapped", "if not r & distance:", "if not r & distance and distance > 1:", TILES),
     Edit("forward: one bias for both", "bias_ih[0, i] + bias_hh[0, i]", "bias_ih[0, i] + bias_ih[0, i]", LAYER),
-    Edit("forward: matrix not transposed", "panels_of(loose(weight_hh.T))", "panels_of(loose(weight_hh))", LAYER),
+    Edit("forward: matrix not transposed", "panels_of(loose(weight_hh.T), B == 1)", "panels_of(loose(weight_hh), B == 1)", LAYER),
     Edit("backward: a row too few", "min(first + STRETCH, rows.shape[0])", "min(first + STRETCH, rows.shape[0] - 1)", LAYER),
     Edit("backward: grad_weight_hh without the first state", "if initial.shape[0] > 0:\n            gemm", "if initial.shape[0] > 9999:\n            gemm", LAYER),
     Edit("backward: grad_weight_hh one step off", "loose(states[:-B])", "loose(states[B:])", LAYER),
@@ -44,13 +43,16 @@ EDITS = [
     Edit("sweep: slope 1 - a in the last vector", "grad = (one - a * a) * da", "grad = (one - a) * da", SWEEP),
     Edit("sweep: first lane's state for all", "a = tanh(load(sums, b, i) +", "a = tanh(load(sums, 0, i) +", SWEEP),
     Edit("sweep: another thread's lanes", "grad_initial[first + b, i] = carried", "grad_initial[b, i] = carried", SWEEP),
-    Edit("lone lane: reads what it writes", "multiply_block(sums, matrix, before, i - begin)", "multiply_block(sums, matrix, after, i - begin)", LANE),
-    Edit("lone lane: another thread's sums", "matrix = loose(weight[:, begin:end])", "matrix = loose(weight[:, : end - begin])", LANE),
+    Edit("lone lane: reads what it writes", "multiply_row_panels(sums, before, panels, H)", "multiply_row_panels(sums, after, panels, H)", LANE),
+    Edit("lone lane: another thread's sums", "panels_of(loose(weight[:, begin:end]), True)", "panels_of(loose(weight[:, : end - begin]), True)", LANE),
     Edit("lone lane: slope 1 - a", "grad = (one - a * a)", "grad = (one - a)", LANE),
     Edit("lone lane: the first gradient forgotten", "if begin < end and (t > 0 or grad_initial.shape[0] > 0):", "if begin < end and t > 0:", LANE),
-    Edit("indices: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", SEPARATE),
-    Edit("torch: first states ignored", "before, transposed = initial, weight.t()", "before, transposed = None, weight.t()", STEPS),
-    Edit("torch: slopes one step off", "for tensor in (grad_states, derivatives, grad_preactivations)", "for tensor in (grad_states, derivatives.roll(1, 0), grad_preactivations)", STEPS),
+    Edit("indices: a symbol met twice counts once", "columns[x, i - begin] += grad", "columns[x, i - begin] = grad", LAYER),
+    Edit("indices: few of them, the first one for all", "weight_ih[i, indices[0, row]]", "weight_ih[i, indices[0, begin]]", LAYER),
+    Edit("indices: one outside not noticed", "if least < 0 or greatest >= size:", "if least < 0:", MEMORY),
+    Edit("torch: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", TORCH),
+    Edit("torch: first states ignored", "if before is not None:", "if before is not layer_inputs.initial:", TORCH),
+    Edit("torch: slopes one step off", ".mul_(slopes[t])", ".mul_(slopes[t - 1])", TORCH),
     Edit("layer: phases not told apart", "if phases & SECOND:", "if phases:", LAYER),
     Edit("memory: strides ignored", "    if tensor.is_contiguous():\n", "    if True:\n", MEMORY),
     Edit("memory: negation ignored", ".nbytes() and not tensor.is_neg():", ".nbytes():", MEMORY),
@@ -66,5 +68,7 @@ EDITS = [
     Edit("composed: first states ignored", "torch.zeros_like(rows[0]) if initial is None else initial", "torch.zeros_like(rows[0])", COMPOSED),
     Edit("layer: a copy of the input made too late", "return LayerInputs(sequence.contiguous(), hx,", "return LayerInputs(sequence, hx,", MODULE),
     Edit("passes: what was returned is overwritten while read", "layer_inputs = layer_inputs._replace(initial=initial.clone())", "pass", PASSES),
-    Edit("memory: what is given not made readable", "readable_inputs = _readable(layer_inputs, states, *shape)\n        writable", "readable_inputs = layer_inputs\n        writable", FUSED),
+    Edit("memory: what is given not made readable", 'readable("weight_hh", layer_inputs.weight_hh, like, H, H)', "layer_inputs.weight_hh", COMPILED),
+    Edit("threads: a lone lane's step not shared out", "size = -(-H // (unit * threads)) * unit", "size = H // (unit * threads) * unit", LANE),
+    Edit("panels: a lone row's first one for all", "panels[n // span * depth : n // span * depth + depth])\n", "panels[:depth])\n", PRODUCTS),
 ]  # fmt: skip

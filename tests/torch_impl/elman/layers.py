@@ -4,19 +4,15 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from torch_impl.elman.compiled_sweep import Sweep
-from torch_impl.elman.computation import Computation, Separate
-from torch_impl.elman.fused import Fused
-from torch_impl.elman.products import TorchProducts
-from torch_impl.elman.recurrence import StepByStep
+from torch_impl.elman.compiled import CompiledLayer
+from torch_impl.elman.computation import Computation
+from torch_impl.elman.fallback import TorchLayer
 
-IN_TORCH = Separate(StepByStep(), TorchProducts())
 WAYS: list[Computation] = [
-    IN_TORCH,
-    Separate(Sweep(), TorchProducts()),
-    Fused(threads=1),
-    Fused(threads=2),
-    Fused(threads=3),
+    TorchLayer(),
+    CompiledLayer(threads=1),
+    CompiledLayer(threads=2),
+    CompiledLayer(threads=3),
 ]
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-4}
 

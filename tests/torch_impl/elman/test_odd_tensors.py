@@ -18,8 +18,8 @@ WEIGHTS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 @pytest.fixture(params=WAYS, ids=repr)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Computation:
-    monkeypatch.setattr(operator, "choose", lambda *sizes: request.param)
-    monkeypatch.setattr(passes, "choose", lambda *sizes: request.param)
+    monkeypatch.setattr(operator, "choose", lambda like: request.param)
+    monkeypatch.setattr(passes, "choose", lambda like: request.param)
     return request.param
 
 

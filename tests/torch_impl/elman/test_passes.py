@@ -13,7 +13,7 @@ from torch_impl.elman.computation import Computation
 
 @pytest.fixture(params=WAYS, ids=repr)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Computation:
-    monkeypatch.setattr(passes, "choose", lambda *sizes: request.param)
+    monkeypatch.setattr(passes, "choose", lambda like: request.param)
     return request.param
 
 
@@ -43,7 +43,7 @@ def test_passes_are_nn_rnns_with_autograd(c: dict) -> None:
     output.backward(signals)
 
     before = passes.choose
-    passes.choose = lambda *sizes: c["way"]
+    passes.choose = lambda like: c["way"]
     try:
         by_hand = ElmanPasses(ours, input_gradient=c["input_gradient"])
         got_output, got_h_n = by_hand.forward(symbols if c["indices"] else x, hx)

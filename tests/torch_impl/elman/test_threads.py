@@ -10,13 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from torch_impl.elman.compiled import CompiledLayer
 from torch_impl.elman.computation import LayerGradients, LayerInputs
-from torch_impl.elman.fused import Fused
 from torch_impl.elman.threads import run_in_threads, run_with_barrier
 from torch_impl.kernels.barrier import APART, GIVEN_UP
 
 
-def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> list[Tensor]:  # noqa: E741
+def computed(
+    way: CompiledLayer,
+    T: int,
+    B: int,
+    I: int,  # noqa: E741
+    H: int,
+    dtype: torch.dtype,
+) -> list[Tensor]:
     """Return the states and all gradients of a layer with random numbers."""
     generator = torch.Generator().manual_seed(T * 1000 + B * 100 + H)
 
@@ -43,29 +50,29 @@ def computed(way: Fused, T: int, B: int, I: int, H: int, dtype: torch.dtype) -> 
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
 def test_the_number_of_threads_changes_no_bit(T, B, I, H, threads, dtype) -> None:  # noqa: E741
-    alone = computed(Fused(threads=1), T, B, I, H, dtype)
-    shared = computed(Fused(threads), T, B, I, H, dtype)
+    alone = computed(CompiledLayer(threads=1), T, B, I, H, dtype)
+    shared = computed(CompiledLayer(threads), T, B, I, H, dtype)
     for a, b in zip(alone, shared, strict=True):
         assert torch.equal(a, b)
 
 
 def test_layers_in_several_threads_do_not_wait_for_each_other_forever() -> None:
     sizes = [(9, B, 5, H, torch.float32) for B in (1, 3) for H in (40, 70)]
-    right = [computed(Fused(threads=1), *size) for size in sizes]
+    right = [computed(CompiledLayer(threads=1), *size) for size in sizes]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(10):
-            futures = [pool.submit(computed, Fused(threads=3), *size) for size in sizes]
+            futures = [pool.submit(computed, CompiledLayer(threads=3), *size) for size in sizes]
             for future, expected in zip(futures, right, strict=True):
                 got = future.result(timeout=60)
                 assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
 
 
 def _in_child(queue) -> None:
-    queue.put(computed(Fused(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item())
+    queue.put(computed(CompiledLayer(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item())
 
 
 def test_a_forked_child_gets_threads_of_its_own() -> None:
-    here = computed(Fused(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item()
+    here = computed(CompiledLayer(threads=2), 5, 4, 3, 20, torch.float32)[0].sum().item()
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
     child = context.Process(target=_in_child, args=(queue,))

@@ -1,0 +1,158 @@
+"""Both passes compiled from end to end: CPU, float32 and float64. Importing this requires numba.
+
+T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
+"""
+
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from torch_impl.elman.layer import FIRST, SECOND, layer_backward, layer_forward
+from torch_impl.elman.lone_lane import lone_lane_backward, lone_lane_forward
+from torch_impl.kernels.padding import padded
+from torch_impl.kernels.products import ROWS
+
+from .computation import LayerGradients, LayerInputs, is_dense
+from .memory import ZEROS, address, readable, readable_indices, writable
+from .threads import run_in_threads, run_with_barrier
+
+# Multiply-adds that make another thread pay off: of a phase, and of a step of a lone lane, at whose
+# end all threads wait for each other.
+PHASE, STEP = 2**23, 2**17
+
+
+class CompiledLayer:
+    """The Computation in compiled code, in up to torch.get_num_threads() threads.
+
+    The sizes alone decide how many; `threads` fixes their number. They change no bit.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._fixed = threads
+
+    def __repr__(self) -> str:
+        return f"CompiledLayer(threads={self._fixed})"
+
+    def _threads(self, work: int, enough: int) -> int:
+        return self._fixed or max(1, min(torch.get_num_threads(), work // enough))
+
+    def _together(self, T: int, H: int) -> int:
+        """Return the number of threads for a lone lane's recurrence."""
+        return min(self._threads(H * H, STEP), self._threads(T * H * H, PHASE))
+
+    def forward(self, states: Tensor, layer_inputs: LayerInputs) -> None:
+        T, B, H = states.shape
+        shape = T, B, layer_inputs.weight_ih.shape[1], H
+        given, inputs = _readable(layer_inputs, states, *shape)
+        writable("the states", states, states, T, B, H)
+        addresses = states.data_ptr(), *inputs, *map(address, given[1:])
+        zero = ZEROS[states.dtype]
+        run_phase = partial(layer_forward, addresses, shape, zero)
+        work = T * B * H * H
+        first = self._threads(work * shape[2] // H, PHASE)
+        second = min(self._threads(work, PHASE), -(-B // ROWS))
+        together = self._together(T, H) if B == 1 else 1
+        if first == second == together == 1:
+            run_phase(FIRST | SECOND, 0, 1)
+            return
+        run_in_threads(partial(run_phase, FIRST), first)
+        if together == 1:
+            run_in_threads(partial(run_phase, SECOND), second)
+            return
+        lane = addresses[0], address(given.initial), address(given.weight_hh)
+        run = partial(lone_lane_forward, lane, T, H, _exchanged(H, states.dtype))
+        run_with_barrier(run, together)
+
+    def backward(
+        self,
+        gradients: LayerGradients,
+        grad_preactivations: Tensor,
+        grad_states: Tensor,
+        states: Tensor,
+        layer_inputs: LayerInputs,
+    ) -> None:
+        T, B, H = states.shape
+        I = layer_inputs.weight_ih.shape[1]  # noqa: E741 - inputs
+        shape = T, B, I, H
+        given, inputs = _readable(layer_inputs, states, *shape)
+        above = readable("the gradient of the states", grad_states, states, T, B, H)
+        readable_states = readable("the states", states, states, T, B, H)
+        _check_writable(gradients, states, *shape)
+        writable("the gradient of the pre-activations", grad_preactivations, states, T, B, H)
+        addresses = (
+            *map(address, gradients),
+            grad_preactivations.data_ptr(),
+            above.data_ptr(),
+            readable_states.data_ptr(),
+            *inputs,
+            address(given.initial),
+            given.weight_ih.data_ptr(),
+            given.weight_hh.data_ptr(),
+        )
+        zero = ZEROS[states.dtype]
+        run_phase = partial(layer_backward, addresses, shape, zero)
+        work = T * B * H * H
+        first = min(self._threads(work, PHASE), -(-B // ROWS))
+        second = self._threads(work * (H + 2 * I) // H, PHASE)
+        together = self._together(T, H) if B == 1 else 1
+        if first == second == together == 1:
+            run_phase(FIRST | SECOND, 0, 1)
+            return
+        if together == 1:
+            run_in_threads(partial(run_phase, FIRST), first)
+        else:
+            lane = addresses[5], addresses[1], *addresses[6:8], addresses[12]
+            run = partial(lone_lane_backward, lane, T, H, _exchanged(H, states.dtype))
+            run_with_barrier(run, together)
+        run_in_threads(partial(run_phase, SECOND), second)
+
+
+def _exchanged(H: int, dtype: torch.dtype) -> np.ndarray:
+    """Return the rows through which a lone lane's threads exchange a step's vector."""
+    return np.zeros((2, padded(H, dtype)), ZEROS[dtype].dtype)
+
+
+def _readable(
+    layer_inputs: LayerInputs,
+    like: Tensor,
+    T: int,
+    B: int,
+    I: int,  # noqa: E741 - inputs
+    H: int,
+) -> tuple[LayerInputs, tuple[int, int]]:
+    """Return the tensors in readable memory, and the addresses of dense inputs and of indices."""
+    initial, bias_ih, bias_hh = layer_inputs.initial, layer_inputs.bias_ih, layer_inputs.bias_hh
+    if is_dense(layer_inputs.input):
+        inputs = readable("the input", layer_inputs.input, like, T, B, I)
+        addresses = inputs.data_ptr(), 0
+    else:
+        inputs = readable_indices("the input", layer_inputs.input, I, T, B)
+        addresses = 0, inputs.data_ptr()
+    given = LayerInputs(
+        inputs,
+        None if initial is None else readable("the initial state", initial, like, B, H),
+        readable("weight_ih", layer_inputs.weight_ih, like, H, I),
+        readable("weight_hh", layer_inputs.weight_hh, like, H, H),
+        None if bias_ih is None else readable("bias_ih", bias_ih, like, H),
+        None if bias_hh is None else readable("bias_hh", bias_hh, like, H),
+    )
+    return given, addresses
+
+
+def _check_writable(
+    gradients: LayerGradients,
+    like: Tensor,
+    T: int,
+    B: int,
+    I: int,  # noqa: E741 - inputs
+    H: int,
+) -> None:
+    if gradients.input is not None:
+        writable("the gradient of the input", gradients.input, like, T, B, I)
+    if gradients.initial is not None:
+        writable("the gradient of the initial state", gradients.initial, like, B, H)
+    writable("the gradient of weight_ih", gradients.weight_ih, like, H, I)
+    writable("the gradient of weight_hh", gradients.weight_hh, like, H, H)
+    writable("the gradient of the bias", gradients.bias, like, H)
