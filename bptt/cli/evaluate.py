@@ -105,7 +105,7 @@ class _Scorer:
         self._say(text.name, text.name, indices)
 
     def _say(self, name: str, called: str, indices: np.ndarray) -> None:
-        evaluation = evaluated(self._model, indices, called)
+        evaluation = evaluated(self._model, indices, called, self._config.engine)
         assert evaluation is not None
         self._library.note_unseen(called, evaluation.unseen, len(indices), self._config.corpus)
         unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""

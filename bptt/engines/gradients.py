@@ -7,6 +7,7 @@ the text, each of which carries its own hidden state from window to window.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ import torch_impl
 
 from .names import PARAMETER_NAMES
 
+if TYPE_CHECKING:
+    from torch_impl.fast.layout import Storage  # numba may be missing
+
 Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H B"]]
 
 
@@ -27,6 +31,8 @@ class GradientEngine(ABC):
     `parameters` and `gradients` have the same names; an optimizer updates the parameters in place.
     `final_state` is the hidden state after the last window; `initial_state_gradient`, of the same
     shape, is the gradient of the window's loss with respect to the hidden state before it.
+    `storages` are the parameters and the gradients in the compiled kernels' memory, for engines
+    that have them there.
 
     >>> engine = CompiledEngine(parameters, seq_length=35, lanes=1, dtype=torch.float32)
     >>> loss = engine.differentiate((inputs, targets, state), clip=5.0)
@@ -35,6 +41,7 @@ class GradientEngine(ABC):
 
     parameters: dict[str, Tensor]
     gradients: dict[str, Tensor]
+    storages: "tuple[Storage, Storage] | None" = None
 
     @property
     @abstractmethod
@@ -141,8 +148,8 @@ class CompiledEngine(GradientEngine):
             lanes=lanes,
             dtype=dtype,
         )
-        self.parameters = named(self._network.weights)
-        self.gradients = named(self._network.gradients)
+        self.storages = self._network.weights, self._network.gradients
+        self.parameters, self.gradients = map(named, self.storages)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         return self._network.differentiate(*window, math.inf if clip is None else clip)

@@ -51,25 +51,22 @@ class Summed(GradientEngine):
     def __init__(self, own: Network, group: ProcessGroup, lanes: int) -> None:
         self._own, self._group = own, group
         self._mine = slice(*group.ranges(lanes)[group.rank])
-        tensors = own.gradients.tensors
         H, dtype = own.weights.H, own.weights.dtype
-        sizes = [*(tensor.numel() for tensor in tensors), group.size * 2, H * lanes, H * lanes]
+        sizes = [own.gradients.memory.numel(), group.size * 2, H * lanes, H * lanes]
         self._sent = torch.zeros(sum(sizes), dtype=dtype)
-        *flat, losses, states, signals = self._sent.split(sizes)
-        views = tuple(part.view_as(like) for part, like in zip(flat, tensors, strict=True))
-        self._sums = Storage(H, own.weights.V, dtype, views)
+        memory, losses, states, signals = self._sent.split(sizes)
+        self._sums = Storage(H, own.weights.V, dtype, memory)
         self._losses = losses.view(group.size, 2)
         self._states, self._signals = states.view(H, lanes), signals.view(H, lanes)
-        self.parameters = named(own.weights)
-        self.gradients = named(self._sums)
+        self.storages = own.weights, self._sums
+        self.parameters, self.gradients = map(named, self.storages)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Return the loss of all lanes, in nats. Raises ValueError for a running clip."""
         if clip is not None:
             raise ValueError(f"sums over processes take no running clip, got {clip}")
         loss = self._own.differentiate(*_some(window, self._mine), math.inf)
-        for total, gradient in zip(self._sums.tensors, self._own.gradients.tensors, strict=True):
-            total.copy_(gradient)
+        self._sums.memory.copy_(self._own.gradients.memory)
         # Each process's entries are zero in all others, so that the sum collects them.
         for gathered in (self._losses, self._states, self._signals):
             gathered.zero_()
@@ -111,8 +108,8 @@ class Gathered(GradientEngine):
         self._summed = torch.zeros(group.size, *(sum(heights), H), dtype=dtype)
         self._heights = heights
         self._sizes = sizes
-        self.parameters = named(own.weights)
-        self.gradients = named(self._whole.gradients)
+        self.storages = own.weights, self._whole.gradients
+        self.parameters, self.gradients = map(named, self.storages)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
         """Return the loss of all lanes, in nats."""

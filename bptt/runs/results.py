@@ -33,13 +33,18 @@ class Results(Strict):
     test: Evaluation | None
 
 
-def evaluated(model: Model, indices: np.ndarray | None, name: str) -> Evaluation | None:
-    """Evaluate a model on a text, if given. Raises InputError if nothing can be scored."""
+def evaluated(
+    model: Model, indices: np.ndarray | None, name: str, engine: str
+) -> Evaluation | None:
+    """Evaluate a model on a text, if given, by an engine.
+
+    Raises InputError if nothing can be scored.
+    """
     if indices is None:
         return None
     try:
         with threadpool_limits(1):  # the same bits whatever the number of cores
-            return evaluate(model.parameters, indices, model.initial_state)
+            return evaluate(model.parameters, indices, model.initial_state, engine=engine)
     except (ValueError, FloatingPointError) as error:
         raise InputError(f"{name}: {error}") from error
 
@@ -56,8 +61,8 @@ def finish(
         characters=iterations * config.window_size,
         seconds=entries[-1].seconds if entries else 0.0,
         ended=ended,
-        validation=evaluated(model, texts.validation, "the validation text"),
-        test=evaluated(model, texts.test, "the test text"),
+        validation=evaluated(model, texts.validation, "the validation text", config.engine),
+        test=evaluated(model, texts.test, "the test text", config.engine),
     )
     write(folder.results, results)
     return results

@@ -217,7 +217,8 @@ class Session:
         _refuse_broken(self.training)
         arrays = to_arrays(self.training)
         parameters = (np.asarray(value) for value in self.training.parameters)
-        return evaluate(parameters, self.validation, arrays.get(INITIAL_STATE))
+        state = arrays.get(INITIAL_STATE)
+        return evaluate(parameters, self.validation, state, engine=self.config.engine)
 
     def _rewind_log(self) -> bool:
         """Drop log entries after the checkpoint, and the validation of what is the end no longer.

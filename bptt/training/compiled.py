@@ -1,21 +1,54 @@
 """The compiled engine's own loop, which takes many iterations a call."""
 
-from typing import Any
+import numpy as np
+import torch
+from jaxtyping import Integer
 
+from reference import Parameters, Vocabulary
 from torch_impl import fast
+from torch_impl.fast.layout import Storage
 
 from ..engines.gradients import named
+from ..settings import Settings
+from . import sampling, schedule
 from .base import Training
+from .optimizers import named_state, rule
+from .state import INITIAL_STATE
 from .validation import ValidationHistory
 
 
 class CompiledTraining(fast.Training, Training):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """Training by the compiled engine, for the notebook's optimizer, clip and learning rate."""
+    """Training by the compiled engine, with every optimizer, clip and schedule of the settings."""
 
-    def __init__(self, *given: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        text: Integer[np.ndarray, " N"],
+        settings: Settings,
+        *,
+        vocabulary: Vocabulary,
+        parameters: Parameters,
+    ) -> None:
         """Raises as fast.Training does."""
-        super().__init__(*given, **options)
-        self.learned = named(self.parameters)
-        sums = named(self.accumulators)
-        self.optimizer_state = {f"sums.{name}": value for name, value in sums.items()}
+        super().__init__(
+            text,
+            settings.hyperparameters,
+            vocabulary=vocabulary,
+            parameters=parameters,
+            clip=settings.running_clip,
+            lanes=settings.lanes,
+            dtype=getattr(torch, settings.dtype),
+            rule=rule(settings),
+            rate=lambda iteration: schedule.rate(settings, iteration, self.progress),
+        )
+        self.settings = settings
         self.progress = ValidationHistory()
+        self.learned = named(self.parameters)
+        if settings.learn_initial_state:
+            self.learned[INITIAL_STATE] = self.parameters.a0
+        self.optimizer_state = named_state(settings, self.optimizer)
+
+    def _sample(self, parameters: Storage) -> str:
+        last, state = int(self.text[self.position - 1]), self.hidden_state[:, :1]
+        return sampling.during_training(
+            parameters, self.vocabulary, state, last, self.settings, self.iteration + 1
+        )

@@ -5,6 +5,8 @@ N characters of text, V symbols, H hidden units.
 
 import math
 from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -33,44 +35,66 @@ def evaluate(
     parameters: Iterable[Any],
     indices: Integer[np.ndarray, " N"],
     initial_state: Float[np.ndarray, "H 1"] | None = None,
+    *,
+    engine: str = "numpy",
 ) -> Evaluation:
     """Evaluate a whole text from the initial state (zero by default), in the weights' own dtype.
 
     `parameters`, in the order Whx, Wha, Wya, bh, by, may be any engine's; an index of V stands for
-    an unseen character.
+    an unseen character. `engine` is the one that computes: fast, or else NumPy.
 
     Raises ValueError if no character can be scored, FloatingPointError if the loss isn't finite.
 
     >>> evaluate(training.parameters, vocabulary.encode(text)).bits_per_character
     2.31
     """
-    Whx, Wha, Wya, bh, by = (np.ascontiguousarray(value) for value in parameters)
+    weights = [np.ascontiguousarray(value) for value in parameters]
+    V, H = weights[2].shape
+    state = np.zeros((H, 1), weights[0].dtype) if initial_state is None else initial_state
+    scored = int(np.count_nonzero(np.asarray(indices[1:]) < V))
+    if scored == 0:
+        raise ValueError(
+            f"nothing to score: of {len(indices)} characters, none but the first is known"
+        )
+    if engine == "fast" and has_numba():
+        from torch_impl.fast.evaluation import text_loss
+
+        total = text_loss(weights, indices, state)
+    else:
+        total = _text_loss(weights, indices, state)
+    if not math.isfinite(total):
+        raise FloatingPointError(f"the loss of the text must be a finite number, got {total}")
+    unseen = int(np.count_nonzero(indices == V))
+    return Evaluation(bits_per_character=total / scored / math.log(2), scored=scored, unseen=unseen)
+
+
+@cache
+def has_numba() -> bool:
+    """Return whether the compiled engine can be used."""
+    return find_spec("numba") is not None
+
+
+def _text_loss(
+    weights: list[np.ndarray], indices: Integer[np.ndarray, " N"], initial_state: np.ndarray
+) -> float:
+    """Return the loss in nats, by NumPy's matrix products."""
+    Whx, Wha, Wya, bh, by = weights
     V, H = Wya.shape
     from_symbol = np.vstack([Whx.T, np.zeros((1, H), Whx.dtype)]) + bh.T
-    state = np.zeros(H, Whx.dtype) if initial_state is None else np.array(initial_state)[:, 0]
+    state = np.array(initial_state)[:, 0]
     nats: list[float] = []
-    scored = 0
     for start in range(0, len(indices) - 1, STRETCH):
         stretch = np.asarray(indices[start : start + STRETCH + 1])
         from_input = from_symbol[stretch[:-1]]
         states = np.empty_like(from_input)
         seen = np.flatnonzero(stretch[1:] < V)
-        scored += len(seen)
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss is checked below
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the loss
             for t, step in enumerate(from_input):
                 np.matmul(Wha, state, out=states[t])
                 states[t] += step
                 state = np.tanh(states[t], out=states[t])
             nats.append(_loss(states[seen] @ Wya.T + by.T, stretch[1:][seen]))
-    if scored == 0:
-        raise ValueError(
-            f"nothing to score: of {len(indices)} characters, none but the first is known"
-        )
-    total = sum(nats)  # math.fsum would raise for infinities of both signs
-    if not math.isfinite(total):
-        raise FloatingPointError(f"the loss of the text must be a finite number, got {total}")
-    unseen = int(np.count_nonzero(indices == V))
-    return Evaluation(bits_per_character=total / scored / math.log(2), scored=scored, unseen=unseen)
+    return sum(nats)  # math.fsum would raise for infinities of both signs
 
 
 def _loss(logits: Float[np.ndarray, "n V"], targets: Integer[np.ndarray, " n"]) -> float:

@@ -3,14 +3,14 @@
 N characters of text, V symbols, H hidden units, T characters a window, B lanes.
 """
 
+import functools
 import math
 
 import numpy as np
 import torch
 from jaxtyping import Integer
-from torch import Tensor
 
-from reference import Parameters, Step, Vocabulary
+from reference import Step, Vocabulary
 from reference.training import ADDED, KEPT
 
 from ..engines.gradients import GradientEngine, Window
@@ -20,8 +20,6 @@ from . import optimizers, sampling, schedule
 from .base import Training
 from .state import INITIAL_STATE
 from .validation import ValidationHistory
-
-SAMPLE_LENGTH = 100
 
 
 class TrainingLoop(Training):
@@ -58,7 +56,9 @@ class TrainingLoop(Training):
         bh = engine.parameters["bh"]
         self.learned = dict(engine.parameters)
         if settings.learn_initial_state:
-            self.learned[INITIAL_STATE] = torch.zeros_like(bh)
+            storages = engine.storages
+            own = torch.zeros_like(bh) if storages is None else storages[0].a0
+            self.learned[INITIAL_STATE] = own
         self._optimizer = optimizers.make(settings, self.learned, engine)
         self.optimizer_state = self._optimizer.state
         self.hidden_state = bh.new_zeros((len(bh), B))
@@ -80,9 +80,8 @@ class TrainingLoop(Training):
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
         gradients = dict(self._engine.gradients)
         if begins and INITIAL_STATE in self.learned:
-            signal = self._engine.initial_state_gradient
-            gradients[INITIAL_STATE] = signal.sum(dim=1, keepdim=True)
-        self._clip_finished(gradients)
+            signals = self._engine.initial_state_gradient.split(1, dim=1)
+            gradients[INITIAL_STATE] = functools.reduce(torch.add, signals)  # in the lanes' order
         final_state = self._engine.final_state
         sample = self._write(window) if self._is_due() else None
         rate = schedule.rate(self.settings, self.iteration + 1, self.progress)
@@ -117,33 +116,13 @@ class TrainingLoop(Training):
         characters = np.stack(rows, axis=1)
         return characters[:-1], characters[1:], self.hidden_state
 
-    def _clip_finished(self, gradients: dict[str, Tensor]) -> None:
-        clip = self.settings.clip
-        if clip is None or self.settings.clip_kind == "running":
-            return
-        if self.settings.clip_kind == "value":
-            for gradient in gradients.values():
-                gradient.clamp_(-clip, clip)
-            return
-        squares = [float(gradient.double().square().sum()) for gradient in gradients.values()]
-        norm = math.sqrt(math.fsum(squares))
-        if norm > clip:
-            for gradient in gradients.values():
-                gradient.mul_(clip / norm)
-
     def _is_due(self) -> bool:
         iteration = self.iteration + 1
         return iteration == 1 or iteration % self.hyperparameters.sample_every == 0
 
     def _write(self, window: Window) -> str:
         """Continue the text from lane 0's last character, as the notebook does: it and 100 more."""
-        last = int(window[0][-1, 0])
-        temperature = self.settings.sample_temperature
-        rng = np.random.default_rng([self.settings.seed, self.iteration + 1])
-        weights = Parameters(*(value.numpy().astype(np.float64) for value in self.parameters))
-        state = self._engine.final_state[:, :1].numpy().astype(np.float64)
-        choice = sampling.Choice(temperature=temperature)
-        written = sampling.generate(
-            weights, self.vocabulary, state, last, SAMPLE_LENGTH, choice, rng
+        last, state = int(window[0][-1, 0]), self._engine.final_state[:, :1]
+        return sampling.during_training(
+            self.parameters, self.vocabulary, state, last, self.settings, self.iteration + 1
         )
-        return self.vocabulary.symbols[last] + "".join(written)

@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +11,10 @@ from jaxtyping import Float
 from reference import Parameters, Vocabulary, forward_step, softmax
 
 from ..errors import InputError
+from ..settings import Settings
 from ..text.decoding import Units
+
+SAMPLE_LENGTH = 100  # characters of a sample during training, after its first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,27 @@ def generate(
         state, probabilities = _step(parameters, last, state)
         last = choice.choose(probabilities, rng)
         yield vocabulary.symbols[last]
+
+
+def during_training(
+    parameters: Iterable[Any],
+    vocabulary: Vocabulary,
+    state: Any,
+    last: int,
+    settings: Settings,
+    iteration: int,
+) -> str:
+    """Return the symbol `last`, read in hidden state `state`, and what a run writes after it.
+
+    `parameters` and `state` (H, 1) may be arrays or tensors. The draws depend on seed and iteration
+    alone.
+    """
+    weights = Parameters(*(np.asarray(value).astype(np.float64) for value in parameters))
+    choice = Choice(temperature=settings.sample_temperature)
+    rng = np.random.default_rng([settings.seed, iteration])
+    start = np.asarray(state).astype(np.float64)
+    written = generate(weights, vocabulary, start, last, SAMPLE_LENGTH, choice, rng)
+    return vocabulary.symbols[last] + "".join(written)
 
 
 def as_bytes(prime: bytes, vocabulary: Vocabulary) -> str:

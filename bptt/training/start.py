@@ -17,8 +17,7 @@ def start(
 ) -> Training:
     """Return a training before its first iteration.
 
-    The compiled engine has a loop of its own for the notebook's settings. Only that engine works in
-    a process group.
+    The compiled engine has a loop of its own. Only that engine works in a process group.
 
     Raises InputError if a library is missing, ValueError as the engine's Training does.
     """
@@ -34,24 +33,13 @@ def start(
     try:
         if group.size > 1:
             return _shared(settings, text, vocabulary, parameters, group)
-        if settings.engine == "fast" and is_notebooks(settings):
+        if settings.engine == "fast":
             return _compiled(settings, text, vocabulary, parameters)
         return _general(settings, text, vocabulary, parameters)
     except ModuleNotFoundError as error:
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
         ) from error
-
-
-def is_notebooks(settings: Settings) -> bool:
-    """Return whether the settings are those that the notebook's loop has."""
-    return (
-        settings.optimizer == "adagrad"
-        and settings.schedule == "constant"
-        and settings.clip_kind in ("running", "none")
-        and not settings.learn_initial_state
-        and settings.sample_temperature == 0.0
-    )
 
 
 def _general(
@@ -67,19 +55,9 @@ def _general(
 def _compiled(
     settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
 ) -> Training:
-    import torch
-
     from .compiled import CompiledTraining
 
-    return CompiledTraining(
-        text,
-        settings.hyperparameters,
-        vocabulary=vocabulary,
-        parameters=parameters,
-        clip=settings.clip,
-        lanes=settings.lanes,
-        dtype=getattr(torch, settings.dtype),
-    )
+    return CompiledTraining(text, settings, vocabulary=vocabulary, parameters=parameters)
 
 
 def _shared(

@@ -5,6 +5,7 @@ T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from .computation import LayerGradients, LayerInputs, check_storages, is_dense
 from .memory import check_storage
@@ -28,11 +29,9 @@ class TorchLayer:
         rows = states.view(T * B, H)
         if not is_dense(input):
             columns = weight_ih.t() if bias is None else weight_ih.t() + bias
-            torch.index_select(columns.contiguous(), 0, input.reshape(-1), out=rows)
-        elif bias is None:
-            torch.mm(input.reshape(T * B, -1), weight_ih.t(), out=rows)
+            rows.copy_(columns.index_select(0, input.reshape(-1)))
         else:
-            torch.addmm(bias, input.reshape(T * B, -1), weight_ih.t(), out=rows)
+            rows.copy_(linear(input.reshape(T * B, -1), weight_ih, bias))
         for step in states.unbind(0):
             if before is not None:
                 torch.addmm(step, before, weight_hh.t(), out=step)

@@ -32,7 +32,10 @@ def run_forward(weights, work, T, lanes, H, V):
 
 @internal
 def advance_states(weights, work, T, H):
-    """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh)."""
+    """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh).
+
+    A negative index stands for no input.
+    """
     B = work.carried.shape[0]
     unit = vector_length(work.states)
     if B > 1:
@@ -49,8 +52,10 @@ def advance_states(weights, work, T, H):
                 i = column if t % 2 == 0 else after.shape[1] - unit - column
                 if B == 1:
                     multiply_block(after, weights.Wha, before, i)
-                h = load(after, b, i) + load(weights.Wxh, x, i) + load(weights.bh, 0, i)
-                store(after, b, i, tanh(h))
+                h = load(after, b, i)
+                if x >= 0:
+                    h = h + load(weights.Wxh, x, i)
+                store(after, b, i, tanh(h + load(weights.bh, 0, i)))
 
 
 @internal
@@ -58,8 +63,9 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
     """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
 
     Returns the loss in nats, added up from the first step's first stream to the last one's last.
-    Each SIMD vector holds several time steps. The largest logit is subtracted first, so that exp
-    cannot overflow; a logit that is NaN or infinite makes the loss NaN or infinite.
+    Each SIMD vector holds several time steps. A negative target is not scored. The largest logit is
+    subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
+    NaN or infinite.
     """
     unit = vector_length(dz)
     N = targets.shape[0]
@@ -72,7 +78,7 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
             largest = select(greater(largest, z), largest, z)
         store(scratch, 0, n, largest)
         for m in range(n, min(n + unit, N)):
-            if m % B < lanes:
+            if m % B < lanes and targets[m] >= 0:
                 scratch[0, m] -= dz[targets[m], m]
         denominator = splat(dz, 0.0)
         for v in range(V):
@@ -83,7 +89,7 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
             store(dz, v, n, load(dz, v, n) / denominator)
         store(scratch, 1, n, log(denominator))
         for m in range(n, min(n + unit, N)):
-            if m % B < lanes:
+            if m % B < lanes and targets[m] >= 0:
                 loss += scratch[0, m]
                 loss += scratch[1, m]
                 dz[targets[m], m] -= 1.0

@@ -1,10 +1,13 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """The kernels for one window's gradients: first dz and dh per stream, then the sums over streams.
 
 The streams meet only in the sums, so several processes may compute dz and dh for some each.
 """
 
-from ..kernels.compiled import kernel
-from ..kernels.products import ROWS, copy_rows, zero_rows
+from ..kernels.compiled import internal, kernel
+from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
+from ..kernels.vectors import load, splat, store, vector_length
 from .backward import begin_sums, compute_dh, output_rows, recurrent_rows, sum_long_window
 from .forward import run_forward
 
@@ -23,6 +26,12 @@ def sum_up(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
 
     `Wha_rows` and `Wya_rows` are a first row, which must be a multiple of ROWS, and an end.
     """
+    write_sums(gradients, work, T, Wha_rows, Wya_rows, clip, safe)
+
+
+@internal
+def write_sums(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
+    """The body of `sum_up`, for other kernels."""
     used = begin_sums(work, T, clip)
     copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
     for u in range(used):
@@ -36,3 +45,29 @@ def sum_up(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
         copy_rows(gradients.Wya, row, work.rows)
     copy_rows(gradients.bh, 0, work.gradients.bh)
     copy_rows(gradients.by, 0, work.gradients.by)
+
+
+@kernel
+def find_initial_signals(weights, work, H):
+    """Write the gradient with respect to the initial states to the rows of work.carried."""
+    carry_to_start(weights, work, H)
+
+
+@internal
+def carry_to_start(weights, work, H):
+    """The body of `find_initial_signals`, for other kernels."""
+    B = work.carried.shape[0]
+    if B == 1:
+        multiply_row(work.carried, work.dh[:B], weights.Wha, H)
+    else:
+        multiply(work.carried, loose(work.dh[:B]), weights.Wha, H, False)
+
+
+@internal
+def sum_initial_signals(gradients, work, lanes):
+    """Write the gradient of a learned initial state: the sum over the rows of work.carried."""
+    for i in range(0, gradients.a0.shape[1], vector_length(gradients.a0)):
+        sums = splat(gradients.a0, 0.0)
+        for b in range(lanes):
+            sums = sums + load(work.carried, b, i)
+        store(gradients.a0, 0, i, sums)

@@ -6,8 +6,10 @@ import math
 
 from ..kernels.compiled import internal, kernel
 from ..kernels.products import copy_rows, zero_rows
-from .backward import run_backward
+from .backward import compute_dh, run_backward
 from .forward import run_forward
+from .gradients import carry_to_start, sum_initial_signals, write_sums
+from .rules import ADAGRAD, AS_IT_IS, step_by_rule
 from .text import index_at
 from .update import update_parameters
 
@@ -36,21 +38,39 @@ def read_window(work, text, width, position, T, lanes, V):
     return True
 
 
+@internal
+def update_by_rule(weights, gradients, first, second, work, sizes, rule, rate, steps, clip, safe):
+    """Compute all gradients and take a step, also of an initial state that a section begins with.
+
+    `sizes` is (T, lanes, H, V) and whether a section begins.
+    """
+    T, lanes, H, V, begins = sizes
+    compute_dh(weights, work, T, H, V)
+    write_sums(gradients, work, T, (0, H), (0, V), clip, safe)
+    learns = begins and rule.learns_initial_state
+    zero_rows(gradients.a0, 1)
+    if learns:
+        carry_to_start(weights, work, H)
+        sum_initial_signals(gradients, work, lanes)
+    step_by_rule(weights, gradients, first, second, steps, learns, rule, rate)
+
+
 @kernel
 def train(
     weights,
-    sums,
+    gradients,
+    first,
+    second,
+    steps,
     hidden,
     work,
     text,
     width,
     position,
     smooth_loss,
-    T,
-    lanes,
-    H,
-    V,
-    rate,
+    sizes,
+    rule,
+    rates,
     clip,
     safe,
     out,
@@ -58,15 +78,20 @@ def train(
     """Run one iteration for each column of `out`.
 
     out[0] receives the losses, out[1] the smoothed loss before each iteration, both in nats.
-    `text` holds the text's bytes, `width` of them per index; `rate` is the learning rate, `clip`
-    the running clip's bound (inf for none) and `safe` is `running_clip.limit` for it.
+    `first`, `second` and `steps` are the rule's state, `sizes` is (T, lanes, H, V), `text` holds
+    the text's bytes, `width` of them per index, `rates` the learning rates, `clip` is the running
+    clip's bound (inf for none) and `safe` is `running_clip.limit` for it.
 
     Returns the number of completed iterations, the reason for stopping, the position and the
     smoothed loss. It stops before an iteration that reads an index outside 0..V-1 or whose loss is
     not finite (`out` then holds that loss); nothing of that iteration is kept.
     """
+    T, lanes, H, V = sizes
     B = work.carried.shape[0]
     section = text.shape[0] // width // lanes
+    is_notebooks = (
+        rule.kind == ADAGRAD and rule.clip_kind == AS_IT_IS and not rule.learns_initial_state
+    )
     for iteration in range(out.shape[1]):
         begin = position
         if begin + T + 1 > section:
@@ -74,6 +99,9 @@ def train(
             zero_rows(work.states, B)
         else:
             copy_rows(work.states, 0, hidden)
+        if begin == 0 and rule.learns_initial_state:
+            for lane in range(lanes):
+                copy_rows(work.states, lane, weights.a0)
         if not read_window(work, text, width, begin, T, lanes, V):
             return iteration, OUTSIDE, position, smooth_loss
         loss = run_forward(weights, work, T, lanes, H, V)
@@ -81,8 +109,15 @@ def train(
         out[1, iteration] = smooth_loss
         if not math.isfinite(loss):
             return iteration, NOT_FINITE, position, smooth_loss
-        used = run_backward(weights, work, T, H, V, clip)
-        update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe)
+        rate = rates[iteration]
+        if is_notebooks:
+            used = run_backward(weights, work, T, H, V, clip)
+            update_parameters(weights, first, work, used, T, H, V, rate, clip, safe)
+        else:
+            update_by_rule(
+                weights, gradients, first, second, work, (T, lanes, H, V, begin == 0),
+                rule, rate, steps, clip, safe,
+            )  # fmt: skip
         copy_rows(hidden, 0, work.states[T * B :])
         position = begin + T
         smooth_loss = smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT

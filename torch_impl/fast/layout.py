@@ -8,6 +8,7 @@ stored transposed, so that a symbol's column is contiguous.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +22,15 @@ TERMS = 64  # least number of terms (steps times streams) per block; products of
 
 
 class Arrays(NamedTuple):
-    """The five parameters as kernels get them: NumPy views of the padded storage."""
+    """The parameters as kernels get them: NumPy views of the padded storage."""
 
     Wxh: np.ndarray  # (V, H) padded
     Wha: np.ndarray  # (H, H)
     Wya: np.ndarray  # (V, H)
     bh: np.ndarray  # (1, H)
     by: np.ndarray  # (1, V)
+    a0: np.ndarray  # (1, H): an initial state that is learned; otherwise zero and unused
+    all: np.ndarray  # (1, all of the five): the same memory as one row
 
 
 class Workspace(NamedTuple):
@@ -59,18 +62,26 @@ def padded_lanes(lanes: int) -> int:
 
 @dataclass(frozen=True)
 class Storage:
-    """The five parameters in padded tensors, with views in the notebook's shapes."""
+    """The parameters in padded tensors, with views in the notebook's shapes.
+
+    `memory` holds all of them in one row.
+    """
 
     H: int
     V: int
     dtype: torch.dtype
-    tensors: tuple[torch.Tensor, ...]
+    memory: torch.Tensor
 
     @classmethod
     def zeros(cls, H: int, V: int, dtype: torch.dtype) -> "Storage":
-        h, v = padded(H, dtype), padded(V, dtype)
-        shapes = ((v, h), (h, h), (v, h), (1, h), (1, v))
-        return cls(H, V, dtype, tuple(torch.zeros(shape, dtype=dtype) for shape in shapes))
+        return cls(H, V, dtype, torch.zeros(storage_size(H, V, dtype), dtype=dtype))
+
+    @cached_property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Wxh, Wha, Wya, bh, by and a0, padded."""
+        shapes = _shapes(self.H, self.V, self.dtype)
+        parts = self.memory.split([math.prod(shape) for shape in shapes])
+        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
 
     @property
     def Whx(self) -> torch.Tensor:  # noqa: N802
@@ -92,12 +103,16 @@ class Storage:
     def by(self) -> torch.Tensor:
         return self.tensors[4].T[: self.V]
 
+    @property
+    def a0(self) -> torch.Tensor:
+        return self.tensors[5].T[: self.H]
+
     def __iter__(self) -> Iterator[torch.Tensor]:
         """Iterate over the five views in the order Whx, Wha, Wya, bh, by."""
         return iter((self.Whx, self.Wha, self.Wya, self.bh, self.by))
 
     def copy(self) -> "Storage":
-        return replace(self, tensors=tuple(tensor.clone() for tensor in self.tensors))
+        return replace(self, memory=self.memory.clone())
 
     def fill(self, values: Iterable[torch.Tensor | np.ndarray], name: str) -> None:
         """Copy five tensors or arrays into the storage, converting them to its dtype.
@@ -120,7 +135,19 @@ class Storage:
             view.copy_(value)
 
     def arrays(self) -> Arrays:
-        return Arrays(*(tensor.numpy() for tensor in self.tensors))
+        arrays = [tensor.numpy() for tensor in self.tensors]
+        row = self.memory[: self.memory.numel() - arrays[-1].size].view(1, -1).numpy()
+        return Arrays._make([*arrays, row])
+
+
+def _shapes(H: int, V: int, dtype: torch.dtype) -> tuple[tuple[int, int], ...]:
+    h, v = padded(H, dtype), padded(V, dtype)
+    return ((v, h), (h, h), (v, h), (1, h), (1, v), (1, h))
+
+
+def storage_size(H: int, V: int, dtype: torch.dtype) -> int:
+    """Return how many numbers a storage has."""
+    return sum(math.prod(shape) for shape in _shapes(H, V, dtype))
 
 
 def steps_of_block(lanes: int, dtype: torch.dtype) -> int:

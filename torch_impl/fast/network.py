@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from .gradients import find_signals, sum_up
+from .gradients import find_initial_signals, find_signals, sum_up
 from .layout import Storage, Workspace, workspace
 from .running_clip import limit
 
@@ -106,8 +106,8 @@ class Network:
     @property
     def initial_signal(self) -> torch.Tensor:
         """The gradient of the last window's loss with respect to its initial states, (H, B)."""
-        dh = self._states(self.work.dh)
-        return self.weights.Wha.T @ dh
+        find_initial_signals(self._arrays[0], self.work, self.weights.H)
+        return self._states(self.work.carried)
 
     def _states(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(rows[: self.lanes, : self.weights.H].T.copy())

@@ -3,7 +3,7 @@
 V symbols, H hidden units, T characters per window, B lanes (parallel streams).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from reference import Hyperparameters, Step, Vocabulary, initialize_parameters
 from ..kernels.padding import padded
 from .iterations import NOT_FINITE, OUTSIDE, train
 from .layout import Storage, padded_lanes, workspace
+from .optimizer import Optimizer
+from .rules import NOTEBOOKS, Rule
 from .running_clip import limit
 from .sampling import generate
 from .text import as_bytes, index_error, readable_text
@@ -49,13 +51,17 @@ class Training:
         clip: float | None = 5.0,
         lanes: int = 1,
         dtype: torch.dtype = torch.float64,
+        rule: Rule = NOTEBOOKS,
+        rate: Callable[[int], float] | None = None,
     ) -> None:
         """Start from a copy of `parameters` if given, otherwise from weights drawn with `seed`.
 
         `text` holds indices into the vocabulary; a contiguous array of uint8, uint16, uint32 or
         int64 is used without a copy. A memory-mapped text is not checked in advance: an index
         outside the vocabulary raises ValueError in the iteration that reads it. `clip` is the
-        running clip's bound, None for plain backpropagation through time.
+        running clip's bound, None for plain backpropagation through time. `rule` is the optimizer,
+        by default the notebook's; `rate` gives the learning rate of an iteration, counted from 1,
+        and is by default that of the hyperparameters.
 
         Raises ValueError for sections shorter than one window and its last target, an index
         outside the vocabulary, lanes below 1, a negative clip or parameters of a wrong shape;
@@ -78,13 +84,15 @@ class Training:
         self.lanes = lanes
         self.clip = clip
         self._weights = Storage.zeros(H, V, dtype)
-        self._sums = Storage.zeros(H, V, dtype)
+        self._gradients = Storage.zeros(H, V, dtype)
+        self.optimizer = Optimizer(rule, self._weights)
+        self._rate = rate or (lambda iteration: hyperparameters.learning_rate)
         if parameters is None:
             parameters = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
         self._weights.fill(parameters, "parameters")
         self._hidden = torch.zeros(padded_lanes(lanes), padded(H, dtype), dtype=dtype)
         self._work = workspace(H, V, T, lanes, dtype)
-        self._arrays = (self._weights.arrays(), self._sums.arrays(), self._hidden.numpy())
+        self._arrays = (self._weights.arrays(), self._gradients.arrays())
         self.position = 0
         self.iteration = 0
         self.smooth_loss = float(np.log(V) * T) * lanes
@@ -108,11 +116,11 @@ class Training:
 
     @property
     def accumulators(self) -> Storage:
-        return self._sums
+        return self.optimizer.first
 
     @accumulators.setter
     def accumulators(self, values: Iterable[np.ndarray | torch.Tensor]) -> None:
-        self._sums.fill(values, "accumulators")
+        self.optimizer.first.fill(values, "accumulators")
 
     @property
     def hidden_state(self) -> torch.Tensor:
@@ -174,16 +182,16 @@ class Training:
         out = np.empty((2, count))
         done, reason, self.position, self.smooth_loss = train(
             *self._arrays,
+            *self.optimizer.arrays,
+            self._hidden.numpy(),
             self._work,
             as_bytes(self.text),
             self.text.itemsize,
             self.position,
             float(self.smooth_loss),
-            T,
-            self.lanes,
-            H,
-            V,
-            number(self.hyperparameters.learning_rate),
+            (T, self.lanes, H, V),
+            self.optimizer.rule,
+            np.array([self._rate(self.iteration + 1 + done) for done in range(count)]),
             number(self._bound),
             number(safe),
             out,

@@ -5,23 +5,11 @@
 So the rows are still in cache when they are used.
 """
 
-from ..kernels.compiled import inlined, internal
+from ..kernels.compiled import internal
 from ..kernels.products import ROWS
-from ..kernels.vectors import load, splat, sqrt, store, vector_length
+from ..kernels.vectors import splat, store, vector_length
 from .backward import output_rows, recurrent_rows, sum_long_window
-
-EPSILON = 1e-8  # inside the square root; most libraries add it outside
-
-
-@inlined
-def update_row(values, sums, row, gradients, gradient_row, rate):
-    """Take an Adagrad step on one row, with the operations in the reference's order."""
-    for j in range(0, values.shape[1], vector_length(values)):
-        g = load(gradients, gradient_row, j)
-        total = load(sums, row, j) + g * g
-        store(sums, row, j, total)
-        step = splat(g, rate) * g / sqrt(total + splat(g, EPSILON))
-        store(values, row, j, load(values, row, j) - step)
+from .rules import adagrad
 
 
 @internal
@@ -34,17 +22,17 @@ def update_parameters(weights, sums, work, used, T, H, V, rate, clip, safe):
     zero = splat(work.dh, 0.0)
     for u in range(used):
         x = work.used[u]
-        update_row(weights.Wxh, sums.Wxh, x, work.gradients.Wxh, x, rate)
+        adagrad(weights.Wxh, sums.Wxh, x, work.gradients.Wxh, x, rate)
         for i in range(0, work.gradients.Wxh.shape[1], vector_length(work.dh)):
             store(work.gradients.Wxh, x, i, zero)
     sum_long_window(work, (0, H), (0, V), T, clip, safe)
     for row in range(0, H, ROWS):
         recurrent_rows(work, row, T, clip, safe)
         for r in range(ROWS):
-            update_row(weights.Wha, sums.Wha, row + r, work.rows, r, rate)
+            adagrad(weights.Wha, sums.Wha, row + r, work.rows, r, rate)
     for row in range(0, V, ROWS):
         output_rows(work, row, T, clip, safe)
         for r in range(ROWS):
-            update_row(weights.Wya, sums.Wya, row + r, work.rows, r, rate)
-    update_row(weights.bh, sums.bh, 0, work.gradients.bh, 0, rate)
-    update_row(weights.by, sums.by, 0, work.gradients.by, 0, rate)
+            adagrad(weights.Wya, sums.Wya, row + r, work.rows, r, rate)
+    adagrad(weights.bh, sums.bh, 0, work.gradients.bh, 0, rate)
+    adagrad(weights.by, sums.by, 0, work.gradients.by, 0, rate)

@@ -53,7 +53,7 @@ def test_best_is_the_checkpoint_of_the_fewest_bits(tmp_path: Path) -> None:
     assert list(bits) == [*range(3, 40, 3), 40]
     best, _ = checkpoint.load(run.folder.best, run.config)
     assert best.iteration == min(bits, key=lambda iteration: bits[iteration])
-    found = results.evaluated(run.folder.load_model(), run.texts.validation, "the text")
+    found = results.evaluated(run.folder.load_model(), run.texts.validation, "the text", "numpy")
     assert found is not None
     assert found.bits_per_character == bits[best.iteration]
 

@@ -40,24 +40,28 @@ def by_hand(parameters: Parameters, indices: np.ndarray, state: np.ndarray) -> l
     return losses
 
 
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
 @settings(max_examples=60)
 @given(network=networks, length=st.integers(2, 40), seed=st.integers(0, 99), own=st.booleans())
-def test_bits_are_the_reference_loss_of_the_text_as_one_window(network, length, seed, own) -> None:
+def test_bits_are_the_reference_loss_of_the_text_as_one_window(
+    engine, network, length, seed, own
+) -> None:
     parameters, state = network
     indices = np.random.default_rng(seed).integers(0, len(parameters.by), length, np.uint8)
     start = state if own else np.zeros_like(state)
     window = indices.astype(np.int64)
     trace = forward(parameters, window[:-1], window[1:], start)
-    found = evaluate(parameters, indices, state if own else None)
+    found = evaluate(parameters, indices, state if own else None, engine=engine)
     bits = float(trace.loss) / math.log(2) / (length - 1)
     assert found.bits_per_character == pytest.approx(bits, rel=1e-11, abs=1e-14)
     assert (found.scored, found.unseen) == (length - 1, 0)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
 @settings(max_examples=60)
 @given(network=networks, length=st.integers(2, 40), seed=st.integers(0, 99))
 def test_unseen_characters_are_counted_not_scored_and_read_as_no_input(
-    network, length: int, seed: int
+    engine: str, network, length: int, seed: int
 ) -> None:
     parameters, state = network
     V = len(parameters.by)
@@ -65,9 +69,9 @@ def test_unseen_characters_are_counted_not_scored_and_read_as_no_input(
     losses = by_hand(parameters, indices.astype(int), state)
     if not losses:
         with pytest.raises(ValueError, match="nothing to score"):
-            evaluate(parameters, indices, state)
+            evaluate(parameters, indices, state, engine=engine)
         return
-    found = evaluate(parameters, indices, state)
+    found = evaluate(parameters, indices, state, engine=engine)
     assert found.scored == len(losses)
     assert found.unseen == np.count_nonzero(indices == V)
     bits = math.fsum(losses) / len(losses) / math.log(2)
@@ -87,34 +91,39 @@ def test_result_does_not_hang_on_the_stretch(network, length, stretch, seed) -> 
     assert found.bits_per_character == pytest.approx(whole.bits_per_character, rel=1e-13, abs=1e-15)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
 @settings(max_examples=30)
 @given(network=networks, seed=st.integers(0, 99))
-def test_float32_reads_in_float32(network, seed: int) -> None:
+def test_float32_reads_in_float32(engine: str, network, seed: int) -> None:
     parameters, _ = network
     indices = np.random.default_rng(seed).integers(0, len(parameters.by), 12, np.uint8)
     small = [value.astype(np.float32) for value in parameters]
     exact = evaluate([value.astype(np.float64) for value in small], indices)
-    assert evaluate(small, indices).bits_per_character == pytest.approx(
+    assert evaluate(small, indices, engine=engine).bits_per_character == pytest.approx(
         exact.bits_per_character, rel=2e-3, abs=1e-5
     )
 
 
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_logits_beyond_the_softmax_of_the_reference_are_scored(dtype) -> None:
+def test_logits_beyond_the_softmax_of_the_reference_are_scored(engine: str, dtype) -> None:
     parameters, _ = network(3, 2, 1.0, 1)
     parameters.by[:, 0] = [1e4, -1e4, 0.0]
     values = [value.astype(dtype) for value in parameters]
-    found = evaluate(values, np.array([0, 1, 1], np.uint8))
+    found = evaluate(values, np.array([0, 1, 1], np.uint8), engine=engine)
     assert found.bits_per_character == pytest.approx(2e4 / math.log(2), rel=1e-3)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e308])
-def test_weights_out_of_the_numbers_are_an_error_or_a_finite_loss(place: int, value) -> None:
+def test_weights_out_of_the_numbers_are_an_error_or_a_finite_loss(
+    engine: str, place: int, value
+) -> None:
     parameters, state = network(3, 4, 1.0, 1)
     list(parameters)[place][:] = value
     try:
-        found = evaluate(parameters, np.arange(9) % 3, state)
+        found = evaluate(parameters, np.arange(9) % 3, state, engine=engine)
     except FloatingPointError:
         return
     assert np.isfinite(found.bits_per_character)

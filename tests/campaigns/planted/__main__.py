@@ -1,7 +1,7 @@
 """Plants wrong lines in the backward passes, one at a time, and asks the property tests.
 
 python -m tests.campaigns.planted [numpy] [torch-float64] [torch-float32] [fast-float64]
-[fast-float32] [layer]
+[fast-float32] [layer] [rules]
 
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
@@ -19,7 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.campaigns.planted import layer
+from tests.campaigns.planted import engine as engine_edits
+from tests.campaigns.planted import layer, rules
 from tests.campaigns.planted.edit import Edit
 
 ROOT = Path(__file__).parents[3]
@@ -40,14 +41,22 @@ LAYER_TESTS = (
     "tests/torch_impl/elman/test_threads.py",
     "tests/torch_impl/elman/test_bits.py",
 )
-ENGINES = ("numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer")
+RULES_TESTS = ("tests/bptt/training/test_compiled.py", "tests/bptt/training/test_loop.py")
+ENGINES = (
+    "numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer", "rules"
+)  # fmt: skip
+
+
+OWN_TESTS = {"layer": LAYER_TESTS, "rules": RULES_TESTS}
 
 
 def edits(engine: str) -> list[Edit]:
     if engine == "layer":
         return layer.EDITS
+    if engine == "rules":
+        return rules.EDITS
     if engine.startswith("fast"):
-        return kernel_edits()
+        return engine_edits.EDITS
     folder = "reference" if engine == "numpy" else "torch_impl"
     window = window_edits("np", "dot") if engine == "numpy" else window_edits("torch", "mm")
     return [
@@ -166,66 +175,6 @@ def lanes_edits() -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def kernel_edits() -> list[Edit]:
-    backward, clip = "torch_impl/fast/backward.py", "torch_impl/fast/running_clip.py"
-    rows = "for n in range((t + 1) * B - 1, t * B - 1, -1):"
-    grown = "sums = fma(splat(sums, grad[n, column]), load(factors, n, j), sums)"
-    by = "sums = sums + load(square, n % unit, 0)"
-    return [
-        Edit("1 - a", "one - a * a", "one - a", backward),
-        Edit("1 + a²", "one - a * a", "one + a * a", backward),
-        Edit("slope of tanh forgotten", "(one - a * a) * da", "one * da", backward),
-        Edit("slope of the state before", "load(work.states, n + B, i)", "load(work.states, n, i)", backward),
-        Edit("signal from the future dropped", "da = da + load(work.carried, b, i)", "da = da + splat(work.dh, 0.0)", backward),
-        Edit("signal from the future subtracted", "da = da + load(work.carried, b, i)", "da = da - load(work.carried, b, i)", backward),
-        Edit("signal from the future also in the last step", "if t < T - 1:\n                    da", "if t < T:\n                    da", backward),
-        Edit("signal of the wrong step", "work.dh[(t + 1) * B : (t + 2) * B]", "work.dh[t * B : (t + 1) * B]", backward),
-        Edit("steps from first to last", "range(T - 1, -1, -1)", "range(T)", backward),
-        Edit("last step lost", "range(T - 1, -1, -1)", "range(T - 2, -1, -1)", backward),
-        Edit("Wha: state one step off", "work.states[:N][::-1]", "work.states[B:][:N][::-1]", backward),
-        Edit("Wha: one step too few", "work.states[:N][::-1], N, False", "work.states[:N][::-1], N - 1, False", backward),
-        Edit("Wha: clip forgotten", "if not work.reach[0, row + r] < safe", "if False", backward),
-        Edit("Wha: fold one step off", "row + r, work.states, T", "row + r, work.states[B:], T", backward),
-        Edit("Wya: clip forgotten", "if not work.reach_y[0, row + r] < safe", "if False", backward),
-        Edit("Wya: state one step off", "after = work.states[B:]", "after = work.states", backward),
-        Edit("reach allowed to be ten times the clip", "return clip * max", "return 10.0 * clip * max", clip),
-        Edit("clip at twice the bound", "splat(sums, clip), splat(sums, -clip)", "splat(sums, 2.0 * clip), splat(sums, -2.0 * clip)", clip),
-        Edit("clip from below only", "select(greater(sums, high), high,", "select(greater(sums, high), sums,", clip),
-        Edit("clip to zero", "select(greater(sums, high), high,", "select(greater(sums, high), sums - sums,", clip),
-        Edit("fold: clip of the step, not of the sum", f"{grown}\n        sums = bounded(sums, clip)", "sums = sums + bounded(splat(sums, grad[n, column]) * load(factors, n, j), clip)", clip),
-        Edit("fold: = for +=", grown, grown.replace("j), sums", "j), splat(sums, 0.0)"), clip),
-        Edit("fold: from first to last", f"for t in range(end - 1, begin - 1, -1):\n        {rows}\n            {grown}", f"for t in range(begin, end):\n        {rows}\n            {grown}", clip),
-        Edit("reach of dh taken without its sign's size", "reach = reach + absolute(load(work.dh, n, i))", "reach = reach + load(work.dh, n, i)", clip),
-        Edit("reach of dz taken without its sign's size", "reach = reach + absolute(load(work.dz, v, n))", "reach = reach + load(work.dz, v, n)", clip),
-        Edit("bh: clip forgotten", "sums = bounded(sums, clip)\n        store(out, 0, i, sums)", "sums = sums\n        store(out, 0, i, sums)", clip),
-        Edit("bh: first step lost", f"for t in range(T - 1, -1, -1):\n            {rows}\n                sums = sums + load(dh", f"for t in range(T - 1, 0, -1):\n            {rows}\n                sums = sums + load(dh", clip),
-        Edit("by: clip forgotten", "sums = bounded(sums, clip)\n        store(out, 0, v, sums)", "sums = sums\n        store(out, 0, v, sums)", clip),
-        Edit("by: = for +=", by, "sums = load(square, n % unit, 0)", clip),
-        Edit("by: factor 1.001", by, f"{by} * splat(sums, 1.001)", clip),
-        Edit("Whx: = for +=", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dh, n, i))", clip),
-        Edit("Whx: one step off", "load(dWxh, inputs[n], i) + load(dh, n, i))", "load(dWxh, inputs[n], i) + load(dh, max(n - 1, 0), i))", clip),
-        Edit("Whx: clip forgotten", "bounded(load(dWxh, inputs[n], i), clip)", "load(dWxh, inputs[n], i)", clip),
-        Edit("lanes: the first one's signal for all", "da = da + load(work.carried, b, i)", "da = da + load(work.carried, 0, i)", backward),
-        Edit("lanes: fold of the first one only", f"{rows}\n            {grown}", f"for n in range(t * B, t * B - 1, -1):\n            {grown}", clip),
-        Edit("lanes: fold clipped after each", grown, grown.replace("= fma", "= bounded(fma") + ", clip)", clip),
-        Edit("lanes: bh clipped after each", "sums = sums + load(dh, n, i)", "sums = bounded(sums + load(dh, n, i), clip)", clip),
-        Edit("lanes: by clipped after each", by, "sums = bounded(sums + load(square, n % unit, 0), clip)", clip),
-        Edit("blocks: first one lost", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0] - 1, 0, -1):\n        begin, end = block * work", backward),
-        Edit("blocks: from first to last", "for block in range(reach.shape[0] - 1, -1, -1):\n        begin, end = block * work", "for block in range(reach.shape[0]):\n        begin, end = block * work", backward),
-        Edit("blocks: room that the block's reach does not lessen", "room = safe - reach[block, i]", "room = safe", backward),
-        Edit("blocks: reach of the first one for all", "room = safe - reach[block, i]", "room = safe - reach[0, i]", backward),
-        Edit("blocks: factors one step off", "read = factors[begin * B : end * B]", "read = factors[begin * B + 1 : end * B + 1]", backward),
-        Edit("blocks: = for +=", "(end - begin) * B, True)", "(end - begin) * B, False)", backward),
-        Edit("blocks: clip of a lone step, not of the sum", "sums = bounded(whole, clip)", "sums = sums + bounded(whole - sums, clip)", clip),
-        Edit("blocks: clip of a lone step forgotten", "sums = bounded(whole, clip)", "sums = whole", clip),
-        Edit("blocks: room of the sum, not of its size", "greater(absolute(sums), splat(sums, room))", "greater(sums, splat(sums, room))", clip),
-        Edit("blocks: fold of all steps before", "sums = _folded(sums, grad, column, factors, j, begin, end", "sums = _folded(sums, grad, column, factors, j, 0, end", clip),
-        Edit("by: the first symbols for all", "dz[v:, n - n % unit :]", "dz[:, n - n % unit :]", clip),
-        Edit("by: the last steps for all", "or n % unit == unit - 1", "or False", clip),
-        Edit("lanes: Whx clipped after each", "load(dWxh, inputs[n], i) + load(dh, n, i))", "bounded(load(dWxh, inputs[n], i) + load(dh, n, i), clip))", clip),
-    ]  # fmt: skip
-
-
 def plant(engine: str, edit: Edit | None) -> str | None:
     """Run the property tests on a copy with the edit; return the first that fails, if one does.
 
@@ -253,7 +202,7 @@ def plant(engine: str, edit: Edit | None) -> str | None:
                 "-q",
                 "-p",
                 "no:cacheprovider",
-                *(LAYER_TESTS if engine == "layer" else ("-k", engine, *TESTS)),
+                *OWN_TESTS.get(engine, ("-k", engine, *TESTS)),
             ],
             cwd=copy,
             env=os.environ | {"BPTT_TEST_ENGINE": engine, "HYPOTHESIS_PROFILE": "planted"},

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reference
-from bptt.verify.network.tolerances import lanes_error_bounds, largest_fraction_of_bound
+from bptt.verify.network.tolerances import FLOAT32, lanes_error_bounds, largest_fraction_of_bound
 from reference import Gradients
 from torch_impl import fast
 from torch_impl.fast import layout
@@ -132,3 +132,16 @@ def test_training_over_long_windows_in_lockstep_with_the_reference() -> None:
         assert ours.step().loss == pytest.approx(right.step().loss, rel=1e-13)
         assert_close(got=ours.parameters, expected=right.parameters, relative=1e-12)
         assert_close(got=ours.accumulators, expected=right.accumulators, relative=1e-11)
+
+
+@every_dtype
+@pytest.mark.parametrize("clip", [None, 0.2])
+@pytest.mark.parametrize("count", [1, 2])
+def test_sizes_beyond_the_widest_vector_give_the_reference_s_fold(engine, count, clip) -> None:
+    first = Case(40, 37, 20, 1, 0.3, clip, "random", "random")
+    cases = [engine.prepare(case) for case in longer([first] * count, 20)]
+    expected = reference.backward_lanes(cases[0].parameters, [c.forward() for c in cases], clip)
+    unit = 1e-4 if engine.precision is FLOAT32 else 1e-12
+    got = engine.compute_lanes(cases, clip)
+    for value, right in zip(got, expected, strict=True):
+        np.testing.assert_allclose(value, right, rtol=unit, atol=unit)
