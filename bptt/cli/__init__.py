@@ -15,6 +15,7 @@ from .corpora import list_corpora
 from .evaluate import evaluate
 from .grouped import Grouped
 from .lockstep import lockstep
+from .reproduce import reproduce
 from .sample import sample
 from .train import train
 from .verify import verify
@@ -31,6 +32,7 @@ for name, command, in_short in (
     ("train", train, None),
     ("sample", sample, None),
     ("eval", evaluate, "Measure a run's network on a text."),
+    ("reproduce", reproduce, "Train a run again and compare it bit by bit."),
     ("compare", compare, "Show the results of several runs."),
     ("corpora", list_corpora, "List the texts that have a name."),
     ("lockstep", lockstep, "Compare the engines' gradients, and their training."),

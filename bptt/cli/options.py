@@ -161,4 +161,5 @@ def text_argument(default: str) -> Any:
 
 
 CorpusName = Annotated[str | None, text_argument(corpora.DEFAULT)]
+TextOfRun = Annotated[str | None, text_argument("the run's own text")]
 TextToScore = Annotated[str | None, text_argument("the run's own validation and test texts")]

@@ -70,7 +70,15 @@ def _results(config: Config, results: Results, ending: Ending) -> str:
         + f"\n\n{results.iterations:,} iterations, {results.characters:,} {config.corpus.units} "
         f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
         f"iteration {results.iteration:,}, each text read once, as one stream."
+        + _weights_digests(results)
     )
+
+
+def _weights_digests(results: Results) -> str:
+    if results.final_weights is None:
+        return ""
+    rows = [("last", results.final_weights), ("evaluated", results.best_weights)]
+    return "\n\n" + table(("weights", "SHA-256"), rows)
 
 
 def guess(config: Config) -> str:
@@ -111,10 +119,16 @@ def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
     budget = (
         "" if config.time_budget is None else ", but for the clock, which its budget depends on"
     )
+    where = (
+        "on any processor"
+        if config.engine == "fast" and config.initialization != "notebook"
+        else "on the versions below and the same kind of processor"
+    )
     return (
         f"{fenced(f'bptt train{standard_input} --config {file}{more}')}\n\n"
-        "On the versions below and the same kind of processor, to the last bit"
-        f"{budget}. Where the text lies elsewhere by now, name it after `train`."
+        f"With --engine {config.engine}, {where}, to the last bit{budget}. Where the text lies "
+        "elsewhere by now, name it after `train`. `bptt reproduce RUN` trains a run again and "
+        "compares the weights at every checkpoint."
     )
 
 

@@ -18,6 +18,7 @@ from ..strict import Strict, explain, shown
 from ..training.base import Training
 from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
 from ..training.validation import ValidationHistory
+from . import digests
 from .config import Config
 
 METADATA_KEY = "bptt"  # one key only: safetensors writes several in random order
@@ -93,11 +94,15 @@ def load(path: Path, config: Config) -> tuple[CheckpointHeader, dict[str, np.nda
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: weights and initial hidden state (H, 1), in the run's dtype."""
+    """A trained model: weights and initial hidden state (H, 1), in the run's dtype.
+
+    `digest` is that of the weights.
+    """
 
     parameters: tuple[np.ndarray, ...]
     initial_state: np.ndarray
     iteration: int
+    digest: str
 
     def in_float64(self) -> tuple[Parameters, np.ndarray]:
         weights = Parameters(*(value.astype(np.float64) for value in self.parameters))
@@ -109,7 +114,8 @@ def load_model(path: Path, config: Config) -> Model:
     header, tensors = load(path, config)
     parameters = tuple(tensors[name] for name in PARAMETER_NAMES)
     initial_state = tensors.get(INITIAL_STATE, np.zeros_like(tensors["bh"]))
-    return Model(parameters, initial_state, header.iteration)
+    digest = digests.of_weights(tensors)
+    return Model(parameters, initial_state, header.iteration, digest)
 
 
 def restore(path: Path, config: Config, training: Training) -> ValidationHistory:

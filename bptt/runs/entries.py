@@ -1,11 +1,13 @@
 """Log entries: for which iterations they are made, and what they contain."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from reference import Step
 
 from ..training import sampling
 from ..training.evaluation import Evaluation
+from . import digests
 from .config import Config
 from .log import Entry
 
@@ -31,9 +33,19 @@ def without_end(entry: Entry, config: Config) -> Entry:
 
 
 def of_step(
-    step: Step, config: Config, seconds: float, rate: float, evaluation: Evaluation | None
+    step: Step,
+    config: Config,
+    seconds: float,
+    rate: float,
+    evaluation: Evaluation | None,
+    learned: Mapping[str, Any],
 ) -> Entry:
-    """Return an iteration's entry, given the seconds spent so far and the learning rate."""
+    """Return an iteration's entry, given the seconds spent so far and the learning rate.
+
+    `learned` holds the weights, which must be those after this iteration where a regular checkpoint
+    is due.
+    """
+    is_saved = step.iteration % config.checkpoint_every == 0
     sample = step.sample
     if sample is not None:
         sample = "".join(sampling.readable([sample], config.corpus.units))
@@ -46,6 +58,7 @@ def of_step(
         seconds=round(seconds, 3),
         learning_rate=rate,
         sample=sample,
+        weights=digests.of_weights(learned) if is_saved else None,
         **said(evaluation),
     )
 

@@ -21,7 +21,8 @@ class Entry(Strict):
 
     Losses are in nats, summed over a window's steps and lanes; `bits_per_character` is of the
     smoothed loss and `validation_bits` of the whole validation text. `seconds` is the time spent on
-    the run so far, validation included. `characters` counts those learned from.
+    the run so far, validation included. `characters` counts those learned from. `weights` is their
+    digest, of iterations that end in a regular checkpoint.
     """
 
     iteration: int
@@ -34,6 +35,7 @@ class Entry(Strict):
     validation_bits: float | None = None
     unseen: int | None = None
     sample: str | None = None
+    weights: str | None = None
 
 
 Line = TypeVar("Line", bound=Strict)
@@ -62,8 +64,8 @@ def to_line(entry: Strict) -> bytes:
 
 
 def to_csv(entries: Sequence[Entry]) -> bytes:
-    """Return a table of all fields but the samples, a line for each entry."""
-    fields = [name for name in Entry.model_fields if name != "sample"]
+    """Return a table of all fields but the samples and digests, a line for each entry."""
+    fields = [name for name in Entry.model_fields if name not in ("sample", "weights")]
     table = io.StringIO()
     writer = csv.DictWriter(table, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

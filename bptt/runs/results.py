@@ -22,6 +22,7 @@ class Results(Strict):
 
     `iteration` is that of the evaluated weights, the best by validation; `iterations` were taken,
     in `seconds`; `characters` counts those learned from; `ended` says why the run ended early.
+    `final_weights` and `best_weights` are digests of the last weights and of the evaluated ones.
     """
 
     iteration: int
@@ -31,6 +32,8 @@ class Results(Strict):
     ended: str | None
     validation: Evaluation | None
     test: Evaluation | None
+    final_weights: str | None = None
+    best_weights: str | None = None
 
 
 def evaluated(
@@ -63,6 +66,8 @@ def finish(
         ended=ended,
         validation=evaluated(model, texts.validation, "the validation text", config.engine),
         test=evaluated(model, texts.test, "the test text", config.engine),
+        final_weights=folder.load_model(last=True).digest,
+        best_weights=model.digest,
     )
     write(folder.results, results)
     return results

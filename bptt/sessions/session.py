@@ -174,7 +174,8 @@ class Session:
             ends = is_last and self.ended is not None
             if ends or evaluated is not None or entries.is_due(step, config):
                 rate = schedule.rate(config, step.iteration, progress)
-                entry = entries.of_step(step, config, self._seconds, rate, evaluated)
+                seconds, learned = self._seconds, training.learned
+                entry = entries.of_step(step, config, seconds, rate, evaluated, learned)
                 lines.add(entry)
                 display.show(entry)
         is_best = evaluation is not None and self.progress.is_best_of(training.iteration)
