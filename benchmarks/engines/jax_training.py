@@ -43,8 +43,45 @@ def window_loss(
     return -log_p[jnp.arange(len(targets)), targets].sum(), final
 
 
+def by_autodiff(
+    weights: Weights, inputs: jax.Array, targets: jax.Array, hidden: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array], Weights]:
+    """Return the window's loss in nats and the state after it, and the gradients."""
+    return jax.value_and_grad(window_loss, has_aux=True)(weights, inputs, targets, hidden)
+
+
+def by_hand(
+    weights: Weights, inputs: jax.Array, targets: jax.Array, hidden: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array], Weights]:
+    """Return what by_autodiff does, with the backward pass written by hand.
+
+    Only the signal goes through a scan in reverse; the gradients are products after it.
+    """
+    Whx, Wha, Wya, bh, by = weights
+
+    def advance(state: jax.Array, from_input: jax.Array) -> tuple[jax.Array, jax.Array]:
+        state = jnp.tanh(Wha @ state + from_input)
+        return state, state
+
+    final, states = lax.scan(advance, hidden, Whx.T[inputs] + bh)
+    log_p = jax.nn.log_softmax(states @ Wya.T + by)
+    steps = jnp.arange(len(targets))
+    loss = -log_p[steps, targets].sum()
+    dz = jnp.exp(log_p).at[steps, targets].add(-1.0)
+
+    def retreat(after: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        signal, state = step
+        dh = (1 - state * state) * (signal + after @ Wha)
+        return dh, dh
+
+    _, dh = lax.scan(retreat, jnp.zeros_like(hidden), (dz @ Wya, states), reverse=True)
+    before = jnp.concatenate([hidden[None], states[:-1]])
+    dWhx = jnp.zeros_like(Whx.T).at[inputs].add(dh).T
+    return (loss, final), (dWhx, dh.T @ before, dz.T @ states, dh.sum(axis=0), dz.sum(axis=0))
+
+
 def iterate(
-    text: jax.Array, carry: Carry, *, T: int, rate: float, clip: float
+    text: jax.Array, carry: Carry, *, differentiate: Any, T: int, rate: float, clip: float
 ) -> tuple[Carry, jax.Array]:
     """Run one iteration; also return its loss in nats."""
     weights, sums, hidden, position = carry
@@ -52,7 +89,6 @@ def iterate(
     position = jnp.where(wraps, 0, position)
     hidden = jnp.where(wraps, jnp.zeros_like(hidden), hidden)
     window = lax.dynamic_slice(text, (position,), (T + 1,))
-    differentiate = jax.value_and_grad(window_loss, has_aux=True)
     (loss, hidden), gradients = differentiate(weights, window[:-1], window[1:], hidden)
     gradients = [jnp.clip(gradient, -clip, clip) for gradient in gradients]
     sums = tuple(M + G * G for M, G in zip(sums, gradients, strict=True))
@@ -66,11 +102,17 @@ def iterate(
 class Step(Trainer):
     """One compiled iteration, called from Python, which reuses (donates) the old buffers."""
 
+    differentiate = staticmethod(by_autodiff)
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.text = jnp.asarray(problem.text)
         self.iterate: Any = partial(
-            iterate, T=problem.T, rate=problem.learning_rate, clip=problem.clip
+            iterate,
+            differentiate=self.differentiate,
+            T=problem.T,
+            rate=problem.learning_rate,
+            clip=problem.clip,
         )
         self.compiled = self.build()
 
@@ -128,3 +170,9 @@ class WholeLoop(Step):
             raise ValueError(f"iterations must be at most {LONGEST}, got {iterations}")
         self.carry, losses = jax.block_until_ready(self.compiled(self.text, self.carry, iterations))
         return np.asarray(losses[:iterations], np.float64).tolist()
+
+
+class LoopByHand(WholeLoop):
+    """The whole loop, with the backward pass written by hand."""
+
+    differentiate = staticmethod(by_hand)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from .absence import AbsentError
-from .worker import ABSENT, FAILED
+from .worker import ABSENT, CORES, FAILED
 
 ROOT = Path(__file__).parents[2]
 TAIL = 2000  # characters of a dead worker's output to show
@@ -29,6 +29,7 @@ def environment(threads: int) -> dict[str, str]:
         "NPROC": count,  # XLA's thread pool
         "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}",
         "JAX_PLATFORMS": "cpu",
+        CORES: count,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     return os.environ | fixed

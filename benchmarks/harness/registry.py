@@ -36,6 +36,7 @@ TRAINING = (
     _training("nn.RNN-compiled", "module_training:Compiled", "nn.RNN under torch.compile", OPTIM),
     _training("jax-step", "jax_training:Step", "JAX, an iteration compiled", OTHERS),
     _training("jax-loop", "jax_training:WholeLoop", "JAX, the whole loop compiled", OTHERS),
+    _training("jax-by-hand", "jax_training:LoopByHand", "the same, backward by hand", OTHERS),
     _training("autograd", "autograd_training:Autograd", "HIPS autograd over NumPy", OTHERS),
 )
 
@@ -45,6 +46,7 @@ LAYER = (
     Engine("nn.RNN", "benchmarks.engines.torch_layers:Module", "nn.RNN, autograd"),
     Engine("nn.RNN-compiled", "benchmarks.engines.torch_layers:Compiled", "under torch.compile"),
     Engine("jax-scan", "benchmarks.engines.jax_layers:Scan", "JAX, scan and its vjp compiled"),
+    Engine("jax-by-hand", "benchmarks.engines.jax_layers:ByHand", "JAX, backward by hand"),
     Engine("torch-ops", "benchmarks.engines.torch_layers:Operations", "addmm(out=) a step"),
 )
 

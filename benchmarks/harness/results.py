@@ -64,6 +64,10 @@ class Workload:
         return [engine for engine in self.engines if engine.status == MEASURED]
 
     def ratio(self, numerator: str, denominator: str) -> Spread:
-        """Return the ratio of two engines' times, computed round by round."""
+        """Return the spread of `ratios`."""
+        return Spread.of(self.ratios(numerator, denominator))
+
+    def ratios(self, numerator: str, denominator: str) -> list[float]:
+        """Return the ratio of two engines' times in each round."""
         by_name = {engine.name: engine for engine in self.measured}
-        return Spread.of(paired_ratios(by_name[numerator].seconds, by_name[denominator].seconds))
+        return paired_ratios(by_name[numerator].seconds, by_name[denominator].seconds)

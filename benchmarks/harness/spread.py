@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RESAMPLES = 10_000
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -34,6 +36,18 @@ def paired_ratios(numerators: Sequence[float], denominators: Sequence[float]) ->
     Raises ValueError unless both have the same number of rounds.
     """
     return [above / below for above, below in zip(numerators, denominators, strict=True)]
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the median's 95 % interval by the bootstrap: percentiles over resampled rounds.
+
+    Efron (1979). The same values give the same interval. Raises ValueError if there are none.
+    """
+    if not len(values):
+        raise ValueError("an interval needs at least one value, got none")
+    drawn = np.random.default_rng(0).choice(values, (RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -19,6 +19,7 @@ from typing import Any
 from .memory import can_be_measured, peak, reset_peak
 
 DONE, ABSENT, FAILED = "done", "absent", "failed"
+CORES = "BENCHMARK_CORES"  # of the environment: to how many cores the worker is confined
 PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd")
 
 
@@ -105,7 +106,18 @@ def answer(host: Host, request: tuple[Any, ...]) -> tuple[str, Any]:
         return FAILED, traceback.format_exc()
 
 
+def confine(cores: int) -> None:
+    """Keep this process on some cores: XLA takes more threads than it is told to.
+
+    Not where the operating system can't.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
+
+
 def main() -> None:
+    if CORES in os.environ:
+        confine(int(os.environ[CORES]))
     # Output of libraries would corrupt the answers, so file descriptor 1 becomes standard error.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

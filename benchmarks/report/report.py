@@ -1,5 +1,7 @@
-"""The files of a report: results.json, results.md and the plots."""
+"""The files of a report: results.json, rounds.csv, results.md and the plots."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +23,8 @@ INTRODUCTION = """# Benchmarks
 
 Every engine runs in its own process with a fixed number of threads. A round measures each engine
 once, in random order; ratios are computed round by round. Times are medians over the rounds. An
-engine whose results differ from the oracle's is refused. Brackets hold quartiles; "processor" is
+engine whose results differ from the oracle's is refused. Brackets hold quartiles, those of a ratio
+its median's 95 % interval (bootstrap over the rounds, which `rounds.csv` has); "processor" is
 the processor time of all threads, which other programs disturb less, and "cores" is that divided
 by wall-clock time; "× limit" is the median divided by the lower bound that follows from this
 machine's measured ceilings (see `benchmarks/limit/limit.py`).
@@ -42,6 +45,7 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
         "cold": [asdict(start) for start in suite.cold],
     }
     (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n")
+    (folder / "rounds.csv").write_text(rounds(suite.workloads))
     sections = [INTRODUCTION, tables.machine_section(machine, run)]
     layers = [workload for workload in suite.workloads if workload.name.startswith("layer")]
     sections += [tables.workload_section(w) for w in suite.workloads if w not in layers]
@@ -54,6 +58,23 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
     (folder / "results.md").write_text("\n".join(sections))
     for name, draw in pictures(suite, layers).items():
         figures.write(folder / name, draw)
+
+
+def rounds(workloads: list[Workload]) -> str:
+    """Return each measurement as a line of CSV, in seconds a unit; its turn is of the round."""
+    table = io.StringIO()
+    heading = "workload threads engine round turn unit units seconds cores"
+    lines = csv.writer(table, lineterminator="\n")
+    lines.writerow(heading.split())
+    for workload in workloads:
+        for engine in workload.measured:
+            for index, (seconds, cores) in enumerate(
+                zip(engine.seconds, engine.cores, strict=True)
+            ):
+                turn = workload.orders[index].index(engine.name)
+                place = workload.name, workload.threads, engine.name, index, turn
+                lines.writerow((*place, workload.unit, engine.units, seconds, cores))
+    return table.getvalue()
 
 
 def pictures(suite: Suite, layers: list[Workload]) -> dict[str, Callable[[], bytes]]:

@@ -1,10 +1,10 @@
 """The tables of results.md, in Markdown that is readable as plain text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..harness.results import EngineResult, Workload
-from ..harness.spread import Spread
+from ..harness.spread import Spread, median_interval
 
 SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -19,6 +19,12 @@ def duration(seconds: float) -> str:
 def between(spread: Spread) -> str:
     """Format a ratio's median with its quartiles."""
     return f"{spread.median:.2f} ({spread.lower_quartile:.2f} to {spread.upper_quartile:.2f})"
+
+
+def with_interval(values: Sequence[float]) -> str:
+    """Format the median of some ratios with its 95 % interval."""
+    low, high = median_interval(values)
+    return f"{Spread.of(values).median:.2f} ({low:.2f} to {high:.2f})"
 
 
 def markdown_table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -54,7 +60,7 @@ def workload_table(workload: Workload) -> str:
                 duration(spread.lowest),
                 duration(spread.highest),
                 duration(Spread.of(engine.processor_seconds).median),
-                between(workload.ratio(engine.name, base)),
+                with_interval(workload.ratios(engine.name, base)),
                 f"{spread.median / workload.limit:.2f}" if workload.limit else "",
                 f"{Spread.of(engine.cores).median:.2f}",
             ]

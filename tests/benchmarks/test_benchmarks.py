@@ -1,5 +1,6 @@
 """The benchmarks time only right engines, pair ratios by round, and report failures."""
 
+import csv
 import importlib
 import io
 import json
@@ -17,9 +18,9 @@ from benchmarks.harness.absence import AbsentError
 from benchmarks.harness.arena import Arena
 from benchmarks.harness.profiles import QUICK, Growth
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.registry import OURS, TRAINING, Engine
+from benchmarks.harness.registry import LAYER, OURS, TRAINING, Engine
 from benchmarks.harness.results import ABSENT, FAILED, MEASURED, REFUSED, EngineResult, Workload
-from benchmarks.harness.spread import Spread, growth_exponent, paired_ratios
+from benchmarks.harness.spread import Spread, growth_exponent, median_interval, paired_ratios
 from benchmarks.problems import training_oracle
 from benchmarks.problems.differences import Difference, worst
 from benchmarks.problems.layer import LayerProblem, compare, expected
@@ -150,6 +151,34 @@ def test_layer_oracle_equals_autograd(size: tuple[int, int, int]) -> None:
     assert not worst(compare(problem, right, Module(problem))).agrees
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("engine", LAYER, ids=lambda engine: engine.name)
+def test_every_layer_engine_computes_the_layer(engine: Engine, dtype: str) -> None:
+    if engine.name == "nn.RNN-compiled":
+        pytest.skip("compiles for minutes")
+    module, _, name = engine.subject.partition(":")
+    problem = LayerProblem(5, 3, 7, dtype)
+    try:
+        subject = getattr(importlib.import_module(module), name)(problem)
+    except (AbsentError, ImportError) as error:
+        pytest.skip(str(error))
+    found = worst(compare(problem, expected(problem), subject))
+    assert found.agrees, found
+
+
+def test_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        low, high = median_interval(rng.lognormal(size=15).tolist())
+        assert low <= high
+        covered += low <= 1.0 <= high
+    assert 180 <= covered <= 199
+    assert median_interval([2.0]) == (2.0, 2.0)
+    with pytest.raises(ValueError, match="none"):
+        median_interval([])
+
+
 def test_ratios_are_taken_round_by_round() -> None:
     slow = EngineResult("slow", "", "", MEASURED, seconds=[2.0, 20.0, 200.0])
     fast = EngineResult("fast", "", "", MEASURED, seconds=[1.0, 10.0, 50.0])
@@ -194,7 +223,7 @@ def test_small_run_writes_everything(tmp_path: Path) -> None:
             report.write(tmp_path, machine | {"python": ""}, run, suite)
     assert report.files(tmp_path) == [
         "growth.png", "layer-threads1.png", "limit.png", "results.json", "results.md",
-        "sampling.png", "training-float32.png", "training-float64.png",
+        "rounds.csv", "sampling.png", "training-float32.png", "training-float64.png",
     ]  # fmt: skip
     content = json.loads((tmp_path / "results.json").read_text())
     workloads = {workload["name"]: workload for workload in content["workloads"]}
@@ -210,6 +239,14 @@ def test_small_run_writes_everything(tmp_path: Path) -> None:
         assert all(sorted(order) == sorted(workload["ratios"]) for order in workload["orders"])
     (series,) = content["growth"]
     assert [point["size"] for point in series["points"]] == [4, 8]
+    lines = list(csv.DictReader((tmp_path / "rounds.csv").read_text().splitlines()))
+    assert len(lines) == sum(
+        len(engine["seconds"]) for w in workloads.values() for engine in w["engines"]
+    )
+    for line in lines:
+        order = workloads[line["workload"]]["orders"][int(line["round"])]
+        assert order[int(line["turn"])] == line["engine"]
+        assert float(line["seconds"]) > 0.0
     text = (tmp_path / "results.md").read_text()
     assert "running clip, epsilon inside the root" in text
     assert "× limit" in text
