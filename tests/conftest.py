@@ -16,7 +16,7 @@ settings.register_profile(
     phases=[Phase.generate, Phase.target, Phase.shrink],
 )
 settings.register_profile(  # nobody reads a planted error's smallest case
-    "planted", settings.get_profile("ci"), phases=[Phase.generate]
+    "planted", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")

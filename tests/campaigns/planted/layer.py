@@ -53,7 +53,7 @@ EDITS = [
     Edit("torch: a symbol met twice counts once", "columns.index_add_(0, input.reshape(-1), flat)", "columns.index_copy_(0, input.reshape(-1), flat)", TORCH),
     Edit("torch: first states ignored", "if before is not None:", "if before is not layer_inputs.initial:", TORCH),
     Edit("torch: slopes one step off", ".mul_(slopes[t])", ".mul_(slopes[t - 1])", TORCH),
-    Edit("layer: phases not told apart", "if phases & SECOND:", "if phases:", LAYER),
+    Edit("layer: the second phase with the first", "if phases & SECOND:", "if phases & FIRST:", LAYER),
     Edit("memory: strides ignored", "    if tensor.is_contiguous():\n", "    if True:\n", MEMORY),
     Edit("memory: negation ignored", ".nbytes() and not tensor.is_neg():", ".nbytes():", MEMORY),
     Edit("memory: freed storages read", "if behind <= tensor.untyped_storage().nbytes() and", "if", MEMORY),
