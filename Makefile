@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign kills fuzz planted false-alarms bits bench clean
+.PHONY: demo test lint format campaign kills fuzz planted false-alarms bits bits-arm64 bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -40,6 +40,9 @@ false-alarms: .venv/.dev
 
 bits: .venv/.dev
 	$(BIN)/python -m tests.campaigns.bits
+
+bits-arm64: .venv/.dev
+	$(BIN)/python -m tests.campaigns.arm64
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks speed --profile regular --out out/bench

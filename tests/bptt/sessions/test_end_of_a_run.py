@@ -75,8 +75,8 @@ def test_end_that_is_not_the_best_leaves_the_best(tmp_path: Path, monkeypatch) -
     run = make(tmp_path, "run", validate_every=15, iterations=44, learning_rate=0.01)
     evaluate = session.evaluate
 
-    def worse_at_the_end(*given: Any) -> Any:
-        found = evaluate(*given)
+    def worse_at_the_end(*given: Any, **named: Any) -> Any:
+        found = evaluate(*given, **named)
         worse = {"bits_per_character": found.bits_per_character + 9}
         return found.model_copy(update=worse) if run.training.iteration == 44 else found
 
