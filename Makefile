@@ -12,7 +12,7 @@ demo: .venv/.run
 
 test: .venv/.dev
 	$(BIN)/python -m tests.warm_up
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/.dev
 	$(BIN)/ruff check

@@ -90,7 +90,7 @@ def test_parts_print_and_raise_newly_compiled_and_out_of_the_cache(copied: Path)
     assert failed.stderr.endswith("ValueError: below zero\n")
 
 
-@pytest.mark.parametrize("source", ["kernels/products.py", "fast/update.py", "elman/layer.py"])
+@pytest.mark.parametrize("source", ["kernels/products.py", "elman/layer.py"])
 def test_a_change_in_any_compiled_source_compiles_again(copied: Path, source: str) -> None:
     kept = f"{copied / 'kept'}"
     run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
