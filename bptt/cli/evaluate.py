@@ -39,10 +39,10 @@ def evaluate(
         bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
     ] = False,
 ) -> None:
-    """Say how many bits a run's network needs for each character.
+    """Evaluate a run's network in bits per character.
 
-    Of CORPUS, read as one stream from the run's first state. Without it, and where it is the run's
-    own text, of what the run keeps for validation and test.
+    CORPUS is read as one stream from the run's initial state. Without it, or if it is the run's own
+    text, the run's validation and test splits are evaluated.
     """
     folder = RunFolder(run)
     config = folder.read_config()

@@ -74,9 +74,9 @@ def lockstep(
     """Compare the engines' gradients at the same weights, then their training from the same start.
 
     In lockstep, every engine computes the gradient of the same window at the same weights, with
-    the running clip and without: they agree to rounding. Let go, each trains by itself: the weights
-    soon have nothing in common. The engines are numpy, torch, torch-float32, fast, fast-float32,
-    autograd, and nudged, which is numpy with its first weights moved by 1e-15.
+    the running clip and without: they agree to rounding. In free training each updates weights of
+    its own, which soon have nothing in common. The engines are numpy, torch, torch-float32, fast,
+    fast-float32, autograd, and nudged, which is numpy with its first weights moved by 1e-15.
     """
     import torch
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..runs import log, results
 from ..runs.config import Config
+from ..runs.data import relocated
 from ..runs.folder import RunFolder
 from ..runs.log import Entry
 from ..sessions import lifecycle
@@ -17,12 +18,11 @@ from ..versions import Versions
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a second training of the same run came to.
+    """The outcome of training a run a second time.
 
-    `agreed` is the number of checkpoints with the same weights before the first other one, and
-    `last_agreed` the iteration of the last of them (0 if there is none); `first_other` is that of
-    the first other one, None if all agree. `final` and `best` say whether the last and the
-    evaluated weights are the same.
+    `agreed` counts the checkpoints before the first that differs, `last_agreed` is the iteration of
+    the last of them (0 if there is none), `first_other` that of the first that differs (None if
+    none does). `final` and `best` say whether the last and the evaluated weights are the same.
     """
 
     agreed: int
@@ -55,15 +55,12 @@ def repeat(folder: RunFolder, source: str | None, out: Path) -> Reproduction:
     `source` is the text, if it lies elsewhere by now. Raises InputError if the run isn't finished
     or the text is another, and as a new run does.
     """
-    config, expected = folder.read_config(), required(folder)
+    expected, library = required(folder), Library()
+    advice = f"Name it: bptt reproduce {folder.path} TEXT"
+    places = {"corpus": source}
+    config = relocated(folder.read_config(), folder.path, library, places, advice)
     given = config.model_dump(include=set(Settings.model_fields))
-    library = Library()
-    run = lifecycle.make(source or config.corpus.source, given, out, library=library)
-    if run.config.corpus.sha256 != config.corpus.sha256 or run.config.parts != config.parts:
-        raise InputError(
-            f"{run.config.corpus.name} must be the text of the run, with SHA-256 "
-            f"{config.corpus.sha256}, got {run.config.corpus.sha256}"
-        )
+    run = lifecycle.make(config.corpus.source, given, out, library=library)
     with run.folder.held():
         lifecycle.train_to_end(run)
     found = required(run.folder)
@@ -79,10 +76,7 @@ def repeat(folder: RunFolder, source: str | None, out: Path) -> Reproduction:
 
 
 def compared(first: Sequence[Entry], second: Sequence[Entry]) -> tuple[int, int, int | None]:
-    """Return how many digests agree at first, the last such iteration, and that of the first other.
-
-    The iterations are 0 and None where there is none.
-    """
+    """Return `agreed`, `last_agreed` and `first_other` of a Reproduction."""
     agreed, last, theirs = 0, 0, {entry.iteration: entry.weights for entry in second}
     for entry in first:
         if entry.weights is None:

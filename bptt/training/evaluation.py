@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..strict import Strict
 
-STRETCH = 512  # characters whose logits are computed at once; the result doesn't depend on it
+STRETCH = 512  # characters whose logits are computed at once; it changes the rounding only
 
 
 class Evaluation(Strict):

@@ -1,4 +1,4 @@
-"""Optimizers over named tensors: compiled, where the engine is; otherwise from torch.optim.
+"""Optimizers over named tensors: compiled for the fast engine, otherwise Adagrad or torch.optim.
 
 Their state exists from the start, so that a checkpoint has the same arrays at every iteration.
 """

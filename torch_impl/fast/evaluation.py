@@ -13,7 +13,7 @@ from ..kernels.compiled import kernel
 from .forward import run_forward
 from .network import Network
 
-STRETCH = 512  # characters a call; the result doesn't depend on it but for rounding
+STRETCH = 512  # characters a call; it changes the rounding only
 NOTHING = -1  # in place of an index: no input, or a target that isn't scored
 
 

@@ -9,7 +9,7 @@ from numba.core import config
 def cpu_features() -> dict[str, bool]:
     """Return the processor features that numba compiles for, by LLVM's names.
 
-    They are the host's, unless NUMBA_CPU_FEATURES names others, as in "+avx2,+fma,-avx512f".
+    They are the host's, unless NUMBA_CPU_FEATURES names others, as in "+avx,+avx2,+fma".
     """
     given: str | None = config.CPU_FEATURES  # pyright: ignore[reportAttributeAccessIssue]
     if given is None:
@@ -21,7 +21,7 @@ def _register_bytes() -> int:
     features = cpu_features()
     if features.get("avx512f"):
         return 64
-    return 32 if features.get("avx") else 16
+    return 32 if features.get("avx") or features.get("avx2") else 16
 
 
 REGISTER_BYTES = _register_bytes()

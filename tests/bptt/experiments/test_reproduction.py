@@ -73,10 +73,18 @@ def test_same_bits_end_with_0(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "text.txt"]
 
 
+def test_run_that_was_moved_with_its_text_finds_it(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    trained(tmp_path / "before", engine="fast")
+    (tmp_path / "before").rename(tmp_path / "after")
+    run = RunFolder(tmp_path / "after/run")
+    assert reproduction.repeat(run, None, tmp_path / "again").is_exact
+
+
 def test_what_cannot_be_reproduced_is_refused(tmp_path: Path) -> None:
     run = trained(tmp_path)
     (tmp_path / "other.txt").write_text(TEXT * 3)
-    with pytest.raises(InputError, match="must be the text of the run"):
+    with pytest.raises(InputError, match="was trained on another text"):
         reproduction.repeat(run, str(tmp_path / "other.txt"), tmp_path / "again")
     outcome = json.loads(run.results.read_text())
     del outcome["final_weights"]
