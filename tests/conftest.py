@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40
 )
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None)
 settings.register_profile(
@@ -16,7 +16,7 @@ settings.register_profile(
     phases=[Phase.generate, Phase.target, Phase.shrink],
 )
 settings.register_profile(  # nobody reads a planted error's smallest case
-    "planted", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
+    "planted", settings.get_profile("ci"), max_examples=60, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
