@@ -36,7 +36,7 @@ TRAINING = (
     _training("nn.RNN-compiled", "module_training:Compiled", "nn.RNN under torch.compile", OPTIM),
     _training("jax-step", "jax_training:Step", "JAX, an iteration compiled", OTHERS),
     _training("jax-loop", "jax_training:WholeLoop", "JAX, the whole loop compiled", OTHERS),
-    _training("jax-by-hand", "jax_training:LoopByHand", "the same, backward by hand", OTHERS),
+    _training("jax-by-hand", "jax_training:LoopByHand", "JAX, loop, backward by hand", OTHERS),
     _training("autograd", "autograd_training:Autograd", "HIPS autograd over NumPy", OTHERS),
 )
 

@@ -37,7 +37,10 @@ def reproduce(
     config = folder.read_config()
     expected = reproduction.required(folder)
     if out is None:
-        console.print("The second run is in a temporary folder, which is removed at the end.")
+        console.print(
+            "The second run is in a temporary folder, which is removed when this ends, also by "
+            "Ctrl-C; --out RUN keeps it."
+        )
     with tempfile.TemporaryDirectory() as temporary:
         found = reproduction.repeat(folder, corpus, out or Path(temporary) / folder.path.name)
     if found.is_exact:

@@ -52,8 +52,8 @@ def required(folder: RunFolder) -> results.Results:
 def repeat(folder: RunFolder, source: str | None, out: Path) -> Reproduction:
     """Train a finished run again, in the folder `out`, and compare.
 
-    `source` is the text, if it lies elsewhere by now. Raises InputError if the run isn't finished
-    or the text is another, and as a new run does.
+    `source` is the text, if it lies elsewhere by now. Raises InputError if the run isn't finished,
+    if its text isn't found or is another one, and as `lifecycle.make` does.
     """
     expected, library = required(folder), Library()
     advice = f"Name it: bptt reproduce {folder.path} TEXT"

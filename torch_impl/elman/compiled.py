@@ -18,15 +18,16 @@ from .computation import LayerGradients, LayerInputs, is_dense
 from .memory import ZEROS, address, readable, readable_indices, writable
 from .threads import run_in_threads, run_with_barrier
 
-# Multiply-adds that make another thread pay off: of a phase, and of a step of a lone lane, at whose
+# Least number of multiply-adds for each thread: of a phase, and of a step of a lone lane, at whose
 # end all threads wait for each other.
 PHASE, STEP = 2**23, 2**17
 
 
 class CompiledLayer:
-    """The Computation in compiled code, in up to torch.get_num_threads() threads.
+    """Both passes in compiled code.
 
-    The sizes alone decide how many; `threads` fixes their number. They change no bit.
+    The number of threads depends on the sizes, up to torch.get_num_threads(), or is `threads`; the
+    bits don't depend on it.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -38,7 +39,7 @@ class CompiledLayer:
     def _threads(self, work: int, enough: int) -> int:
         return self._fixed or max(1, min(torch.get_num_threads(), work // enough))
 
-    def _together(self, T: int, H: int) -> int:
+    def _lone_threads(self, T: int, H: int) -> int:
         """Return the number of threads for a lone lane's recurrence."""
         return min(self._threads(H * H, STEP), self._threads(T * H * H, PHASE))
 
@@ -51,19 +52,19 @@ class CompiledLayer:
         zero = ZEROS[states.dtype]
         run_phase = partial(layer_forward, addresses, shape, zero)
         work = T * B * H * H
-        first = self._threads(work * shape[2] // H, PHASE)
-        second = min(self._threads(work, PHASE), -(-B // ROWS))
-        together = self._together(T, H) if B == 1 else 1
-        if first == second == together == 1:
+        products = self._threads(work * shape[2] // H, PHASE)
+        recurrence = min(self._threads(work, PHASE), -(-B // ROWS))
+        lone = self._lone_threads(T, H) if B == 1 else 1
+        if products == recurrence == lone == 1:
             run_phase(FIRST | SECOND, 0, 1)
             return
-        run_in_threads(partial(run_phase, FIRST), first)
-        if together == 1:
-            run_in_threads(partial(run_phase, SECOND), second)
+        run_in_threads(partial(run_phase, FIRST), products)
+        if lone == 1:
+            run_in_threads(partial(run_phase, SECOND), recurrence)
             return
         lane = addresses[0], address(given.initial), address(given.weight_hh)
         run = partial(lone_lane_forward, lane, T, H, _exchanged(H, states.dtype))
-        run_with_barrier(run, together)
+        run_with_barrier(run, lone)
 
     def backward(
         self,
@@ -94,19 +95,19 @@ class CompiledLayer:
         zero = ZEROS[states.dtype]
         run_phase = partial(layer_backward, addresses, shape, zero)
         work = T * B * H * H
-        first = min(self._threads(work, PHASE), -(-B // ROWS))
-        second = self._threads(work * (H + 2 * I) // H, PHASE)
-        together = self._together(T, H) if B == 1 else 1
-        if first == second == together == 1:
+        recurrence = min(self._threads(work, PHASE), -(-B // ROWS))
+        products = self._threads(work * (H + 2 * I) // H, PHASE)
+        lone = self._lone_threads(T, H) if B == 1 else 1
+        if recurrence == products == lone == 1:
             run_phase(FIRST | SECOND, 0, 1)
             return
-        if together == 1:
-            run_in_threads(partial(run_phase, FIRST), first)
+        if lone == 1:
+            run_in_threads(partial(run_phase, FIRST), recurrence)
         else:
             lane = addresses[5], addresses[1], *addresses[6:8], addresses[12]
             run = partial(lone_lane_backward, lane, T, H, _exchanged(H, states.dtype))
-            run_with_barrier(run, together)
-        run_in_threads(partial(run_phase, SECOND), second)
+            run_with_barrier(run, lone)
+        run_in_threads(partial(run_phase, SECOND), products)
 
 
 def _exchanged(H: int, dtype: torch.dtype) -> np.ndarray:

@@ -59,48 +59,25 @@ SINGLE_LOGARITHM = _atanh_series(5)
 SQRT_2 = 1.4142135623730951
 
 
-def _constants(v) -> Any:
-    raise NotImplementedError("compiled code only")
+def _of_dtype(double: tuple[float, ...], single: tuple[float, ...]) -> Any:
+    """Return a function for compiled code that gives one of two tuples, by its vector's dtype."""
+
+    def constants(v) -> Any:
+        raise NotImplementedError("compiled code only")
+
+    @overload(constants)
+    def choose(v):
+        if v.scalar == types.float64:
+            return lambda v: double
+        return lambda v: single
+
+    return constants
 
 
-def _coefficients(v) -> Any:
-    raise NotImplementedError("compiled code only")
-
-
-@overload(_constants)
-def _constants_of(v):
-    if v.scalar == types.float64:
-        return lambda v: DOUBLE
-    return lambda v: SINGLE
-
-
-@overload(_coefficients)
-def _coefficients_of(v):
-    if v.scalar == types.float64:
-        return lambda v: DOUBLE_SERIES
-    return lambda v: SINGLE_SERIES
-
-
-def _range(v) -> Any:
-    raise NotImplementedError("compiled code only")
-
-
-def _logarithm(v) -> Any:
-    raise NotImplementedError("compiled code only")
-
-
-@overload(_range)
-def _range_of(v):
-    if v.scalar == types.float64:
-        return lambda v: DOUBLE_RANGE
-    return lambda v: SINGLE_RANGE
-
-
-@overload(_logarithm)
-def _logarithm_of(v):
-    if v.scalar == types.float64:
-        return lambda v: DOUBLE_LOGARITHM
-    return lambda v: SINGLE_LOGARITHM
+_constants = _of_dtype(DOUBLE, SINGLE)
+_coefficients = _of_dtype(DOUBLE_SERIES, SINGLE_SERIES)
+_range = _of_dtype(DOUBLE_RANGE, SINGLE_RANGE)
+_logarithm = _of_dtype(DOUBLE_LOGARITHM, SINGLE_LOGARITHM)
 
 
 @inlined
