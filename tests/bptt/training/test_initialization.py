@@ -1,10 +1,12 @@
 """Where weights begin."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
+from bptt.training import initialization
 from bptt.training.initialization import initialize
 from reference import Parameters
 
@@ -29,3 +31,18 @@ def test_initializations_are_what_they_are_called(V: int, H: int, seed: int) -> 
             assert np.abs(value).max() <= np.sqrt(6 / (V + H))
         assert not made.bh.any()
         assert not made.by.any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 1001])
+def test_normals_are_numpys_to_rounding_and_in_their_order(count: int) -> None:
+    expected = np.random.RandomState(5).standard_normal(count)
+    found = initialization._normals(np.random.RandomState(5), count)
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("H", [1, 2, 7, 60])
+def test_orthogonal_matrix_is_lapacks_with_a_positive_diagonal_to_rounding(H: int) -> None:
+    Q, R = np.linalg.qr(np.random.RandomState(3).standard_normal((H, H)))
+    expected = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
+    found = initialization._orthogonal(np.random.RandomState(3), H)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)

@@ -29,9 +29,9 @@ def test_cosine_rises_to_the_rate_and_falls_to_its_share(rate, warmup, share, mo
     falling = [rate, *rates[warmup:]]
     assert all(a >= b for a, b in itertools.pairwise(falling))
     assert rates[-1] == pytest.approx(rate * share, rel=1e-12, abs=1e-15 * rate)
-    if more % 2 == 0:
-        half = rates[warmup + more // 2 - 1]
-        assert half == pytest.approx(rate * (1 + share) / 2)
+    done = np.arange(1, more + 1) / more
+    expected = rate * (share + (1 - share) * (1 + np.cos(np.pi * done)) / 2)
+    np.testing.assert_allclose(rates[warmup:], expected, rtol=0, atol=1e-15 * rate)
 
 
 @given(
