@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OURS, OTHERS = "tab:blue", "tab:gray"
-COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown")
+COLORS = (
+    "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink",
+    "tab:gray", "tab:olive", "tab:cyan", "black", "gold",
+)  # fmt: skip
 
 
 @as_png
@@ -75,7 +78,7 @@ def layers(layers: list[Workload]) -> "Figure":
     names = sorted({engine.name for layer in layers for engine in layer.measured})
     base = "nn.RNN" if "nn.RNN" in names else names[0]
     for panel, B in zip(panels, batches, strict=True):
-        for color, name in zip(COLORS, names, strict=False):
+        for index, name in enumerate(names):
             points = [
                 (layer.sizes["H"], layer.ratio(base, name))
                 for layer in sorted(layers, key=lambda layer: layer.sizes["H"])
@@ -94,7 +97,7 @@ def layers(layers: list[Workload]) -> "Figure":
                 marker="o",
                 markersize=4,
                 capsize=3,
-                color=color,
+                color=COLORS[index % len(COLORS)],
                 label=name,
             )
         panel.set_xscale("log", base=2)
@@ -135,6 +138,7 @@ def of_limit(workloads: list[Workload]) -> "Figure":
             [row for _, row in points],
             markers[index % len(markers)],
             markersize=6,
+            color=COLORS[index % len(COLORS)],
             alpha=0.8,
             label=name,
         )
