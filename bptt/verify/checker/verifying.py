@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bptt.errors import InputError
 
 from . import case_result
@@ -15,6 +17,7 @@ from .search import Search
 from .settings import Settings
 
 
+@np.errstate(all="ignore")  # gradients may hold any numbers
 def verify(
     target: str | Callable[..., Any] | ProblemFactory,
     settings: Settings | None = None,

@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+
 from ..case_result import MOST_DIGITS
 from ..check_result import RANK
 from .diagnosis import Suspect
@@ -49,6 +51,7 @@ figcaption { font-weight: 600; font-size: .9rem; }
 """
 
 
+@np.errstate(all="ignore")  # gradients may hold any numbers
 def page(reports: list[Report]) -> str:
     """Return the HTML of one report, or of several, one below the other."""
     worst = max(reports, key=lambda report: (report.exit_status == 1, report.exit_status))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +31,7 @@ def style_of(report: Report) -> str:
     return "bold red" if report.failed_checks else STYLES.get(report.verdict, "bold red")
 
 
+@np.errstate(all="ignore")  # gradients may hold any numbers
 def rendered(report: Report) -> Group:
     """Format a report as lines and tables."""
     parts: list[RenderableType] = [

@@ -1,13 +1,18 @@
 """Backward passes with one slip each are refuted, and right ones pass, whatever they are."""
 
+import io
+import itertools
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from bptt.errors import InputError
 from bptt.verify import BackwardProblem, assert_backward_right, verify_backward
+from bptt.verify.checker.report.page import page
+from bptt.verify.checker.report.terminal import show
 
 from . import functions as functions
 
@@ -39,6 +44,33 @@ def test_slip_is_found_and_the_check_named(slip: str) -> None:
     assert any(functions.SLIPS[slip] in check.name for check in report.failed_checks) or (
         not functions.SLIPS[slip]
     )
+
+
+@pytest.mark.parametrize("found", [5e-324, 4e-310, -1e308, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_whatever_uninitialised_memory_holds_is_refuted(found: float, dtype: torch.dtype) -> None:
+    class Unwritten(torch.autograd.Function):
+        """The gradient of every second call is this number, or what the dtype makes of it."""
+
+        calls = itertools.count()
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            (x,) = ctx.saved_tensors
+            right = 2 * x * cotangents[0]
+            return torch.full_like(x, found) if next(Unwritten.calls) % 2 else right
+
+    report = quick(
+        Unwritten.apply, lambda rng, N: torch.tensor(rng.standard_normal(N), dtype=dtype)
+    )
+    assert report.exit_status == 1
+    assert page([report])
+    show(report, Console(file=io.StringIO()))
 
 
 @pytest.mark.parametrize(
