@@ -52,12 +52,6 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_kernels_are_kept_and_found_again(copied: Path) -> None:
-    cold, warm = (run(copied, PROGRAM, NUMBA_CACHE_DIR=f"{copied / 'kept'}") for _ in range(2))
-    assert (cold.stdout.strip(), cold.stderr) == ("[2.0, 2.0, 2.0] 0", "")
-    assert (warm.stdout.strip(), warm.stderr) == ("[2.0, 2.0, 2.0] 1", "")
-
-
 PARTS = """
 from torch_impl.kernels.compiled import inlined, internal, kernel
 
@@ -86,18 +80,19 @@ def test_parts_print_and_raise_newly_compiled_and_out_of_the_cache(copied: Path)
     for hits in (0, 1):
         done = run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
         assert done.stdout == f"part 0\npart 1\npart 2\n[2.0, 2.0, 2.0] {hits}\n", done.stderr
+        assert not done.stderr
     failed = run(copied, PROGRAM.replace("np.ones(3)", "-np.ones(1)"), NUMBA_CACHE_DIR=kept)
     assert failed.stderr.endswith("ValueError: below zero\n")
 
 
-@pytest.mark.parametrize("source", ["kernels/products.py", "elman/layer.py"])
-def test_a_change_in_any_compiled_source_compiles_again(copied: Path, source: str) -> None:
+def test_a_change_in_any_compiled_source_compiles_again(copied: Path) -> None:
     kept = f"{copied / 'kept'}"
     run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
-    with (copied / "torch_impl" / source).open("a") as file:
-        file.write("# changed\n")
-    again = run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
-    assert again.stdout.strip() == "[2.0, 2.0, 2.0] 0"
+    for source in ("kernels/products.py", "elman/layer.py"):
+        with (copied / "torch_impl" / source).open("a") as file:
+            file.write("# changed\n")
+        again = run(copied, PROGRAM, NUMBA_CACHE_DIR=kept)
+        assert again.stdout.strip() == "[2.0, 2.0, 2.0] 0"
 
 
 def test_without_a_folder_it_works_and_warns(copied: Path) -> None:
