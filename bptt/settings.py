@@ -1,4 +1,4 @@
-"""What a person may set about a run: its names, types, bounds, defaults and help, once for all.
+"""The settings of a run: names, types, bounds, defaults and help texts, each stated once.
 
 The options of `bptt train` are made from it. A file has the same names: TOML, one setting a
 line (`hidden_size = 256`), or the config.json of a run.
@@ -106,14 +106,12 @@ class Settings(Strict):
         gt=0,
     )
     initialization: Literal["notebook", "orthogonal", "identity", "glorot"] = option(
-        "notebook", "Network", "How the first weights are drawn."
+        "notebook", "Network", "How the initial weights are drawn."
     )
     learn_initial_state: bool = option(
         False, "Network", "Learn the first hidden state, which otherwise is zero."
     )
-    seed: int = option(
-        1, "Network", "Seed of the first weights and of what is drawn.", ge=0, lt=2**32
-    )
+    seed: int = option(1, "Network", "Seed of the initial weights and of sampling.", ge=0, lt=2**32)
     sample_every: int = option(1000, "Output", "Iterations between samples.", gt=0)
     sample_temperature: float = option(
         0.0,

@@ -1,4 +1,4 @@
-"""The loss: softmax, and what it gives the target.
+"""The loss: softmax and cross-entropy.
 
 V symbols.
 """

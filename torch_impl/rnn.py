@@ -1,4 +1,4 @@
-"""The network: what it predicts, how wrong it is, and the gradient of that, all by hand.
+"""The network: forward pass, loss, and the loss's gradient by back-propagation through time.
 
 V symbols, H hidden units, T characters in a window. x and y are the indices of a step's input and
 target; states and biases are columns.

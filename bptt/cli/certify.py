@@ -44,7 +44,7 @@ def certify(
 ) -> None:
     """Prove how many digits of each engine's gradient are right.
 
-    Ball arithmetic encloses every entry of the true gradient at the first weights and at trained
+    Ball arithmetic encloses every entry of the true gradient at the initial weights and at trained
     ones; what each engine computes, by hand or by autograd, is compared with that.
     """
     from ..verify.certify import balls  # noqa: F401 - says what to install where python-flint is missing
@@ -117,7 +117,7 @@ def _certificates(training: Training, console: Console) -> list[Any]:
 
     torch.set_num_threads(1)
     try:
-        with _doing(console, "enclosing the gradient at the first weights"):
+        with _doing(console, "enclosing the gradient at the initial weights"):
             window = next_window(training)
             found = list(certify_window("initial", training.parameters, window, CLIP))
         iterations = training.hyperparameters.iterations

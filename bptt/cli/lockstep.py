@@ -76,7 +76,7 @@ def lockstep(
     In lockstep, every engine computes the gradient of the same window at the same weights, with
     the running clip and without: they agree to rounding. In free training each updates weights of
     its own, which soon have nothing in common. The engines are numpy, torch, torch-float32, fast,
-    fast-float32, autograd, and nudged, which is numpy with its first weights moved by 1e-15.
+    fast-float32, autograd, and nudged, which is numpy with its initial weights moved by 1e-15.
     """
     import torch
 

@@ -22,7 +22,7 @@ from ..settings import Settings
 from . import gradients
 
 Window = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, targets, initial state
-OfTensors = Callable[
+TensorGradient = Callable[
     [torch_impl.Parameters, Tensor, Tensor, Tensor, float | None], torch_impl.Gradients
 ]
 
@@ -33,7 +33,7 @@ class Engine:
 
     `name` is that of `bptt train --engine`, `title` is for sentences. `gradient` computes a
     window's gradient with the running clip, if one is given: of arrays, converted to `dtype` and
-    back. `of_tensors` does the same with tensors of any dtype, where the engine has them. `start`
+    back. `tensor_gradient` does the same with tensors of any dtype, if the engine has it. `start`
     has the arguments of reference.Training and returns the engine's own Training.
 
     >>> numpy, *others = ENGINES
@@ -45,7 +45,7 @@ class Engine:
     dtype: str
     gradient: Callable[[Parameters, Window, float | None], Gradients]
     start: Callable[..., Any]
-    of_tensors: OfTensors | None = None
+    tensor_gradient: TensorGradient | None = None
 
     @property
     def key(self) -> str:
@@ -58,7 +58,7 @@ class Engine:
 
 
 def over_tensors(
-    gradient: OfTensors, dtype: str
+    gradient: TensorGradient, dtype: str
 ) -> Callable[[Parameters, Window, float | None], Gradients]:
     """Return a gradient of arrays that computes with tensors of a dtype."""
 

@@ -38,9 +38,9 @@ def own_engines() -> list[ProblemFactory]:
 
 def _of_tensors() -> Iterator[tuple[str, Callable[[float | None], Callable[..., GradientProblem]]]]:
     for engine in registry.ENGINES:
-        if engine.of_tensors is not None:
+        if engine.tensor_gradient is not None:
             dtype = getattr(torch, engine.dtype)
-            yield engine.description, partial(_over_tensors, engine.of_tensors, dtype)
+            yield engine.description, partial(_over_tensors, engine.tensor_gradient, dtype)
 
 
 def compile_kernels() -> None:

@@ -154,7 +154,7 @@ HELP = {
     "compare": ["Run folders and folders of --seeds"],
     "lockstep": ["Learning rate of Adagrad", "[default: 0.05]", "compared with"],
     "verify": ["Seed of the search.", "Largest number of cases"],
-    "certify": ["Seed of the first weights", "Number of hidden units."], "corpora": [],
+    "certify": ["Seed of the initial weights", "Number of hidden units."], "corpora": [],
 }  # fmt: skip
 
 

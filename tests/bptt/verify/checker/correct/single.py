@@ -33,14 +33,14 @@ def single_inside(kind: str) -> Problem:
         if kind != "torch":
             return GradientProblem(drawn, loss, gradient)
 
-        def of_tensors(p):
+        def tensor_gradient(p):
             w = p["w"].float()
             return (
                 torch.tanh(torch.from_numpy(x).float() @ w + p["b"].float())
                 @ torch.from_numpy(up).float()
             )
 
-        return over_tensors(drawn, of_tensors, gradient)
+        return over_tensors(drawn, tensor_gradient, gradient)
 
     return problem
 
