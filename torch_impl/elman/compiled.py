@@ -3,6 +3,7 @@
 T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch_impl.elman.lone_lane import lone_lane_backward, lone_lane_forward
 from torch_impl.kernels.padding import padded
 from torch_impl.kernels.products import ROWS
 
-from .computation import LayerGradients, LayerInputs, is_dense
+from .computation import LayerGradients, LayerInputs, LayerOptions, is_dense
 from .memory import ZEROS, address, readable, readable_indices, writable
 from .threads import run_in_threads, run_with_barrier
 
@@ -43,16 +44,20 @@ class CompiledLayer:
         """Return the number of threads for a lone lane's recurrence."""
         return min(self._threads(H * H, STEP), self._threads(T * H * H, PHASE))
 
-    def forward(self, states: Tensor, layer_inputs: LayerInputs) -> None:
-        T, B, H = states.shape
-        shape = T, B, layer_inputs.weight_ih.shape[1], H
-        given, inputs = _readable(layer_inputs, states, *shape)
-        writable("the states", states, states, T, B, H)
-        addresses = states.data_ptr(), *inputs, *map(address, given[1:])
-        zero = ZEROS[states.dtype]
-        run_phase = partial(layer_forward, addresses, shape, zero)
-        work = T * B * H * H
-        products = self._threads(work * shape[2] // H, PHASE)
+    def forward(
+        self, states: Tensor, last: Tensor, layer_inputs: LayerInputs, options: LayerOptions
+    ) -> None:
+        *leading, H = states.shape
+        offsets = _offsets(leading, options)
+        (T, B), I = (offsets.size - 1, int(offsets[1])), layer_inputs.weight_ih.shape[1]  # noqa: E741
+        given, inputs = _readable(layer_inputs, states, leading, B, I, H)
+        writable("the states", states, states, *leading, H)
+        writable("the last state", last, states, 1, B, H)
+        addresses = states.data_ptr(), last.data_ptr(), *inputs, *map(address, given[1:])
+        way, zero = (options.reverse, options.relu), ZEROS[states.dtype]
+        run_phase = partial(layer_forward, addresses, (B, I, H), offsets, *way, zero)
+        work = int(offsets[-1]) * H * H
+        products = self._threads(work * I // H, PHASE)
         recurrence = min(self._threads(work, PHASE), -(-B // ROWS))
         lone = self._lone_threads(T, H) if B == 1 else 1
         if products == recurrence == lone == 1:
@@ -62,8 +67,8 @@ class CompiledLayer:
         if lone == 1:
             run_in_threads(partial(run_phase, SECOND), recurrence)
             return
-        lane = addresses[0], address(given.initial), address(given.weight_hh)
-        run = partial(lone_lane_forward, lane, T, H, _exchanged(H, states.dtype))
+        lane = *addresses[:2], addresses[4], addresses[6]
+        run = partial(lone_lane_forward, lane, T, H, *way, _exchanged(H, states.dtype))
         run_with_barrier(run, lone)
 
     def backward(
@@ -71,30 +76,40 @@ class CompiledLayer:
         gradients: LayerGradients,
         grad_preactivations: Tensor,
         grad_states: Tensor,
+        grad_last: Tensor | None,
         states: Tensor,
         layer_inputs: LayerInputs,
+        options: LayerOptions,
     ) -> None:
-        T, B, H = states.shape
-        I = layer_inputs.weight_ih.shape[1]  # noqa: E741 - inputs
-        shape = T, B, I, H
-        given, inputs = _readable(layer_inputs, states, *shape)
-        above = readable("the gradient of the states", grad_states, states, T, B, H)
-        readable_states = readable("the states", states, states, T, B, H)
-        _check_writable(gradients, states, *shape)
-        writable("the gradient of the pre-activations", grad_preactivations, states, T, B, H)
+        *leading, H = states.shape
+        offsets = _offsets(leading, options)
+        (T, B), I = (offsets.size - 1, int(offsets[1])), layer_inputs.weight_ih.shape[1]  # noqa: E741
+        given, inputs = _readable(layer_inputs, states, leading, B, I, H)
+        name = "the gradient of the states"
+        above = readable(name, grad_states, states, *leading, H)
+        if grad_last is not None:
+            grad_last = readable("the gradient of the last state", grad_last, states, 1, B, H)
+        readable_states = readable("the states", states, states, *leading, H)
+        shapes = (*leading, I), (B, H), (H, I), (H, H), (H,)
+        for name, gradient, shape in zip(gradients._fields, gradients, shapes, strict=True):
+            if gradient is not None:
+                writable(f"the gradient of {name}", gradient, states, *shape)
+        name = "the gradient of the pre-activations"
+        writable(name, grad_preactivations, states, *leading, H)
         addresses = (
             *map(address, gradients),
             grad_preactivations.data_ptr(),
             above.data_ptr(),
+            address(grad_last),
             readable_states.data_ptr(),
             *inputs,
             address(given.initial),
             given.weight_ih.data_ptr(),
             given.weight_hh.data_ptr(),
         )
-        zero = ZEROS[states.dtype]
-        run_phase = partial(layer_backward, addresses, shape, zero)
-        work = T * B * H * H
+        way, zero = (options.reverse, options.relu), ZEROS[states.dtype]
+        run_phase = partial(layer_backward, addresses, (B, I, H), offsets, *way, zero)
+        work = int(offsets[-1]) * H * H
         recurrence = min(self._threads(work, PHASE), -(-B // ROWS))
         products = self._threads(work * (H + 2 * I) // H, PHASE)
         lone = self._lone_threads(T, H) if B == 1 else 1
@@ -104,10 +119,22 @@ class CompiledLayer:
         if lone == 1:
             run_in_threads(partial(run_phase, FIRST), recurrence)
         else:
-            lane = addresses[5], addresses[1], *addresses[6:8], addresses[12]
-            run = partial(lone_lane_backward, lane, T, H, _exchanged(H, states.dtype))
+            lane = addresses[5], addresses[1], *addresses[6:9], addresses[13]
+            run = partial(lone_lane_backward, lane, T, H, *way, _exchanged(H, states.dtype))
             run_with_barrier(run, lone)
         run_in_threads(partial(run_phase, SECOND), products)
+
+
+def _offsets(leading: Sequence[int], options: LayerOptions) -> np.ndarray:
+    """Return the first row of each step, and the number of rows."""
+    if options.batch_sizes is None:
+        T, B = leading
+        return np.arange(0, (T + 1) * B, B, dtype=np.int64)
+    offsets = np.zeros(len(options.batch_sizes) + 1, np.int64)
+    np.cumsum(options.batch_sizes, out=offsets[1:])
+    if offsets[-1] != leading[0]:
+        raise RuntimeError(f"expected {offsets[-1]} rows, as batch_sizes has, got {leading[0]}")
+    return offsets
 
 
 def _exchanged(H: int, dtype: torch.dtype) -> np.ndarray:
@@ -118,7 +145,7 @@ def _exchanged(H: int, dtype: torch.dtype) -> np.ndarray:
 def _readable(
     layer_inputs: LayerInputs,
     like: Tensor,
-    T: int,
+    leading: Sequence[int],
     B: int,
     I: int,  # noqa: E741 - inputs
     H: int,
@@ -126,10 +153,10 @@ def _readable(
     """Return the tensors in readable memory, and the addresses of dense inputs and of indices."""
     initial, bias_ih, bias_hh = layer_inputs.initial, layer_inputs.bias_ih, layer_inputs.bias_hh
     if is_dense(layer_inputs.input):
-        inputs = readable("the input", layer_inputs.input, like, T, B, I)
+        inputs = readable("the input", layer_inputs.input, like, *leading, I)
         addresses = inputs.data_ptr(), 0
     else:
-        inputs = readable_indices("the input", layer_inputs.input, I, T, B)
+        inputs = readable_indices("the input", layer_inputs.input, I, *leading)
         addresses = 0, inputs.data_ptr()
     given = LayerInputs(
         inputs,
@@ -140,20 +167,3 @@ def _readable(
         None if bias_hh is None else readable("bias_hh", bias_hh, like, H),
     )
     return given, addresses
-
-
-def _check_writable(
-    gradients: LayerGradients,
-    like: Tensor,
-    T: int,
-    B: int,
-    I: int,  # noqa: E741 - inputs
-    H: int,
-) -> None:
-    if gradients.input is not None:
-        writable("the gradient of the input", gradients.input, like, T, B, I)
-    if gradients.initial is not None:
-        writable("the gradient of the initial state", gradients.initial, like, B, H)
-    writable("the gradient of weight_ih", gradients.weight_ih, like, H, I)
-    writable("the gradient of weight_hh", gradients.weight_hh, like, H, H)
-    writable("the gradient of the bias", gradients.bias, like, H)

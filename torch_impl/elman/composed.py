@@ -9,57 +9,53 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, linear
 
-from .computation import LayerInputs
+from .computation import LayerInputs, LayerOptions
 
 
-def composed(
-    input: Tensor,  # noqa: A002
-    initial: Tensor | None,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias_ih: Tensor | None,
-    bias_hh: Tensor | None,
-) -> Tensor:
-    """Return the states (T, B, H); works inside torch.func transforms and forward-mode AD."""
+def composed(layer_inputs: LayerInputs, options: LayerOptions) -> tuple[Tensor, Tensor]:
+    """Return the states (T, B, H) and the last state (1, B, H).
+
+    Works inside torch.func transforms and forward-mode AD.
+    """
+    input, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs  # noqa: A001
+    sizes, activation = options.batch_sizes, torch.relu if options.relu else torch.tanh
     if input.is_floating_point():
         rows = linear(input, weight_ih, bias_ih)
     else:
         rows = embedding(input, weight_ih.t())
         rows = rows if bias_ih is None else rows + bias_ih
-    state = torch.zeros_like(rows[0]) if initial is None else initial
+    steps = rows.unbind(0) if sizes is None else rows.split(sizes)
+    state = torch.zeros_like(steps[0]) if initial is None else initial
     states = []
-    for row in rows.unbind(0):
-        state = torch.tanh(row + linear(state, weight_hh, bias_hh))
-        states.append(state)
-    return torch.stack(states)
+    for step in reversed(steps) if options.reverse else steps:
+        active = len(step)
+        new = activation(step + linear(state[:active], weight_hh, bias_hh))
+        state = new if active == len(state) else torch.cat([new, state[active:]])
+        states.append(new)
+    if options.reverse:
+        states.reverse()
+    return (torch.stack if sizes is None else torch.cat)(states), state.unsqueeze(0)
 
 
 def gradients(
     layer_inputs: LayerInputs,
+    options: LayerOptions,
     wanted: Sequence[bool],
-    grad_output: Tensor | None,
-    grad_last: Tensor | None,
+    grad_outputs: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
     """Return the gradients with respect to the wanted tensors, None for the others.
 
-    `wanted` has a flag for each field of `layer_inputs`. `grad_output` (T, B, H) and `grad_last`
-    (1, B, H) are the loss gradients with respect to the states and to the last state. If gradients
-    are being recorded, the result can be differentiated again.
+    `wanted` has a flag for each field of `layer_inputs`. `grad_outputs` are the loss gradients with
+    respect to what `composed` returns. If gradients are being recorded, the result can be
+    differentiated again.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         # Views, so that no gradient flows from one argument to another it was computed from.
-        input, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs  # noqa: A001
         views = LayerInputs(
-            input.view_as(input),
-            None if initial is None else initial.view_as(initial),
-            weight_ih.view_as(weight_ih),
-            weight_hh.view_as(weight_hh),
-            None if bias_ih is None else bias_ih.view_as(bias_ih),
-            None if bias_hh is None else bias_hh.view_as(bias_hh),
+            *(None if value is None else value.view_as(value) for value in layer_inputs)  # pyright: ignore[reportArgumentType]
         )
-        states = composed(*views)
-        outputs = [(states, grad_output), (states[-1:], grad_last)]
+        outputs = zip(composed(views, options), grad_outputs, strict=True)
         used = [(value, grad) for value, grad in outputs if grad is not None]
         sought = [view for view, is_wanted in zip(views, wanted, strict=True) if is_wanted]
         found = iter(

@@ -3,7 +3,7 @@
 """The kernels of a layer's forward and backward pass, in phases for several threads.
 
 T steps, B lanes (the sequences of the batch), I inputs, H hidden units. All tensors are
-contiguous, sequences have the shape (T B, I) or (T B, H). Tensors are passed as addresses, 0 for
+contiguous; sequences have the rows of `sweep`. Tensors are passed as addresses, 0 for
 one that is absent or not wanted, which becomes a matrix without rows. The input is dense, or holds
 indices (int64), which stand for one-hot vectors. Each of `threads` threads, number `thread`,
 computes its portion of a phase; a phase must be complete before the next one begins.
@@ -19,7 +19,7 @@ from ..kernels.compiled import inlined, internal, kernel
 from ..kernels.gemm import gemm
 from ..kernels.packing import panels_of, transpose_into
 from ..kernels.products import ROWS, loose
-from .sweep import sweep_backward, sweep_forward
+from .sweep import at, sweep_backward, sweep_forward
 
 # Loops instead of slice assignments: for those numba spends seconds compiling error messages.
 STRETCH = 64  # rows per partial sum, which keeps the rounding error of long sums small
@@ -27,20 +27,22 @@ FIRST, SECOND = 1, 2  # phases, as flags
 
 
 @kernel
-def layer_forward(addresses, shape, zero, phases, thread, threads):
+def layer_forward(addresses, shape, offsets, reverse, relu, zero, phases, thread, threads):
     """Compute the states.
 
-    `addresses` are those of (states, inputs, indices, initial, weight_ih, weight_hh, bias_ih,
-    bias_hh); `shape` is (T, B, I, H); `zero` is a scalar of the tensors' dtype.
+    `addresses` are those of (states, last, inputs, indices, initial, weight_ih, weight_hh, bias_ih,
+    bias_hh); `shape` is (B, I, H); `zero` is a scalar of the tensors' dtype. `offsets`, `reverse`
+    and `relu` are those of `sweep`.
     """
-    T, B, I, H = shape  # noqa: E741 - inputs
-    states = matrix_at(addresses[0], T * B, H, zero)
+    B, I, H = shape  # noqa: E741 - inputs
+    count = offsets[-1]
+    states = matrix_at(addresses[0], count, H, zero)
     if phases & FIRST:  # input products and biases, for all steps at once
-        inputs = matrix_at(addresses[1], T * B, I, zero)
-        indices = matrix_at(addresses[2], 1, T * B, np.int64(0))
-        weight_ih = matrix_at(addresses[4], H, I, zero)
-        bias_ih, bias_hh = matrix_at(addresses[6], 1, H, zero), matrix_at(addresses[7], 1, H, zero)
-        begin, end = _portion(T * B, thread, threads, ROWS)
+        inputs = matrix_at(addresses[2], count, I, zero)
+        indices = matrix_at(addresses[3], 1, count, np.int64(0))
+        weight_ih = matrix_at(addresses[5], H, I, zero)
+        bias_ih, bias_hh = matrix_at(addresses[7], 1, H, zero), matrix_at(addresses[8], 1, H, zero)
+        begin, end = _portion(count, thread, threads, ROWS)
         with_bias = bias_ih.shape[0] > 0
         for row in range(begin, end):
             for i in range(H):
@@ -51,30 +53,42 @@ def layer_forward(addresses, shape, zero, phases, thread, threads):
             gemm(loose(states[begin:end]), loose(inputs[begin:end]), loose(weight_ih.T), True)
     begin, end = _portion(B, thread, threads, ROWS)
     if phases & SECOND and begin < end:  # the recurrence, in place
-        initial = matrix_at(addresses[3], B, H, zero)
-        weight_hh = matrix_at(addresses[5], H, H, zero)
+        last = matrix_at(addresses[1], B, H, zero)
+        initial = matrix_at(addresses[4], B, H, zero)
+        weight_hh = matrix_at(addresses[6], H, H, zero)
         panels = panels_of(loose(weight_hh.T), B == 1)
-        sweep_forward(states, initial, B, begin, end - begin, panels)
+        lanes = end - begin
+        sweep_forward(states, last, initial, offsets, reverse, relu, begin, lanes, panels)
 
 
 @kernel
-def layer_backward(addresses, shape, zero, phases, thread, threads):
-    """Fill the six gradient buffers at the first six addresses.
+def layer_backward(addresses, shape, offsets, reverse, relu, zero, phases, thread, threads):
+    """Fill the gradient buffers at the first six addresses.
 
     `addresses` are those of (grad_input, grad_initial, grad_weight_ih, grad_weight_hh, grad_bias,
-    grad_preactivations, grad_states, states, inputs, indices, initial, weight_ih, weight_hh).
-    `shape` is (T, B, I, H); `zero` is a scalar of the tensors' dtype.
+    grad_preactivations, grad_states, grad_last, states, inputs, indices, initial, weight_ih,
+    weight_hh). `shape` is (B, I, H); the other arguments are those of `layer_forward`.
     """
-    T, B, I, H = shape  # noqa: E741 - inputs
-    grad_preactivations = matrix_at(addresses[5], T * B, H, zero)
-    states = matrix_at(addresses[7], T * B, H, zero)
+    B, I, H = shape  # noqa: E741 - inputs
+    count = offsets[-1]
+    grad_preactivations = matrix_at(addresses[5], count, H, zero)
+    states, initial = matrix_at(addresses[8], count, H, zero), matrix_at(addresses[11], B, H, zero)
     begin, end = _portion(B, thread, threads, ROWS)
     if phases & FIRST and begin < end:  # gradients of the pre-activations and initial states
-        grad_initial = matrix_at(addresses[1], B, H, zero)
-        grad_states = matrix_at(addresses[6], T * B, H, zero)
-        panels = panels_of(loose(matrix_at(addresses[12], H, H, zero)), B == 1)
+        panels = panels_of(loose(matrix_at(addresses[13], H, H, zero)), B == 1)
         sweep_backward(
-            grad_preactivations, grad_initial, grad_states, states, B, begin, end - begin, panels
+            grad_preactivations,
+            matrix_at(addresses[1], B, H, zero),
+            matrix_at(addresses[6], count, H, zero),
+            matrix_at(addresses[7], B, H, zero),
+            states,
+            offsets,
+            reverse,
+            relu,
+            B,
+            begin,
+            end - begin,
+            panels,
         )
     if phases & SECOND:  # the other gradients
         grad_weight_ih, grad_weight_hh = (
@@ -82,33 +96,66 @@ def layer_backward(addresses, shape, zero, phases, thread, threads):
             matrix_at(addresses[3], H, H, zero),
         )
         inputs, indices = (
-            matrix_at(addresses[8], T * B, I, zero),
-            matrix_at(addresses[9], 1, T * B, np.int64(0)),
+            matrix_at(addresses[9], count, I, zero),
+            matrix_at(addresses[10], 1, count, np.int64(0)),
         )
-        initial = matrix_at(addresses[10], B, H, zero)
         begin, end = _portion(H, thread, threads, ROWS)
         portion = grad_preactivations[:, begin:end]
-        for i in range(begin, end):
-            for j in range(H):
-                grad_weight_hh[i, j] = 0.0
-        if initial.shape[0] > 0:
-            gemm(loose(grad_weight_hh[begin:end]), loose(portion[:B].T), loose(initial), True)
-        gemm(loose(grad_weight_hh[begin:end]), loose(portion[B:].T), loose(states[:-B]), True)
-        if indices.shape[0] > 0:
-            _sum_columns(grad_weight_ih, grad_preactivations, indices, begin, end)
-        else:
-            gemm(loose(grad_weight_ih[begin:end]), loose(portion.T), loose(inputs), False)
-        _sum_rows(matrix_at(addresses[4], 1, H, zero), grad_preactivations, begin, end)
-        grad_input = matrix_at(addresses[0], T * B, I, zero)
+        if grad_weight_hh.shape[0] > 0:
+            _recurrent_gradient(
+                grad_weight_hh[begin:end], portion, states, initial, B, offsets, reverse
+            )
+        if grad_weight_ih.shape[0] > 0:
+            if indices.shape[0] > 0:
+                _sum_columns(grad_weight_ih, grad_preactivations, indices, begin, end)
+            else:
+                gemm(loose(grad_weight_ih[begin:end]), loose(portion.T), loose(inputs), False)
+        grad_bias = matrix_at(addresses[4], 1, H, zero)
+        if grad_bias.shape[0] > 0:
+            _sum_rows(grad_bias, grad_preactivations, begin, end)
+        grad_input = matrix_at(addresses[0], count, I, zero)
         if grad_input.shape[0] > 0:
-            weight_ih = matrix_at(addresses[11], H, I, zero)
-            begin, end = _portion(T * B, thread, threads, ROWS)
+            weight_ih = matrix_at(addresses[12], H, I, zero)
+            begin, end = _portion(count, thread, threads, ROWS)
             gemm(
                 loose(grad_input[begin:end]),
                 loose(grad_preactivations[begin:end]),
                 loose(weight_ih),
                 False,
             )
+
+
+@internal
+def _recurrent_gradient(grad, portion, states, initial, B, offsets, reverse):
+    """Compute the product of `portion`, transposed, and the states that each row came from."""
+    count, T = offsets[-1], offsets.size - 1
+    if count < T * B:
+        before = np.zeros((count, states.shape[1]), states.dtype)
+        for step in range(T):
+            t = at(step, T, reverse)
+            source, known = 0, 0  # the row of the first lane one step earlier, and how many follow
+            if step > 0:
+                earlier = at(step - 1, T, reverse)
+                source = offsets[earlier]
+                known = offsets[earlier + 1] - source
+            for b in range(offsets[t + 1] - offsets[t]):
+                for i in range(states.shape[1]):
+                    if b < known:
+                        before[offsets[t] + b, i] = states[source + b, i]
+                    elif initial.shape[0] > 0:
+                        before[offsets[t] + b, i] = initial[b, i]
+        gemm(loose(grad), loose(portion.T), loose(before), False)
+        return
+    first = count - B if reverse else 0
+    for i in range(grad.shape[0]):
+        for j in range(grad.shape[1]):
+            grad[i, j] = 0.0
+    if initial.shape[0] > 0:
+        gemm(loose(grad), loose(portion[first : first + B].T), loose(initial), True)
+    if reverse:
+        gemm(loose(grad), loose(portion[:-B].T), loose(states[B:]), True)
+    else:
+        gemm(loose(grad), loose(portion[B:].T), loose(states[:-B]), True)
 
 
 @inlined

@@ -15,9 +15,8 @@ from ..kernels.barrier import arrive
 from ..kernels.compiled import inlined, kernel
 from ..kernels.packing import panels_of
 from ..kernels.products import loose, multiply_row_panels
-from ..kernels.transcendental import tanh
-from ..kernels.vectors import load, splat, store, vector_length
-from .sweep import columns_of, load_end, store_end
+from ..kernels.vectors import load, store, vector_length
+from .sweep import activate, at, columns_of, load_end, store_end, through_activation
 
 
 @inlined
@@ -29,15 +28,15 @@ def _units(H, unit, thread, threads):
 
 
 @kernel
-def lone_lane_forward(addresses, T, H, rows, steps, thread, threads):
+def lone_lane_forward(addresses, T, H, reverse, relu, rows, steps, thread, threads):
     """Run the recurrence forward, in place.
 
-    `addresses` are those of (sequence, initial, weight). `sequence` holds the pre-activations
+    `addresses` are those of (sequence, last, initial, weight). `sequence` holds the pre-activations
     without their recurrent term and receives the states.
     """
     zero = rows[0, 0]
-    sequence, initial = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
-    weight = matrix_at(addresses[2], H, H, zero)
+    sequence, last = matrix_at(addresses[0], T, H, zero), matrix_at(addresses[1], 1, H, zero)
+    initial, weight = matrix_at(addresses[2], 1, H, zero), matrix_at(addresses[3], H, H, zero)
     unit = vector_length(sequence)
     begin, end = _units(H, unit, thread, threads)
     panels = panels_of(loose(weight[begin:end].T), True)
@@ -47,56 +46,62 @@ def lone_lane_forward(addresses, T, H, rows, steps, thread, threads):
         for i in range(begin, min(end, H)):
             rows[0, i] = initial[0, i]
     arrive(steps, 1, thread, threads)
-    for t in range(T):
-        before, after = rows[t % 2 : t % 2 + 1], rows[1 - t % 2 : 2 - t % 2]
+    for step in range(T):
+        t = at(step, T, reverse)
+        before, after = rows[step % 2 : step % 2 + 1], rows[1 - step % 2 : 2 - step % 2]
         if begin < end:
             multiply_row_panels(sums, before, panels, H)
         for i in range(begin, end, unit):
             whole = i + unit <= H
             preactivation = load(sequence, t, i) if whole else load_end(sequence, t, i, scratch)
-            a = tanh(load(sums, 0, i - begin) + preactivation)
+            a = activate(load(sums, 0, i - begin) + preactivation, relu)
             store(after, 0, i, a)
             if whole:
                 store(sequence, t, i, a)
             else:
                 store_end(sequence, t, i, scratch, a)
-        arrive(steps, t + 2, thread, threads)
+        arrive(steps, step + 2, thread, threads)
+    for i in range(begin, min(end, H)):
+        last[0, i] = rows[T % 2, i]
 
 
 @kernel
-def lone_lane_backward(addresses, T, H, rows, steps, thread, threads):
+def lone_lane_backward(addresses, T, H, reverse, relu, rows, steps, thread, threads):
     """Compute the gradients of the pre-activations and, unless absent, of the initial state.
 
-    `addresses` are those of (grad_preactivations, grad_initial, grad_states, states, weight), as in
-    sweep_backward.
+    `addresses` are those of (grad_preactivations, grad_initial, grad_states, grad_last, states,
+    weight), as in sweep_backward.
     """
     zero = rows[0, 0]
     grad_preactivations, grad_initial = (
         matrix_at(addresses[0], T, H, zero),
         matrix_at(addresses[1], 1, H, zero),
     )
-    grad_states, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[3], T, H, zero)
-    weight = matrix_at(addresses[4], H, H, zero)
+    grad_states, states = matrix_at(addresses[2], T, H, zero), matrix_at(addresses[4], T, H, zero)
+    grad_last, weight = matrix_at(addresses[3], 1, H, zero), matrix_at(addresses[5], H, H, zero)
     unit = vector_length(grad_preactivations)
     begin, end = _units(H, unit, thread, threads)
     panels = panels_of(loose(weight[:, begin:end]), True)
     width = columns_of(1, end - begin, panels, unit)
     carried, scratch = np.zeros((1, width), weight.dtype), np.zeros((1, unit), weight.dtype)
-    one = splat(grad_preactivations, 1.0)
-    for t in range(T - 1, -1, -1):
-        dh = rows[t % 2 : t % 2 + 1]
+    if grad_last.shape[0] > 0:
+        for i in range(begin, min(end, H)):
+            carried[0, i - begin] = grad_last[0, i]
+    for step in range(T - 1, -1, -1):
+        t = at(step, T, reverse)
+        dh = rows[step % 2 : step % 2 + 1]
         for i in range(begin, end, unit):
             whole = i + unit <= H
             a = load(states, t, i) if whole else load_end(states, t, i, scratch)
             above = load(grad_states, t, i) if whole else load_end(grad_states, t, i, scratch)
-            grad = (one - a * a) * (load(carried, 0, i - begin) + above)
+            grad = through_activation(a, load(carried, 0, i - begin) + above, relu)
             store(dh, 0, i, grad)
             if whole:
                 store(grad_preactivations, t, i, grad)
             else:
                 store_end(grad_preactivations, t, i, scratch, grad)
-        arrive(steps, T - t, thread, threads)
-        if begin < end and (t > 0 or grad_initial.shape[0] > 0):
+        arrive(steps, T - step, thread, threads)
+        if begin < end and (step > 0 or grad_initial.shape[0] > 0):
             multiply_row_panels(carried, dh, panels, H)
     if grad_initial.shape[0] > 0:
         for i in range(begin, min(end, H)):

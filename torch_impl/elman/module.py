@@ -1,9 +1,11 @@
-"""torch.nn.RNN with a faster implementation of a single tanh layer on the CPU.
+"""torch.nn.RNN with a faster implementation on the CPU.
 
-T steps, B lanes (the sequences of the batch), I inputs, H hidden units.
+T steps, B lanes (the sequences of the batch), R rows of a packed sequence, I inputs, H hidden
+units.
 """
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,23 +13,23 @@ from torch.nn.functional import embedding
 from torch.nn.utils.rnn import PackedSequence
 
 from .choice import COMPILED_DTYPES, HAS_NUMBA
-from .computation import LayerInputs
+from .computation import LayerInputs, LayerOptions
 from .memory import check_storage
 from .operator import PLAIN, is_transformed, states_of
 
 INDICES = (torch.int64, torch.int32)
-NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
 class ElmanRNN(nn.RNN):
     """A drop-in replacement for nn.RNN: same arguments, weights, results and errors, often faster.
 
-    A single unidirectional tanh layer, float32 or float64 on the CPU, is computed by a compiled
-    forward and a hand-written backward pass. Torch computes everything else: other configurations,
-    gradients of gradients, and torch.func transforms.
+    In float32 and float64 on the CPU every layer and direction is computed by a compiled forward
+    and a hand-written backward pass, tanh or relu, packed sequences without their padding. Torch
+    computes everything else: other dtypes and devices, gradients of gradients, and torch.func
+    transforms.
 
     Beyond nn.RNN, the input may hold indices (int64 or int32), which stand for one-hot vectors:
-    (T, B), or (B, T) with batch_first, or (T,) without a batch. An index outside
+    (T, B), or (B, T) with batch_first, or (T,) without a batch, or (R,) packed. An index outside
     0..input_size-1 raises IndexError. The layer also works under torch.vmap and can be exported
     with a dynamic sequence length.
 
@@ -44,9 +46,9 @@ class ElmanRNN(nn.RNN):
     def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
         """Return (output, h_n): the states after every step and the last state, as nn.RNN does."""
         if is_compiled_here(self) and _may_pass(input):
-            layer_inputs = self.layer_inputs(input, hx)
-            if layer_inputs is not None:
-                return self.shaped(*states_of(layer_inputs), input)
+            found = self._compiled(input, hx)
+            if found is not None:
+                return found
         elif isinstance(input, torch.fx.Proxy):
             tracer = input.tracer
             if isinstance(tracer, torch.fx.Tracer) and tracer.root is not self:
@@ -58,42 +60,96 @@ class ElmanRNN(nn.RNN):
             self._check_storages(input, hx)
         return super().forward(self._dense(input), hx)
 
-    def layer_inputs(self, input: Tensor, hx: Tensor | None) -> LayerInputs | None:  # noqa: A002
-        """Return the tensors that the compiled layer reads, or None if it can't compute this call.
+    def _compiled(self, input: Tensor | PackedSequence, hx: Tensor | None) -> Any:  # noqa: A002
+        """Return what `forward` does, or None if compiled code can't compute this call."""
+        packed = input if isinstance(input, PackedSequence) else None
+        if packed is not None and hx is not None and type(hx) in PLAIN and hx.dim() == 3:
+            hx = self.permute_hidden(hx, packed.sorted_indices)
+        read = self.read(input, hx)
+        if read is None:
+            return None
+        sequence, initial, weights, sizes = read
+        relu, directions = self.mode == "RNN_RELU", 2 if self.bidirectional else 1
+        lasts = []
+        for first in range(0, len(weights), directions):
+            inner = directions == 2 or first + directions < len(weights)
+            outputs = []
+            for k in range(first, first + directions):
+                options = LayerOptions(sizes, k > first, relu)
+                states, last = states_of(
+                    LayerInputs(sequence, initial[k], *weights[k]), options, inner
+                )
+                outputs.append(states)
+                lasts.append(last)
+            sequence = outputs[0] if directions == 1 else torch.cat(outputs, -1)
+            if self.dropout > 0 and self.training and first + directions < len(weights):
+                sequence = torch.dropout(sequence, self.dropout, True)
+        h_n = lasts[0] if len(lasts) == 1 else torch.cat(lasts)
+        if packed is None:
+            return self.shaped(sequence, h_n, input)
+        output = packed._replace(data=sequence)
+        return output, self.permute_hidden(h_n, packed.unsorted_indices)
+
+    def read(self, input: Tensor | PackedSequence, hx: Tensor | None) -> "Read | None":  # noqa: A002
+        """Return the tensors that the compiled layers read, or None if they can't.
 
         None also for shapes, dtypes and devices that don't fit: nn.RNN then raises its own error.
         """
-        found = self._parameters
-        weight_ih, weight_hh, bias_ih, bias_hh = [found.get(name) for name in NAMES]
-        if weight_ih is None or weight_hh is None:
-            return None
         H, I = self.hidden_size, self.input_size  # noqa: E741
-        if not (_fits(weight_ih, weight_hh, H, I) and _fits(weight_hh, weight_hh, H, H)):
+        weights = self._weights()
+        if weights is None:
             return None
-        if self.bias:
-            if bias_ih is None or bias_hh is None:
+        like = weights[0][1]
+        if isinstance(input, PackedSequence):
+            sizes = _batch_sizes(input)
+            if sizes is None:
                 return None
-            if not (_fits(bias_ih, weight_hh, H) and _fits(bias_hh, weight_hh, H)):
+            sequence, B, batched = input.data, sizes[0], True
+            dense = sequence.dtype not in INDICES
+            leading = (sum(sizes),)
+            if not dense and sequence.shape != leading:
                 return None
-        elif bias_ih is not None or bias_hh is not None:
+        else:
+            dense, sizes = input.dtype not in INDICES, None
+            batched = input.dim() == (3 if dense else 2)
+            if not batched and input.dim() != (2 if dense else 1):
+                return None
+            sequence = self.steps_first(input, batched)
+            leading = sequence.shape[:2]
+            B = leading[1]
+            if leading[0] == 0 or B == 0:
+                return None
+        if dense and not _fits(sequence, like, *leading, I):
             return None
-        dense = input.dtype not in INDICES
-        batched = input.dim() == (3 if dense else 2)
-        if not batched and input.dim() != (2 if dense else 1):
-            return None
-        sequence = self.steps_first(input, batched)
-        T, B = sequence.shape[:2]
-        if T == 0 or B == 0 or (dense and not _fits(sequence, weight_hh, T, B, I)):
-            return None
+        initial: tuple[Tensor | None, ...] = (None,) * len(weights)
         if hx is not None:
-            if not _fits(hx, weight_hh, *((1, B, H) if batched else (1, H))):
+            count = len(weights)
+            if not _fits(hx, like, *((count, B, H) if batched else (count, H))):
                 return None
-            hx = hx.view(B, H) if hx.is_contiguous() else hx.reshape(B, H)
+            initial = (hx.reshape(B, H),) if count == 1 else hx.reshape(count, B, H).unbind(0)
         # Copied here if at all: once, and the copy stays as it is if the input changes later.
-        return LayerInputs(sequence.contiguous(), hx, weight_ih, weight_hh, bias_ih, bias_hh)
+        return Read(sequence.contiguous(), initial, weights, sizes)
+
+    def _weights(self) -> "list[tuple[Tensor | None, ...]] | None":
+        """Return weight_ih, weight_hh and the biases of each layer and direction, if they fit."""
+        found, H = [], self.hidden_size
+        columns = H * (2 if self.bidirectional else 1)
+        for k, names in enumerate(self._all_weights):
+            if len(names) != (4 if self.bias else 2):
+                return None
+            weight_ih, weight_hh, *biases = [self._parameters.get(name) for name in names]
+            I = self.input_size if k < columns // H else columns  # noqa: E741
+            if weight_ih is None or weight_hh is None or None in biases:
+                return None
+            like = weight_hh if k == 0 else found[0][1]
+            shapes = ((weight_ih, (H, I)), (weight_hh, (H, H)), *((bias, (H,)) for bias in biases))
+            if not all(_fits(weight, like, *shape) for weight, shape in shapes):
+                return None
+            found.append((weight_ih, weight_hh, *(biases or (None, None))))
+        return found
 
     def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
-        """Reshape (T, B, …) and (1, B, …) to nn.RNN's output shapes for this input."""
+        """Reshape (T, B, …) and (L, B, …) to nn.RNN's output shapes for this input."""
         if self.is_batched(input):
             return (states.transpose(0, 1) if self.batch_first else states), last
         return states.squeeze(1), last.squeeze(1)
@@ -132,18 +188,29 @@ class ElmanRNN(nn.RNN):
         return plain
 
 
+class Read(NamedTuple):
+    """The tensors that the compiled layers read; `initial` and `weights` by layer and direction."""
+
+    sequence: Tensor  # (T, B, I) or (R, I), or without I if it holds indices
+    initial: tuple[Tensor | None, ...]  # each (B, H)
+    weights: list[tuple[Tensor | None, ...]]  # weight_ih, weight_hh and the biases
+    batch_sizes: tuple[int, ...] | None  # of a packed sequence
+
+
 def is_compiled_here(layer: nn.RNN) -> bool:
-    """Return whether it is a single unidirectional tanh layer that compiled code can compute."""
+    """Return whether compiled code can compute the layer with its dtype, on its device."""
     weight = layer._parameters.get("weight_hh_l0")
-    return (
-        HAS_NUMBA
-        and layer.mode == "RNN_TANH"
-        and layer.num_layers == 1
-        and not layer.bidirectional
-        and weight is not None
-        and weight.is_cpu
-        and weight.dtype in COMPILED_DTYPES
-    )
+    return HAS_NUMBA and weight is not None and weight.is_cpu and weight.dtype in COMPILED_DTYPES
+
+
+def _batch_sizes(packed: PackedSequence) -> tuple[int, ...] | None:
+    """Return the number of lanes of each step, or None if nobody packed a sequence so."""
+    sizes = packed.batch_sizes
+    if type(sizes) is not Tensor or sizes.dtype != torch.int64 or not sizes.is_cpu:
+        return None
+    found = tuple(sizes.tolist()) if sizes.dim() == 1 else ()
+    falls = all(later <= before for before, later in pairwise(found))
+    return found if falls and found and found[-1] > 0 else None
 
 
 def _may_pass(input: Any) -> bool:  # noqa: A002
@@ -152,7 +219,8 @@ def _may_pass(input: Any) -> bool:  # noqa: A002
         return False
     if torch.compiler.is_compiling():
         return isinstance(input, Tensor) and not torch.onnx.is_in_onnx_export()
-    return type(input) in PLAIN and not _is_traced() and torch._C._len_torch_dispatch_stack() == 0
+    data = input.data if type(input) is PackedSequence else input
+    return type(data) in PLAIN and not _is_traced() and torch._C._len_torch_dispatch_stack() == 0
 
 
 def _is_traced() -> bool:

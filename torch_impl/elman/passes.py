@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .choice import choose
-from .computation import Computation, LayerGradients, LayerInputs, is_dense
+from .computation import Computation, LayerGradients, LayerInputs, LayerOptions, is_dense
 from .module import ElmanRNN
 
 
@@ -35,14 +35,13 @@ class ElmanPasses:
     def __init__(self, layer: ElmanRNN, *, input_gradient: bool = True) -> None:
         """Prepare the passes; `input_gradient=False` skips the gradient of the input.
 
-        Raises NotImplementedError for more than one layer or direction, or another nonlinearity.
+        Raises NotImplementedError for more than one layer or direction.
         """
-        if layer.mode != "RNN_TANH" or layer.num_layers != 1 or layer.bidirectional:
-            raise NotImplementedError(
-                f"ElmanPasses computes one layer of tanh in one direction, got {layer}"
-            )
+        if layer.num_layers != 1 or layer.bidirectional:
+            raise NotImplementedError(f"ElmanPasses computes one layer, one direction, got {layer}")
         self.layer = layer
         self.input_gradient = input_gradient
+        self._options = LayerOptions(relu=layer.mode == "RNN_RELU")
         self._buffers: _Buffers | None = None
         self._layer_inputs: LayerInputs | None = None
 
@@ -57,12 +56,13 @@ class ElmanPasses:
         self._layer_inputs = None  # until the pass is complete
         if buffers is None or buffers.sizes != sizes:
             buffers = self._buffers = self._allocate(sizes, layer_inputs, input)
-        own = buffers.states.untyped_storage().data_ptr()  # an earlier result may be passed back in
-        if sequence.untyped_storage().data_ptr() == own:
+        # An earlier result may be passed back in.
+        own = [value.untyped_storage().data_ptr() for value in (buffers.states, buffers.last_state)]
+        if sequence.untyped_storage().data_ptr() in own:
             layer_inputs = layer_inputs._replace(input=sequence.clone())
-        if initial is not None and initial.untyped_storage().data_ptr() == own:
+        if initial is not None and initial.untyped_storage().data_ptr() in own:
             layer_inputs = layer_inputs._replace(initial=initial.clone())
-        buffers.computation.forward(buffers.states, layer_inputs)
+        buffers.computation.forward(buffers.states, buffers.last_state, layer_inputs, self._options)
         self._layer_inputs = layer_inputs
         return buffers.output, buffers.last
 
@@ -97,36 +97,31 @@ class ElmanPasses:
             buffers.layer_gradients,
             buffers.grad_preactivations,
             grad_states,
+            None,
             buffers.states,
             layer_inputs,
+            self._options,
         )
         return buffers.gradients
 
     def _read(self, input: Tensor, hx: Tensor | None) -> LayerInputs:  # noqa: A002
-        layer_inputs = self.layer.layer_inputs(input, hx) if isinstance(input, Tensor) else None
-        if layer_inputs is None:
+        read = self.layer.read(input, hx) if isinstance(input, Tensor) else None
+        if read is None:
             with torch.no_grad():
                 self.layer(input, hx)  # raises nn.RNN's error for what doesn't fit
             raise NotImplementedError(
                 f"ElmanPasses takes tensors of the weights' dtype, got {type(input).__name__} and "
                 f"{type(hx).__name__} for {self.layer}"
             )
-        sequence, initial, weight_ih, weight_hh, bias_ih, bias_hh = layer_inputs
-        return LayerInputs(
-            sequence.detach(),
-            None if initial is None else initial.detach(),
-            weight_ih.detach(),
-            weight_hh.detach(),
-            None if bias_ih is None else bias_ih.detach(),
-            None if bias_hh is None else bias_hh.detach(),
-        )
+        tensors = read.sequence, read.initial[0], *read.weights[0]
+        return LayerInputs(*(None if value is None else value.detach() for value in tensors))  # pyright: ignore[reportArgumentType]
 
     def _allocate(self, sizes: tuple, layer_inputs: LayerInputs, input: Tensor) -> "_Buffers":  # noqa: A002
         layer = self.layer
         sequence, initial, weight_ih, weight_hh, *_ = layer_inputs
         T, B = sequence.shape[:2]
         H = len(weight_hh)
-        states = weight_hh.new_empty(T, B, H)
+        states, last = weight_hh.new_empty(T, B, H), weight_hh.new_empty(1, B, H)
         layer_gradients = LayerGradients(
             weight_hh.new_empty(sequence.shape)
             if self.input_gradient and is_dense(sequence)
@@ -145,9 +140,10 @@ class ElmanPasses:
             sizes,
             choose(states),
             states,
+            last,
             torch.empty_like(states),
             layer_gradients,
-            *layer.shaped(states, states[-1:], input),
+            *layer.shaped(states, last, input),
             ElmanGradients(grad_input, grad_hx, *layer_gradients[2:]),
         )
 
@@ -156,8 +152,9 @@ class _Buffers(NamedTuple):
     sizes: tuple
     computation: Computation
     states: Tensor
+    last_state: Tensor
     grad_preactivations: Tensor
     layer_gradients: LayerGradients
     output: Tensor  # a view of `states` in nn.RNN's shape
-    last: Tensor  # a view of the last step of `states`
+    last: Tensor  # a view of `last_state` in nn.RNN's shape
     gradients: ElmanGradients  # views of `layer_gradients` in nn.RNN's shapes

@@ -199,14 +199,19 @@ for _operator, _function in (
     _bind(_operator, _function)
 
 
-@intrinsic
-def greater(typingctx, a, b):
-    """Return a > b, element by element; false where either is NaN."""
+def _comparison(operator_: str):
+    @intrinsic
+    def apply(typingctx, a, b):
+        def emit(context, builder, signature, args):
+            return builder.fcmp_ordered(operator_, *args)
 
-    def emit(context, builder, signature, args):
-        return builder.fcmp_ordered(">", *args)
+        return Mask(a)(a, a), emit
 
-    return Mask(a)(a, a), emit
+    return apply
+
+
+# Compare two vectors element by element; false where either is NaN.
+greater, at_most = map(_comparison, (">", "<="))
 
 
 @intrinsic
