@@ -14,7 +14,7 @@ import torch
 from reference import Hyperparameters, Vocabulary, initialize_parameters
 from torch_impl import fast
 from torch_impl.elman.compiled import CompiledLayer
-from torch_impl.elman.computation import LayerGradients, LayerInputs
+from torch_impl.elman.computation import LayerGradients, LayerInputs, LayerOptions
 from torch_impl.fast.network import Network
 
 
@@ -43,8 +43,10 @@ def pass_through_layers(dtype: torch.dtype) -> None:
     gradients = LayerGradients(zeros(T, 1, H), zeros(1, H), zeros(H, H), zeros(H, H), zeros(H))
     for threads in (1, 2):
         way = CompiledLayer(threads)
-        way.forward(sequence.clone(), layer_inputs)
-        way.backward(gradients, sequence.clone(), sequence, sequence, layer_inputs)
+        options = LayerOptions()
+        way.forward(sequence.clone(), zeros(1, 1, H), layer_inputs, options)
+        passes = gradients, sequence.clone(), sequence, None, sequence
+        way.backward(*passes, layer_inputs, options)
 
 
 PARTS = [(part, dtype) for dtype in (torch.float64, torch.float32)

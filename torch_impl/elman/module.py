@@ -18,6 +18,7 @@ from .memory import check_storage
 from .operator import PLAIN, is_transformed, states_of
 
 INDICES = (torch.int64, torch.int32)
+Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # and the biases: as LayerInputs has
 
 
 class ElmanRNN(nn.RNN):
@@ -62,9 +63,8 @@ class ElmanRNN(nn.RNN):
 
     def _compiled(self, input: Tensor | PackedSequence, hx: Tensor | None) -> Any:  # noqa: A002
         """Return what `forward` does, or None if compiled code can't compute this call."""
-        packed = input if isinstance(input, PackedSequence) else None
-        if packed is not None and hx is not None and type(hx) in PLAIN and hx.dim() == 3:
-            hx = self.permute_hidden(hx, packed.sorted_indices)
+        if isinstance(input, PackedSequence) and hx is not None and type(hx) in PLAIN:
+            hx = self.permute_hidden(hx, input.sorted_indices)
         read = self.read(input, hx)
         if read is None:
             return None
@@ -85,10 +85,10 @@ class ElmanRNN(nn.RNN):
             if self.dropout > 0 and self.training and first + directions < len(weights):
                 sequence = torch.dropout(sequence, self.dropout, True)
         h_n = lasts[0] if len(lasts) == 1 else torch.cat(lasts)
-        if packed is None:
-            return self.shaped(sequence, h_n, input)
-        output = packed._replace(data=sequence)
-        return output, self.permute_hidden(h_n, packed.unsorted_indices)
+        if isinstance(input, PackedSequence):
+            output = input._replace(data=sequence)
+            return output, self.permute_hidden(h_n, input.unsorted_indices)
+        return self.shaped(sequence, h_n, input)
 
     def read(self, input: Tensor | PackedSequence, hx: Tensor | None) -> "Read | None":  # noqa: A002
         """Return the tensors that the compiled layers read, or None if they can't.
@@ -130,22 +130,26 @@ class ElmanRNN(nn.RNN):
         # Copied here if at all: once, and the copy stays as it is if the input changes later.
         return Read(sequence.contiguous(), initial, weights, sizes)
 
-    def _weights(self) -> "list[tuple[Tensor | None, ...]] | None":
-        """Return weight_ih, weight_hh and the biases of each layer and direction, if they fit."""
-        found, H = [], self.hidden_size
-        columns = H * (2 if self.bidirectional else 1)
+    def _weights(self) -> list[Weights] | None:
+        """Return the weights of each layer and direction, or None if one doesn't fit."""
+        found: list[Weights] = []
+        H = self.hidden_size
+        directions = 2 if self.bidirectional else 1
         for k, names in enumerate(self._all_weights):
             if len(names) != (4 if self.bias else 2):
                 return None
             weight_ih, weight_hh, *biases = [self._parameters.get(name) for name in names]
-            I = self.input_size if k < columns // H else columns  # noqa: E741
-            if weight_ih is None or weight_hh is None or None in biases:
+            bias_ih, bias_hh = biases or (None, None)
+            if weight_ih is None or weight_hh is None or any(bias is None for bias in biases):
                 return None
-            like = weight_hh if k == 0 else found[0][1]
-            shapes = ((weight_ih, (H, I)), (weight_hh, (H, H)), *((bias, (H,)) for bias in biases))
-            if not all(_fits(weight, like, *shape) for weight, shape in shapes):
-                return None
-            found.append((weight_ih, weight_hh, *(biases or (None, None))))
+            I = self.input_size if k < directions else directions * H  # noqa: E741
+            shapes = (H, I), (H, H), (H,), (H,)
+            like = found[0][1] if found else weight_hh
+            one = weight_ih, weight_hh, bias_ih, bias_hh
+            for weight, shape in zip(one, shapes, strict=True):
+                if weight is not None and not _fits(weight, like, *shape):
+                    return None
+            found.append(one)
         return found
 
     def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
@@ -193,7 +197,7 @@ class Read(NamedTuple):
 
     sequence: Tensor  # (T, B, I) or (R, I), or without I if it holds indices
     initial: tuple[Tensor | None, ...]  # each (B, H)
-    weights: list[tuple[Tensor | None, ...]]  # weight_ih, weight_hh and the biases
+    weights: list[Weights]
     batch_sizes: tuple[int, ...] | None  # of a packed sequence
 
 

@@ -113,8 +113,15 @@ class ElmanPasses:
                 f"ElmanPasses takes tensors of the weights' dtype, got {type(input).__name__} and "
                 f"{type(hx).__name__} for {self.layer}"
             )
-        tensors = read.sequence, read.initial[0], *read.weights[0]
-        return LayerInputs(*(None if value is None else value.detach() for value in tensors))  # pyright: ignore[reportArgumentType]
+        initial, (weight_ih, weight_hh, bias_ih, bias_hh) = read.initial[0], read.weights[0]
+        return LayerInputs(
+            read.sequence.detach(),
+            None if initial is None else initial.detach(),
+            weight_ih.detach(),
+            weight_hh.detach(),
+            None if bias_ih is None else bias_ih.detach(),
+            None if bias_hh is None else bias_hh.detach(),
+        )
 
     def _allocate(self, sizes: tuple, layer_inputs: LayerInputs, input: Tensor) -> "_Buffers":  # noqa: A002
         layer = self.layer
@@ -122,14 +129,13 @@ class ElmanPasses:
         T, B = sequence.shape[:2]
         H = len(weight_hh)
         states, last = weight_hh.new_empty(T, B, H), weight_hh.new_empty(1, B, H)
+        weights = torch.empty_like(weight_ih), torch.empty_like(weight_hh), weight_hh.new_empty(H)
         layer_gradients = LayerGradients(
             weight_hh.new_empty(sequence.shape)
             if self.input_gradient and is_dense(sequence)
             else None,
             None if initial is None else weight_hh.new_empty(initial.shape),
-            torch.empty_like(weight_ih),
-            torch.empty_like(weight_hh),
-            weight_hh.new_empty(H),
+            *weights,
         )
         grad_input, grad_hx = layer_gradients.input, layer_gradients.initial
         if grad_input is not None:
@@ -144,7 +150,7 @@ class ElmanPasses:
             torch.empty_like(states),
             layer_gradients,
             *layer.shaped(states, last, input),
-            ElmanGradients(grad_input, grad_hx, *layer_gradients[2:]),
+            ElmanGradients(grad_input, grad_hx, *weights),
         )
 
 

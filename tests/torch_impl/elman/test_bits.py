@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import one_hot
+from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from torch_impl import ElmanRNN
 from torch_impl.elman.compiled import CompiledLayer
-from torch_impl.elman.computation import LayerGradients, LayerInputs
+from torch_impl.elman.computation import LayerGradients, LayerInputs, LayerOptions
 
 sizes = {
     "T": st.integers(1, 9),
@@ -19,27 +20,45 @@ sizes = {
 }
 
 
-def passes(layer: ElmanRNN, x: Tensor, start: Tensor, above: Tensor) -> list[Tensor]:
-    """Return output, h_n, and the gradients of input and initial state."""
-    x, start = x.clone().requires_grad_(), start.clone().requires_grad_()
-    output, last = layer(x, start)
-    (output * above).sum().backward()
-    assert x.grad is not None
-    assert start.grad is not None
-    return [output, last, x.grad, start.grad]
+kinds = {
+    "num_layers": st.integers(1, 2),
+    "bidirectional": st.booleans(),
+    "nonlinearity": st.sampled_from(["tanh", "relu"]),
+    "H": st.integers(1, 70) | st.just(150),
+}
 
 
-@given(**sizes, B=st.sampled_from([2, 3, 16, 33]))
-def test_sequence_alone_has_the_bits_that_it_has_in_a_batch(T, I, H, dtype, seed, B) -> None:  # noqa: E741
+def passes(layer: ElmanRNN, x: list[Tensor], start: Tensor, above: Tensor) -> list[list[Tensor]]:
+    """Return of each sequence output, last state, and gradients of input and initial state."""
+    x, start = [one.clone().requires_grad_() for one in x], start.clone().requires_grad_()
+    output, last = layer(pack_sequence(x, enforce_sorted=False), start)
+    rows, lengths = pad_packed_sequence(output)
+    total = (rows * above[: len(rows), : len(x)]).sum() + last.square().sum()
+    slopes = torch.autograd.grad(total, [start, *x])
+    return [
+        [rows[: lengths[b], b], last[:, b], slopes[0][:, b], slopes[1 + b]] for b in range(len(x))
+    ]
+
+
+@given(**(sizes | kinds), B=st.sampled_from([2, 3, 16, 33]), packed=st.booleans())
+def test_sequence_alone_has_the_bits_that_it_has_in_a_batch(
+    T, I, H, dtype, seed, B, packed, **kind  # noqa: E741
+) -> None:  # fmt: skip
     torch.manual_seed(seed)
-    layer = ElmanRNN(I, H, dtype=dtype)
-    x, above = torch.randn(T, B, I, dtype=dtype), torch.randn(T, B, H, dtype=dtype)
-    start = torch.randn(1, B, H, dtype=dtype)
+    layer, directions = ElmanRNN(I, H, dtype=dtype, **kind), 1 + kind["bidirectional"]
+    lengths = torch.randint(1, T + 1, (B,)).tolist() if packed else [T] * B
+    x = [torch.randn(length, I, dtype=dtype) for length in lengths]
+    start = torch.randn(kind["num_layers"] * directions, B, H, dtype=dtype)
+    above = torch.randn(T, 1, directions * H, dtype=dtype).expand(T, B, directions * H)
     together = passes(layer, x, start, above)
     b = int(torch.randint(B, ()))
-    alone = passes(layer, x[:, b : b + 1], start[:, b : b + 1], above[:, b : b + 1])
-    for whole, lone in zip(together, alone, strict=True):
-        assert torch.equal(whole[:, b : b + 1], lone)
+    (alone,) = passes(layer, x[b : b + 1], start[:, b : b + 1], above)
+    for whole, lone in zip(together[b], alone, strict=True):
+        assert torch.equal(whole, lone)
+    if not packed:  # the same in a tensor as packed
+        output, last = layer(torch.stack(x, 1), start)
+        assert torch.equal(output[:, b], alone[0])
+        assert torch.equal(last[:, b], alone[1])
 
 
 @given(**sizes, B=st.integers(1, 5), bias=st.booleans(), threads=st.integers(1, 3))
@@ -60,8 +79,11 @@ def test_indices_give_the_bits_of_their_one_hot_vectors(
             None,
             *(torch.full_like(w, torch.nan) for w in (weight_ih, weight_hh, above[0, 0])),
         )
-        computation.forward(states, layer_inputs)
-        computation.backward(gradients, grad_preactivations, above, states, layer_inputs)
+        options = LayerOptions()
+        computation.forward(states, above.new_empty(1, B, H), layer_inputs, options)
+        computation.backward(
+            gradients, grad_preactivations, above, None, states, layer_inputs, options
+        )
         found.append([states, *gradients[2:]])
     for others in found[1:]:
         for a, b in zip(found[0], others, strict=True):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
 
-from tests.torch_impl.elman.layers import WAYS, assert_near, configurations
+from tests.torch_impl.elman.layers import WAYS, Call, configurations
 from torch_impl import ElmanRNN
 from torch_impl.elman import choice, operator
 from torch_impl.elman.compiled import CompiledLayer
@@ -27,66 +27,26 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Comp
     return request.param
 
 
-def run(layer: nn.Module, x: Tensor, hx: Tensor | None, uses: str) -> dict[str, Tensor]:
-    """Return the outputs and all gradients of a fixed loss that weights each output differently."""
-    output, h_n = layer(x, hx)
-    total = output.new_zeros(())
-    for name, value in (("output", output), ("h_n", h_n)):
-        if uses in (name, "both"):
-            weights = torch.linspace(-1, 2, value.numel(), dtype=value.dtype)
-            total = total + (value * weights.view(value.shape)).sum()
-    total.backward()
-    found = {"output": output.detach(), "h_n": h_n.detach()}
-    leaves = [*layer.named_parameters(), ("x", x), ("hx", hx)]
-    found |= {f"d{n}": p.grad for n, p in leaves if p is not None and p.grad is not None}
-    return found
-
-
-def check_as_nn_rnn(c: dict) -> None:
-    torch.manual_seed(c["seed"])
-    options = {"bias": c["bias"], "batch_first": c["batch_first"], "dtype": c["dtype"]}
-    theirs = nn.RNN(c["I"], c["H"], **options)
-    ours = ElmanRNN(c["I"], c["H"], **options)
-    ours.load_state_dict(theirs.state_dict())
-    sizes = [c["B"], c["T"]] if c["batch_first"] else [c["T"], c["B"]]
-    sizes = sizes if c["batched"] else [c["T"]]
-    symbols = torch.randint(c["I"], sizes)
-    x = torch.randn(*sizes, c["I"], dtype=c["dtype"])
-    if not c["contiguous"]:
-        x = torch.randn(*sizes[:-1], c["I"], sizes[-1], dtype=c["dtype"]).transpose(-1, -2)
-        symbols = torch.randint(c["I"], (*sizes[:-1], 2 * sizes[-1]))[..., ::2]
-    hx = None
-    if c["state"]:
-        hx = torch.randn(1, *([c["B"]] if c["batched"] else []), c["H"], dtype=c["dtype"])
-        hx.requires_grad_()
-    mine, right = x, x
-    if c["indices"]:
-        mine, right = symbols, nn.functional.one_hot(symbols, c["I"]).to(c["dtype"])
-    elif c["input_gradient"]:
-        mine, right = (x.clone().requires_grad_() for _ in range(2))
-    other = None if hx is None else hx.detach().clone().requires_grad_()
-    before = operator.choose
-    operator.choose = lambda like: c["way"]
-    try:
-        got = run(ours, mine, hx, c["uses"])
-    finally:
-        operator.choose = before
-    expected = run(theirs, right, other, c["uses"])
-    assert got.keys() == expected.keys()
-    for name, value in expected.items():
-        assert_near(got[name], value, name)
-
-
 @given(configurations())
 def test_layer_behaves_as_nn_rnn(configuration: dict) -> None:
-    check_as_nn_rnn(configuration)
+    Call(configuration).compare()
+
+
+@settings(max_examples=10)
+@given(configurations())
+def test_gradients_of_gradients_are_those_of_nn_rnn(configuration: dict) -> None:
+    Call(configuration | {"dtype": torch.float64}).compare(order=2)
 
 
 @pytest.mark.campaign
-@settings(max_examples=1000)
-@given(configurations())
-def test_layer_behaves_as_nn_rnn_on_a_thousand_configurations(configuration: dict) -> None:
-    check_as_nn_rnn(configuration)
+@pytest.mark.parametrize(("order", "examples"), [(1, 2000), (2, 200)])
+def test_layer_behaves_as_nn_rnn_in_a_campaign(order: int, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(configurations())
+    def check(c: dict) -> None:
+        Call(c if order == 1 else c | {"dtype": torch.float64}).compare(order)
+
+    check()
 
 
 def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[Tensor]:
@@ -107,10 +67,10 @@ def test_gradcheck(way: Computation, indices: bool, B: int) -> None:
 def test_opcheck(way: Computation, indices: bool) -> None:
     torch.library.opcheck(operator.elman, tuple(operands(indices=indices)))
     *given_, bias_ih, bias_hh = [value.detach() for value in operands(indices=indices)]
-    states = operator.elman(*given_, bias_ih, bias_hh)
-    torch.library.opcheck(
-        operator.elman_backward, (torch.ones_like(states), states, *given_, not indices)
-    )
+    states, last = operator.elman(*given_, bias_ih, bias_hh)
+    above, wanted = (torch.ones_like(states), torch.ones_like(last)), [not indices] + [True] * 4
+    torch.library.opcheck(operator.elman_backward, (*above, states, *given_, wanted))
+    torch.library.opcheck(operator.elman_backward, (above[0], None, states, *given_, wanted))
 
 
 @pytest.mark.parametrize("indices", [False, True])

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.torch_impl.elman.layers import WAYS, assert_near
-from torch_impl.elman.computation import Computation, LayerGradients, LayerInputs
+from torch_impl.elman.computation import Computation, LayerGradients, LayerInputs, LayerOptions
 from torch_impl.elman.memory import address, readable, writable
 
 T, B, I, H = 4, 3, 5, 7  # noqa: E741 - inputs
@@ -38,8 +38,9 @@ def gradients(way: Computation, layer_inputs: LayerInputs, grad_states: Tensor) 
     found = LayerGradients(
         *(torch.empty(shape) for shape in ((T, B, I), (B, H), (H, I), (H, H), (H,)))
     )
-    way.forward(states, layer_inputs)
-    way.backward(found, grad_preactivations, grad_states, states, layer_inputs)
+    way.forward(states, torch.empty(1, B, H), layer_inputs, LayerOptions())
+    above = grad_states, None
+    way.backward(found, grad_preactivations, *above, states, layer_inputs, LayerOptions())
     return [states, *(grad for grad in found if grad is not None)]
 
 

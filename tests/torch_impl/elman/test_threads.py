@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.torch_impl.elman.layers import options_of
 from torch_impl.elman.compiled import CompiledLayer
-from torch_impl.elman.computation import LayerGradients, LayerInputs
+from torch_impl.elman.computation import LayerGradients, LayerInputs, LayerOptions
 from torch_impl.elman.threads import run_in_threads, run_with_barrier
 from torch_impl.kernels.barrier import APART, GIVEN_UP
+
+PLAIN = LayerOptions()
 
 
 def computed(
@@ -23,6 +26,7 @@ def computed(
     I: int,  # noqa: E741
     H: int,
     dtype: torch.dtype,
+    options: LayerOptions = PLAIN,
 ) -> list[Tensor]:
     """Return the states and all gradients of a layer with random numbers."""
     generator = torch.Generator().manual_seed(T * 1000 + B * 100 + H)
@@ -30,15 +34,18 @@ def computed(
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, dtype=dtype, generator=generator)
 
-    inputs, initial, grad_states = normal(T, B, I), normal(B, H), normal(T, B, H)
+    leading = (T, B) if options.batch_sizes is None else (sum(options.batch_sizes),)
+    inputs, initial, grad_states = normal(*leading, I), normal(B, H), normal(*leading, H)
     weights = normal(H, I) / H**0.5, normal(H, H) / H**0.5
-    states, grad_preactivations = torch.full((T, B, H), torch.nan, dtype=dtype), normal(T, B, H)
-    shapes = (T, B, I), (B, H), (H, I), (H, H), (H,)
+    states, grad_preactivations = torch.full((2, *leading, H), torch.nan, dtype=dtype)
+    last = torch.full((1, B, H), torch.nan, dtype=dtype)
+    shapes = (*leading, I), (B, H), (H, I), (H, H), (H,)
     gradients = LayerGradients(*(torch.full(shape, torch.nan, dtype=dtype) for shape in shapes))
     layer_inputs = LayerInputs(inputs, initial, *weights, normal(H), normal(H))
-    way.forward(states, layer_inputs)
-    way.backward(gradients, grad_preactivations, grad_states, states, layer_inputs)
-    return [states, grad_preactivations, *(grad for grad in gradients if grad is not None)]
+    way.forward(states, last, layer_inputs, options)
+    above = grad_states, normal(1, B, H)
+    way.backward(gradients, grad_preactivations, *above, states, layer_inputs, options)
+    return [states, last, grad_preactivations, *(grad for grad in gradients if grad is not None)]
 
 
 @given(
@@ -48,10 +55,12 @@ def computed(
     H=st.integers(1, 70) | st.sampled_from([150, 1024]),
     threads=st.integers(2, 4),
     dtype=st.sampled_from([torch.float32, torch.float64]),
+    data=st.data(),
 )
-def test_the_number_of_threads_changes_no_bit(T, B, I, H, threads, dtype) -> None:  # noqa: E741
-    alone = computed(CompiledLayer(threads=1), T, B, I, H, dtype)
-    shared = computed(CompiledLayer(threads), T, B, I, H, dtype)
+def test_the_number_of_threads_changes_no_bit(T, B, I, H, threads, dtype, data) -> None:  # noqa: E741
+    options = data.draw(options_of(T, B))
+    alone = computed(CompiledLayer(threads=1), T, B, I, H, dtype, options)
+    shared = computed(CompiledLayer(threads), T, B, I, H, dtype, options)
     for a, b in zip(alone, shared, strict=True):
         assert torch.equal(a, b)
 
