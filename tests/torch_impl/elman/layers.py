@@ -114,7 +114,7 @@ class Call:
         With order 2 the gradients are those of a sum of squared gradients.
         """
         c, ours = self.c, isinstance(layer, ElmanRNN)
-        x = self.x
+        x: Any = self.x
         if c["indices"] and ours:
             x = self.symbols
         elif c["indices"]:

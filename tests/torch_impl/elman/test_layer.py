@@ -10,12 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from tests.torch_impl.elman.layers import WAYS, Call, configurations
 from torch_impl import ElmanRNN
 from torch_impl.elman import choice, operator
 from torch_impl.elman.compiled import CompiledLayer
-from torch_impl.elman.computation import Computation
+from torch_impl.elman.computation import Computation, LayerInputs, LayerOptions
 from torch_impl.elman.fallback import TorchLayer
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +48,48 @@ def test_layer_behaves_as_nn_rnn_in_a_campaign(order: int, examples: int) -> Non
         Call(c if order == 1 else c | {"dtype": torch.float64}).compare(order)
 
     check()
+
+
+@given(configurations())
+@settings(max_examples=20)
+def test_compiled_code_computes_every_layer(configuration: dict) -> None:
+    call = Call(configuration | {"way": CompiledLayer(1)})
+    forward = nn.RNN.forward
+    del nn.RNN.forward
+    try:
+        call.outcome(call.ours)
+    finally:
+        nn.RNN.forward = forward
+
+
+SIZES = [[3, 2, 1], [2, 3, 1], [3, 3, 0], [3, 2], [3, 2, 2], [0], [], [-1, 7], [[3, 3]]]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=repr)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+def test_batch_sizes_that_nobody_packs_give_what_nn_rnn_gives(sizes: list, dtype) -> None:
+    theirs, ours = nn.RNN(3, 4), ElmanRNN(3, 4)
+    ours.load_state_dict(theirs.state_dict())
+    packed = PackedSequence(torch.ones(6, 3), torch.tensor(sizes, dtype=dtype))
+    found = []
+    for layer in (theirs, ours):
+        try:
+            output, h_n = layer(packed)
+            found.append([output.data.detach(), h_n.detach()])
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            found.append((type(error), str(error)))
+    if isinstance(found[0], tuple):
+        assert found[0] == found[1]
+    else:
+        torch.testing.assert_close(found[1], found[0])
+
+
+def test_kernels_refuse_rows_that_are_not_those_of_the_batch_sizes() -> None:
+    layer_inputs = LayerInputs(torch.ones(5, 3), None, torch.ones(4, 3), torch.ones(4, 4))
+    with pytest.raises(RuntimeError, match="expected 6 rows, as batch_sizes has, got 5"):
+        CompiledLayer(1).forward(
+            torch.ones(5, 4), torch.ones(1, 3, 4), layer_inputs, LayerOptions((3, 2, 1))
+        )
 
 
 def operands(H: int = 5, B: int = 3, T: int = 4, indices: bool = False) -> list[Tensor]:
