@@ -11,6 +11,7 @@ from .harness.process import FailedError
 from .published_run import published_run
 from .scaling.command import scaling
 from .speed import speed
+from .stacks import stacks
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )
     application.command()(speed)
+    application.command()(stacks)
     application.command()(scaling)
     application.add_typer(baseline, name="baseline")
     application.command()(published_run)

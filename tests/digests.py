@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from bptt.settings import Settings
 from bptt.training.compiled import CompiledTraining
@@ -78,6 +79,35 @@ def layer(dtype: str, B: int, H: int, I: int, T: int) -> str:  # noqa: E741 - in
     return digest(tensor.detach().numpy() for tensor in tensors)
 
 
+def stack(dtype: str, packed: bool, **options: Any) -> str:
+    """Return the digest of two layers' outputs and gradients."""
+    rng = np.random.default_rng(1)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.from_numpy(rng.uniform(-1, 1, shape)).to(getattr(torch, dtype))
+
+    made = ElmanRNN(21, 37, num_layers=2, dtype=getattr(torch, dtype), **options)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(drawn(*parameter.shape) / 6)
+    sequences = [
+        drawn(length, 21).requires_grad_() for length in ((9, 2, 7, 7, 1) if packed else (8,) * 5)
+    ]
+    output, last = made(pack_sequence(sequences, enforce_sorted=False))
+    above = drawn(*output.data.shape), drawn(*last.shape)
+    torch.autograd.backward((output.data, last), above)
+    gradients = [value.grad for value in (*sequences, *made.parameters())]
+    tensors = [output.data, last, *(gradient for gradient in gradients if gradient is not None)]
+    return digest(tensor.detach().numpy() for tensor in tensors)
+
+
+STACKS = {
+    "tanh, packed": {"packed": True},
+    "relu, both directions": {"packed": False, "nonlinearity": "relu", "bidirectional": True},
+    "both directions, packed": {"packed": True, "bidirectional": True},
+}
+
+
 def all_digests() -> Iterator[tuple[str, str]]:
     for dtype in DTYPES:
         for rule in RULES:
@@ -87,6 +117,8 @@ def all_digests() -> Iterator[tuple[str, str]]:
         for sizes in LAYERS:
             name = "layer, {}, B={}, H={}, I={}, T={}".format(dtype, *sizes)
             yield name, layer(dtype, *sizes)
+        for name, options in STACKS.items():
+            yield f"two layers, {dtype}, {name}", stack(dtype, **options)
 
 
 if __name__ == "__main__":
