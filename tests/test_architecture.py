@@ -31,7 +31,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "torch_impl": [{"fast", "elman"}, {"kernels"}],
     "benchmarks": [
         {"__main__"},
-        {"speed", "scaling", "baseline", "published_run"},
+        {"speed", "stacks", "scaling", "baseline", "published_run"},
         {"report"},
         {"workloads"},
         {"limit", "engines"},
