@@ -9,6 +9,7 @@ import typer
 
 from .. import __version__, errors, terminal
 from ..errors import InputError
+from .audit import audit
 from .certify import certify
 from .compare import compare
 from .corpora import list_corpora
@@ -37,6 +38,7 @@ for name, command, in_short in (
     ("corpora", list_corpora, "List the texts that have a name."),
     ("lockstep", lockstep, "Compare the engines' gradients, and their training."),
     ("verify", verify, "Search for an error in a hand-written gradient."),
+    ("audit", audit, "Say which errors in a backward pass your tests see."),
     ("certify", certify, "Prove how many digits of the gradients are right."),
 ):
     app.command(name, cls=Grouped, short_help=in_short)(command)
