@@ -5,6 +5,7 @@ error to plant, and remembers what was called.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,7 @@ class Interception:
     """Plants the error of the current run, and records the calls of backward passes."""
 
     def __init__(self) -> None:
+        self._active = threading.local()  # autograd runs some backward passes in threads
         self.begin(None)
 
     def begin(self, plant: Plant | None) -> None:
@@ -51,7 +53,6 @@ class Interception:
         self.test = ""
         self.observed: dict[str, Observed] = {}
         self.has_changed = False
-        self._running: set[str] = set()
 
     def wrapped(
         self,
@@ -67,13 +68,14 @@ class Interception:
         """
 
         def intercepted(*arguments: Any, **options: Any) -> Any:
-            if key in self._running:
+            running: set[str] = self._active.__dict__.setdefault("keys", set())
+            if key in running:
                 return function(*arguments, **options)
-            self._running.add(key)
+            running.add(key)
             try:
                 returned = function(*arguments, **options)
             finally:
-                self._running.discard(key)
+                running.discard(key)
             return self._through(key, returned, names, may_have_loss)
 
         return intercepted

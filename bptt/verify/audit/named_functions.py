@@ -72,6 +72,8 @@ def _module(name: str) -> ModuleType | None:
 def _attribute(module: ModuleType, name: str) -> Any:
     found: Any = module
     for part in name.rpartition(":")[2].split("."):
+        if part == "backward" and _torch_key(found) is not None:
+            return found
         inner = vars(found).get(part) if isinstance(found, type) else None
         found = getattr(found, part, None) if inner is None else inner
         if found is None:
@@ -82,8 +84,9 @@ def _attribute(module: ModuleType, name: str) -> Any:
             )
     if isinstance(found, staticmethod | classmethod):
         return found.__func__
-    if not callable(found):
-        raise NotFoundError(f"--backward {name}: expected a function, got {type(found).__name__}")
+    if not callable(found) or (isinstance(found, type) and _torch_key(found) is None):
+        got = "a class: name its method" if isinstance(found, type) else type(found).__name__
+        raise NotFoundError(f"--backward {name}: expected a function, got {got}")
     return found
 
 

@@ -119,4 +119,4 @@ def _swapped(gradients: Mapping[str, Any], name: str) -> dict[str, Any]:
         and arrays.dtype_of(value) == arrays.dtype_of(gradients[name])
     ]
     other = names[(names.index(name) + 1) % len(names)]
-    return {name: gradients[other], other: gradients[name]}
+    return {} if other == name else {name: gradients[other], other: gradients[name]}

@@ -69,7 +69,7 @@ class Worker:
         except WorkerEndedError as error:
             raise InputError(f"the test can't be started: {error}{self._output()}") from None
         if "error" in reply:
-            raise InputError(f"{reply['error']}{self._output()}")
+            raise InputError(reply["error"] + ("" if reply["is_explained"] else self._output()))
         self.tests = reply["tests"]
 
     def run(

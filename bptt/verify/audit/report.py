@@ -148,7 +148,7 @@ class AuditReport:
 
 def shown(size: float) -> str:
     """Write the factor 1 + size so that its difference from 1 can be read."""
-    return f"{1.0 + size:.3g}" if size >= 0.01 else f"1 + {size:.1e}"
+    return f"{1.0 + size:.4g}" if size >= 0.01 else f"1 + {size:.1e}"
 
 
 def _few(words: list[str]) -> str:

@@ -17,6 +17,10 @@ class StartError(Exception):
     """There is no test to run; the message is for the user."""
 
 
+class CollectError(StartError):
+    """Pytest can't collect the target; what it printed says why."""
+
+
 class Runner(Protocol):
     """Knows the tests by name, and runs one of them. Returns its outcome and what it said."""
 
@@ -84,7 +88,7 @@ class PytestRunner:
         if self._trouble is not None:
             raise self._trouble
         if not self.has_served:
-            raise StartError(f"pytest can't collect {self.target}")
+            raise CollectError(f"pytest can't collect {self.target}")
 
     def pytest_configure(self, config: Any) -> None:
         calm_hypothesis()

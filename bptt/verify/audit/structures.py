@@ -19,9 +19,11 @@ def changed(
     left alone as the loss if it is a number beside gradients that are arrays.
     """
     if may_have_loss and isinstance(returned, tuple | list) and _starts_with_loss(returned):
-        rest = _changed(returned[1:], change, "", [_place(n) for n in range(1, len(returned))])
-        return _rebuilt(returned, [returned[0], *rest])
-    name = "" if isinstance(returned, tuple | list) else names[0] if names else "gradient"
+        rest = [_place(place) for place in range(1, len(returned))]
+        if len(rest) == 1 and not arrays.is_gradient(returned[1]):
+            rest = [""]  # (loss, gradients): these have names of their own
+        return _rebuilt(returned, [returned[0], *_changed(returned[1:], change, "", rest)])
+    name = (names[0] if names else "gradient") if arrays.is_gradient(returned) else ""
     return _changed(returned, change, name, names)
 
 

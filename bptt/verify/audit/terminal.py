@@ -44,8 +44,8 @@ def _notes(report: AuditReport) -> Iterator[str]:
     )
     if not report.is_repeatable:
         yield (
-            "The gradients differ from run to run: an error counts as seen if each of three runs "
-            "sees it."
+            "The gradients differ from run to run, or can't be read: an error counts as seen if "
+            "each of three runs sees it."
         )
     if report.skipped:
         count = len(report.skipped)

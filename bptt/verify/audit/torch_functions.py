@@ -111,7 +111,10 @@ def input_names(cls: Any) -> tuple[str, ...]:
 
 def _schema(cls: Any) -> Any:
     """Return the schema of the operator that a generated Function serves, else None."""
-    if not is_operator(cls):
-        return None
-    operator = inspect.getclosurevars(cls.forward).nonlocals.get("op")
-    return getattr(operator, "_schema", None)
+    function = cls.forward if is_operator(cls) else None
+    while function is not None:
+        inner = inspect.getclosurevars(function).nonlocals
+        if "op" in inner:
+            return getattr(inner["op"], "_schema", None)
+        function = inner.get("orig_forward")  # around which torch wraps lists of tensors
+    return None

@@ -13,7 +13,14 @@ from typing import IO, Any
 from .interception import Interception
 from .named_functions import NamedFunctions, NotFoundError
 from .planted import Plant
-from .runners import FunctionRunner, PytestRunner, Runner, StartError, run_all
+from .runners import (
+    CollectError,
+    FunctionRunner,
+    PytestRunner,
+    Runner,
+    StartError,
+    run_all,
+)
 from .torch_functions import FunctionWrapper
 
 
@@ -73,11 +80,13 @@ def main() -> None:
     first = json.loads(requests.readline())
     server = Server(requests, replies, first["backward"])
     try:
-        if first["is_pytest"]:
-            with tempfile.TemporaryDirectory() as cache:
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", cache)
+            if first["is_pytest"]:
                 PytestRunner(first["target"], server.serve).start(cache)
-        else:
-            server.serve(FunctionRunner(first["target"]))
+            else:
+                server.serve(FunctionRunner(first["target"]))
     except (StartError, NotFoundError) as error:
-        server.reply({"error": str(error)})
+        is_explained = not isinstance(error, CollectError)
+        server.reply({"error": str(error), "is_explained": is_explained})
         sys.exit(2)

@@ -1,0 +1,1 @@
+"""The audit of tests: what is planted, how it is searched, and what the command says."""
