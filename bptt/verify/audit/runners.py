@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 import time
 import traceback
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"  # pytest's own variable
 LONGEST_MESSAGE = 300  # characters of what a failed test said
 
 
@@ -47,7 +49,9 @@ class FunctionRunner:
     def run(self, name: str) -> tuple[str, str]:
         try:
             self.function()  # pyright: ignore[reportOptionalCall]
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # pytest's own are no Exceptions
             said = f"{type(error).__name__}: {error}"
             is_skip = any(cls.__name__ in ("Skipped", "SkipTest") for cls in type(error).__mro__)
             return (SKIPPED if is_skip else FAILED), first_line(said)
@@ -81,8 +85,10 @@ class PytestRunner:
         """Collect the tests and serve. Raises StartError where there are none."""
         import pytest
 
-        arguments = [self.target, "-q", "--no-header", "-o", f"cache_dir={cache}"]
-        if importlib.util.find_spec("xdist") is not None:
+        # Any other traceback parses the source again, which takes longer than most tests.
+        arguments = [self.target, "-q", "--no-header", "--tb=native"]
+        arguments += ["-o", f"cache_dir={cache}"]
+        if importlib.util.find_spec("xdist") is not None and not os.environ.get(NO_PLUGINS):
             arguments += ["-n", "0"]  # this process is the one where errors are planted
         pytest.main(arguments, plugins=[self])
         if self._trouble is not None:
@@ -91,7 +97,8 @@ class PytestRunner:
             raise CollectError(f"pytest can't collect {self.target}")
 
     def pytest_configure(self, config: Any) -> None:
-        calm_hypothesis()
+        if config.pluginmanager.has_plugin("hypothesispytest"):
+            calm_hypothesis()
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.outcome != PASSED:
@@ -148,8 +155,6 @@ def first_line(text: str) -> str:
 
 def calm_hypothesis() -> None:
     """Let property tests draw the same examples in each run, write no database, and not shrink."""
-    if importlib.util.find_spec("hypothesis") is None:
-        return
     from hypothesis import Phase, settings
 
     phases = (Phase.explicit, Phase.generate)
