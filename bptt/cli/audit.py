@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from bptt.errors import explained
+from bptt.errors import explained, harmless
 
 from .. import terminal
 from ..verify.audit.auditing import audit as audit_tests
@@ -90,5 +91,7 @@ def audit(
 def _audited(target: str, settings: Settings, console: terminal.Console) -> AuditReport:
     if not console.is_terminal:
         return audit_tests(target, settings)
-    with console.status(f"auditing {target}") as status:
-        return audit_tests(target, settings, lambda text: status.update(f"auditing: {text}"))
+    with console.status("auditing") as status:
+        return audit_tests(
+            target, settings, lambda text: status.update(Text(harmless(f"auditing: {text}")))
+        )

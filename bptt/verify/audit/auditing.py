@@ -120,7 +120,7 @@ class Trials:
             function.tests.remove(last["test"])
             function.tests.insert(0, last["test"])  # likely to see the next error, too
             return Trial(SEEN, last["test"], last["said"])
-        return Trial(MISSED if reply["has_changed"] else NO_EFFECT)
+        return Trial(MISSED if reply["has_changed"] else NO_EFFECT, said=reply["trouble"])
 
 
 def _functions(undisturbed: Undisturbed, settings: Settings) -> Iterator[FunctionAudit]:

@@ -15,7 +15,8 @@ MOST_ERRORS = 4  # named in the summary
 class Trial:
     """A gross error and whether a test failed on it; `by` names that test, `said` its message.
 
-    "no effect": it can't be planted into this gradient, or would change nothing.
+    "no effect": it can't be planted into this gradient, or would change nothing; `said` has the
+    reason if there was an exception.
     """
 
     verdict: str
@@ -38,6 +39,11 @@ class GradientAudit:
     def missed(self) -> list[str]:
         """The gross errors that pass the tests."""
         return [error for error, trial in self.trials.items() if trial.verdict == MISSED]
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the gradient is zero wherever the tests compute it."""
+        return "zeros" in self.trials and self.trials["zeros"].verdict == NO_EFFECT
 
     @property
     def is_complete(self) -> bool:

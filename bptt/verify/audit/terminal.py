@@ -47,6 +47,9 @@ def _notes(report: AuditReport) -> Iterator[str]:
             "The gradients differ from run to run, or can't be read: an error counts as seen if "
             "each of three runs sees it."
         )
+    zero = [name for name, gradient in report.gradients if gradient.is_zero]
+    if zero:
+        yield f"Zero wherever the tests compute it, so no factor can be seen: {', '.join(zero)}"
     if report.skipped:
         count = len(report.skipped)
         yield f"{count} {'test was' if count == 1 else 'tests were'} skipped: {report.skipped[0]}"

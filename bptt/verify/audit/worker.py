@@ -55,7 +55,10 @@ class Server:
 
         answer = run_all(runner, request["tests"], plant is not None, before)
         if plant is not None:
-            return answer | {"has_changed": self.interception.has_changed}
+            return answer | {
+                "has_changed": self.interception.has_changed,
+                "trouble": self.interception.trouble,
+            }
         observed = {key: asdict(one) for key, one in self.interception.observed.items()}
         return answer | {
             "observed": observed,
@@ -82,6 +85,8 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as cache:
             os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", cache)
+            # A compiled backward pass would keep the error of the run that compiled it.
+            os.environ["TORCHDYNAMO_DISABLE"] = "1"
             if first["is_pytest"]:
                 PytestRunner(first["target"], server.serve).start(cache)
             else:

@@ -74,6 +74,16 @@ def test_factor_that_rounds_to_1_changes_nothing() -> None:
     assert plant_into({"x": value}, Plant("f", "x", FACTOR, 1e-9)) == {}
 
 
+def test_error_that_cannot_be_planted_is_recorded_and_the_gradient_left() -> None:
+    interception = Interception()
+    value = torch.ones(2).to(torch.float8_e5m2)  # torch can't multiply it
+    backward = interception.wrapped("f", lambda: value, ["x"])
+    interception.begin(Plant("f", "x", FACTOR, 0.5))
+    assert backward() is value
+    assert "not implemented" in interception.trouble
+    assert not interception.has_changed
+
+
 def test_one_wrong_entry_is_one_that_is_not_zero() -> None:
     value = np.zeros((4, 5))
     value[1, 2], value[3, 3], value[0, 0] = 3.0, -5.0, 0.1

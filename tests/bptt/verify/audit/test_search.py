@@ -1,14 +1,25 @@
 """The bisection, what is refused before any error is planted, and the summary's words."""
 
+import io
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from bptt.errors import InputError
 from bptt.verify.audit.process import WorkerEndedError
-from bptt.verify.audit.report import MISSED, SEEN, AuditReport, FunctionAudit, GradientAudit, Trial
+from bptt.verify.audit.report import (
+    MISSED,
+    NO_EFFECT,
+    SEEN,
+    AuditReport,
+    FunctionAudit,
+    GradientAudit,
+    Trial,
+)
+from bptt.verify.audit.terminal import show
 from bptt.verify.audit.thresholds import LARGEST, RATIO, SMALLEST, Threshold, smallest_seen
 from bptt.verify.audit.undisturbed import refuse_changed_tests, run_undisturbed
 
@@ -129,3 +140,32 @@ def gradient(name: str, seen: float | None, *missed: str) -> GradientAudit:
 def test_summary_and_exit_status(gradients: list[GradientAudit], status: int, summary: str) -> None:
     report = report_of(*gradients)
     assert (report.exit_status, report.summary) == (status, summary)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_tables_fit_into_the_terminal_and_show_each_gradient_once(
+    width: int, is_terminal: bool
+) -> None:
+    names = [f"layers[{n}].weight" for n in range(9)]
+    report = report_of(*(gradient(name, 1e-4, "zeros") for name in names))
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=is_terminal, color_system=None
+    )
+    with console.capture() as captured:
+        show(report, console)
+    lines = captured.get().splitlines()
+    table = [line for line in lines if line.startswith(("planted", "zeros", "NaN", "smallest"))]
+    assert max(map(len, table)) <= width
+    heads = [word for line in table if line.startswith("planted") for word in line.split()[2:]]
+    assert heads == names
+    verdicts = [word for line in table if line.startswith("zeros") for word in line.split()[1:]]
+    assert verdicts == ["passes"] * len(names)
+
+
+def test_gradient_that_is_zero_is_named() -> None:
+    zero = GradientAudit("x", trials={"zeros": Trial(NO_EFFECT)}, factor=Threshold(None, LARGEST))
+    console = Console(file=io.StringIO(), width=200)
+    with console.capture() as captured:
+        show(report_of(zero), console)
+    assert "so no factor can be seen: x" in captured.get()

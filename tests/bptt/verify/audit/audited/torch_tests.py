@@ -1,5 +1,9 @@
 """Tests of known tolerance: each names its backward pass after itself."""
 
+# pyright: reportIncompatibleMethodOverride=false, reportArgumentType=false
+
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -68,7 +72,7 @@ def leaves():
     return [torch.tensor(rng.standard_normal(one)).requires_grad_() for one in shapes]
 
 
-def by_autograd(function, values):
+def by_autograd(function, values) -> Any:
     copies = [value.detach().clone().requires_grad_() for value in values]
     function(*copies).square().sum().backward()
     return [copy.grad for copy in copies]

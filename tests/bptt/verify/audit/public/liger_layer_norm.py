@@ -1,5 +1,7 @@
 """As linkedin/Liger-Kernel, test/transformers/test_layer_norm.py: allclose, atol = rtol = 1e-5."""
 
+# pyright: reportIncompatibleMethodOverride=false, reportArgumentType=false
+
 import torch
 from norms import LayerNorm
 
