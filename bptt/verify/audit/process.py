@@ -98,7 +98,7 @@ class Worker:
             line = self.replies.get(timeout=limit)
         except queue.Empty:
             self.end()
-            raise WorkerEndedError(f"took longer than {limit:g} s") from None
+            raise WorkerEndedError(f"took longer than {limit:.3g} s") from None
         except BrokenPipeError:
             line = ""
         if not line:

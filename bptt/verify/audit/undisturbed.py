@@ -39,7 +39,9 @@ def run_undisturbed(worker: Worker, runs: int, backward: tuple[str, ...]) -> Und
         try:
             replies.append(worker.run(None, worker.tests))
         except WorkerEndedError as error:
-            raise InputError(f"undisturbed, the test can't be run: {error}") from None
+            raise InputError(
+                f"undisturbed, the test can't be run: {error} (see --time-limit)"
+            ) from None
     _refuse_failures([result for reply in replies for result in reply["results"]], runs)
     last = replies[-1]
     skipped = [result for result in last["results"] if result["outcome"] == SKIPPED]
