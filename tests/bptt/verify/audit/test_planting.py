@@ -74,6 +74,20 @@ def test_factor_that_rounds_to_1_changes_nothing() -> None:
     assert plant_into({"x": value}, Plant("f", "x", FACTOR, 1e-9)) == {}
 
 
+def test_errors_are_planted_under_vmap_where_values_cannot_be_read() -> None:
+    planted = {}
+
+    def backward(value: torch.Tensor) -> torch.Tensor:
+        for error in ("zeros", "wrong sign", "one entry zero", FACTOR, NOISE, SWAPPED):
+            planted[error] = plant_into({"x": value}, Plant("f", "x", error, 0.5))
+        return planted[NOISE]["x"]
+
+    noisy = torch.func.vmap(backward)(torch.ones(2, 3, dtype=torch.float64))
+    assert (noisy != 1.0).all()
+    assert planted.pop(SWAPPED) == {}  # with no other gradient
+    assert all(planted.values())
+
+
 def test_error_that_cannot_be_planted_is_recorded_and_the_gradient_left() -> None:
     interception = Interception()
     value = torch.ones(2).to(torch.float8_e5m2)  # torch can't multiply it
@@ -122,6 +136,7 @@ def test_gradients_are_found_and_replaced_in_what_was_returned(returned, names) 
 def test_elements_of_a_tuple_are_named_after_the_inputs() -> None:
     assert list(structures.gradients_in((dx, None, dw), ("x", "beta", "w"))) == ["x", "w"]
     assert list(structures.gradients_in(dx, ("x",))) == ["x"]
+    assert list(structures.gradients_in((0.5, dx), ("slope", "x"))) == ["slope", "x"]  # no loss
 
 
 def test_redirected_function_is_another_by_all_its_names() -> None:

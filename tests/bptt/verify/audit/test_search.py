@@ -116,6 +116,11 @@ def gradient(name: str, seen: float | None, *missed: str) -> GradientAudit:
             "Your test passes zeros; it can't see a factor below 1.3.",
         ),
         (
+            [gradient("x", 1e-6, "zeros"), gradient("b", 1e-5)],
+            1,
+            "Your test passes zeros in x; it can't see a factor below 1 + 1.0e-05.",
+        ),
+        (
             [gradient("x", 1e-6), gradient("b", None, "zeros", "NaN")],
             1,
             "Your test passes zeros and NaN in b; it can't see a factor of 1.5 in b.",
