@@ -45,6 +45,8 @@ class FunctionRunner:
         if not callable(self.function):
             raise StartError(f"{where} has no function {name}")
         self.names = [target]
+        if "hypothesis" in sys.modules:
+            calm_hypothesis()
 
     def run(self, name: str) -> tuple[str, str]:
         try:
