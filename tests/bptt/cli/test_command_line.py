@@ -154,6 +154,7 @@ HELP = {
     "compare": ["Run folders and folders of --seeds"],
     "lockstep": ["Learning rate of Adagrad", "[default: 0.05]", "compared with"],
     "verify": ["Seed of the search.", "Largest number of cases"],
+    "audit": ["all of which must pass", "How far from 1", "The backward pass to audit"],
     "certify": ["Seed of the initial weights", "Number of hidden units."], "corpora": [],
 }  # fmt: skip
 
