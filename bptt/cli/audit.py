@@ -19,9 +19,9 @@ def audit(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TESTS.py[::TEST]",
-            help="The tests, as pytest names them, or MODULE:FUNCTION, a function that raises "
-            "where it fails.",
+            metavar="TARGET",
+            help="The tests, as pytest names them (TESTS.py, TESTS.py::TEST), or MODULE:FUNCTION, "
+            "a function that raises where it fails.",
         ),
     ],
     backward: Annotated[

@@ -89,6 +89,12 @@ class AuditReport:
         return max(sizes) if sizes and len(sizes) == len(seen) else None
 
     @property
+    def largest_missed(self) -> float | None:
+        """The largest |factor - 1| that passed in some gradient; None if none did."""
+        missed = [one.factor.missed for _, one in self.gradients if one.factor is not None]
+        return max((size for size in missed if size is not None), default=None)
+
+    @property
     def exit_status(self) -> int:
         """0 if all gross errors are seen and the factor, 1 if not, 2 if not all was tried."""
         for _, one in self.gradients:
@@ -106,10 +112,9 @@ class AuditReport:
         if not all(one.is_complete for _, one in self.gradients):
             start = f"{who} pass{end and 'es'} {passes}" if passes else f"{who} see{end} the errors"
             return f"{start}; the budget ended before all were tried."
-        factor = self.worst_factor
+        factor, it = self.worst_factor, "they" if several else "it"
         if passes:
-            sentence = f"{who} pass{end and 'es'} {passes}; "
-            sentence += "they" if several else "it"
+            sentence = f"{who} pass{end and 'es'} {passes}; {it}"
         elif factor is None or factor > self.required:
             sentence = f"{who} see{end} all gross errors, but"
         else:
@@ -117,7 +122,9 @@ class AuditReport:
         if factor is None:
             blind = [name for name, one in self.gradients if one.factor and one.factor.seen is None]
             return f"{sentence} can't see a factor of {1 + LARGEST:g} in {', '.join(blind)}."
-        return f"{sentence} can't see a factor below {shown(factor)}."
+        if self.largest_missed is None:
+            return f"{sentence} see{end} a factor from {shown(factor)} upward."
+        return f"{sentence} can't see a factor below {shown(self.largest_missed)}."
 
     def _passing_errors(self) -> str:
         """Say which gross errors pass, and in which gradients."""
@@ -141,6 +148,9 @@ class AuditReport:
             "smallest_factor_seen_in_every_gradient": None
             if self.worst_factor is None
             else 1.0 + self.worst_factor,
+            "largest_factor_that_passed": None
+            if self.largest_missed is None
+            else 1.0 + self.largest_missed,
             "runs": self.runs,
             "seconds": self.seconds,
             "gradients_had_the_same_bits_in_each_run": self.is_repeatable,

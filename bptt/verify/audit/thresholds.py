@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SMALLEST, LARGEST = 1e-9, 0.5
-RATIO = 1.5  # between the smallest error seen and the largest that wasn't
+RATIO = 1.2  # between the smallest error seen and the largest that wasn't
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Threshold:
 def smallest_seen(sees: Callable[[float], bool]) -> Threshold:
     """Bisect between SMALLEST and LARGEST, assuming that whatever sees an error sees larger ones.
 
-    >>> smallest_seen(lambda size: size > 0.01).seen  # at most 1.5 times 0.01
+    >>> smallest_seen(lambda size: size > 0.01).seen  # at most 1.2 times 0.01
     0.01...
     """
     if not sees(LARGEST):

@@ -34,7 +34,7 @@ def test_threshold_lies_between_the_smallest_seen_and_the_largest_missed(exponen
         return size >= true
 
     found = smallest_seen(sees)
-    assert len(tried) <= 8
+    assert len(tried) <= 9
     if true > LARGEST:
         assert found == Threshold(None, LARGEST)
     elif true <= SMALLEST:
@@ -104,19 +104,20 @@ def report_of(*gradients: GradientAudit) -> AuditReport:
 
 def gradient(name: str, seen: float | None, *missed: str) -> GradientAudit:
     trials = {error: Trial(MISSED if error in missed else SEEN) for error in ("zeros", "NaN")}
-    return GradientAudit(name, trials=trials, factor=Threshold(seen, None))
+    below = LARGEST if seen is None else None if seen == SMALLEST else seen / 1.2
+    return GradientAudit(name, trials=trials, factor=Threshold(seen, below))
 
 
 @pytest.mark.parametrize(
     ("gradients", "status", "summary"),
     [
         (
-            [gradient("x", 0.3, "zeros")],
+            [gradient("x", 0.36, "zeros")],
             1,
             "Your test passes zeros; it can't see a factor below 1.3.",
         ),
         (
-            [gradient("x", 1e-6, "zeros"), gradient("b", 1e-5)],
+            [gradient("x", 1e-6, "zeros"), gradient("b", 1.2e-5)],
             1,
             "Your test passes zeros in x; it can't see a factor below 1 + 1.0e-05.",
         ),
@@ -126,9 +127,14 @@ def gradient(name: str, seen: float | None, *missed: str) -> GradientAudit:
             "Your test passes zeros and NaN in b; it can't see a factor of 1.5 in b.",
         ),
         (
-            [gradient("x", 0.02), gradient("b", 1e-6)],
+            [gradient("x", 0.024), gradient("b", 1e-6)],
             1,
             "Your test sees all gross errors, but can't see a factor below 1.02.",
+        ),
+        (
+            [gradient("x", SMALLEST, "NaN")],
+            1,
+            "Your test passes NaN; it sees a factor from 1 + 1.0e-09 upward.",
         ),
         (
             [gradient("x", 1e-6), gradient("b", 1e-4)],
