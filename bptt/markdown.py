@@ -1,12 +1,12 @@
 """Markdown code blocks and tables that can hold any text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .errors import harmless
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str = "text") -> str:
     """Return a text as a code block, with a fence longer than any run of backticks in the text.
 
     Control characters are escaped, as in `cell`, since Markdown files are shown on terminals.
@@ -14,7 +14,27 @@ def fenced(text: str) -> str:
     text = harmless(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def blocks(markdown: str, language: str) -> Iterator[str]:
+    """Yield the code blocks in this language; one without an end is left out.
+
+    >>> list(blocks(fenced("seed = 1", "toml"), "toml"))
+    ['seed = 1']
+    """
+    fence, lines = "", None
+    for line in markdown.split("\n"):
+        if not fence:
+            opened = re.fullmatch("(`{3,})([^`]*)", line)
+            if opened:
+                fence, lines = opened[1], [] if opened[2].strip() == language else None
+        elif re.fullmatch(f"{fence}`*", line.rstrip()):
+            if lines is not None:
+                yield "\n".join(lines)
+            fence, lines = "", None
+        elif lines is not None:
+            lines.append(line)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -1,19 +1,42 @@
 """Training a run again, and comparing its weights bit by bit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
-from ..runs import log, results
-from ..runs.config import Config
-from ..runs.data import relocated
+from ..runs import log, published, results
+from ..runs.data import located, records
 from ..runs.folder import RunFolder
 from ..runs.log import Entry
 from ..sessions import lifecycle
 from ..settings import Settings
 from ..text.library import Library
+from ..text.records import CorpusRecord, TextDigest
 from ..versions import Versions
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a run folder, a card or a protocol says of a training: settings, texts and digests.
+
+    `texts` has the records by the settings that name them, "corpus" among them. `final` and `best`
+    are the digests of the last weights and of the best by validation (None: not told). `log` has
+    those of the checkpoints, and `versions` what computed them, where that is known.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    texts: Mapping[str, CorpusRecord | TextDigest]
+    final: str
+    best: str | None
+    log: list[Entry] = field(default_factory=list)
+    versions: Versions | None = None
+
+    @property
+    def name(self) -> str:
+        return f"seed {self.settings['seed']} on {Path(self.texts['corpus'].source).stem}"
 
 
 @dataclass(frozen=True)
@@ -36,8 +59,40 @@ class Reproduction:
         return self.first_other is None and self.final and self.best
 
 
-def required(folder: RunFolder) -> results.Results:
-    """Return a run's results. Raises InputError if they aren't there, or without digests."""
+def claims(path: Path) -> list[Claim]:
+    """Read what a run folder, a card (.md) or a file of settings with digests says.
+
+    Raises InputError if there are no digests, or the run isn't finished.
+    """
+    if not path.is_file():
+        return [of_run(RunFolder(path))]
+    return [
+        Claim(
+            path,
+            one.settings,
+            one.texts,
+            one.result.final_weights,
+            one.result.best_weights,
+        )
+        for one in published.read(path)
+    ]
+
+
+def of_run(folder: RunFolder) -> Claim:
+    """Read a finished run. Raises InputError if it isn't finished, or is of an older version."""
+    config, found = folder.read_config(), _finished(folder)
+    return Claim(
+        folder.path,
+        config.model_dump(include=set(Settings.model_fields)),
+        records(config),
+        str(found.final_weights),
+        found.best_weights,
+        log.read(folder.log, Entry),
+        config.versions,
+    )
+
+
+def _finished(folder: RunFolder) -> results.Results:
     found = results.find(folder.results)
     if found is None:
         raise InputError(
@@ -49,29 +104,64 @@ def required(folder: RunFolder) -> results.Results:
     return found
 
 
-def repeat(folder: RunFolder, source: str | None, out: Path) -> Reproduction:
-    """Train a finished run again, in the folder `out`, and compare.
+def chosen(
+    found: Sequence[Claim], seed: int | None, source: str | None, library: Library
+) -> list[Claim]:
+    """Return those with this seed and this text; None means any.
 
-    `source` is the text, if it lies elsewhere by now. Raises InputError if the run isn't finished,
-    if its text isn't found or is another one, and as `lifecycle.make` does.
+    Raises InputError if there are none; for a text, with the expected hashes and its own.
     """
-    expected, library = required(folder), Library()
-    advice = f"Name it: bptt reproduce {folder.path} TEXT"
-    places = {"corpus": source}
-    config = relocated(folder.read_config(), folder.path, library, places, advice)
-    given = config.model_dump(include=set(Settings.model_fields))
-    run = lifecycle.make(config.corpus.source, given, out, library=library)
+    kept = [one for one in found if seed in (None, one.settings["seed"])]
+    if not kept:
+        seeds = ", ".join(str(one.settings["seed"]) for one in found)
+        raise InputError(f"{found[0].path} has seed {seeds}, got --seed {seed}")
+    if source is None:
+        return kept
+    first = kept[0].texts["corpus"]
+    text = library.open(source, first.encoding, first.units)
+    fitting = [one for one in kept if one.texts["corpus"].sha256 == text.sha256]
+    if not fitting:
+        for one in kept[1:]:
+            if one.texts["corpus"].sha256 != first.sha256:
+                hashes = sorted({one.texts["corpus"].sha256 for one in kept})
+                raise InputError(
+                    f"expected a text with SHA-256 {' or '.join(hashes)}, got one with "
+                    f"{text.sha256} from {text.source}"
+                )
+        first.check(text)
+    return fitting
+
+
+def repeat(
+    claim: Claim, places: Mapping[str, str | None], out: Path, library: Library | None = None
+) -> Reproduction:
+    """Train again, in the folder `out`, and compare.
+
+    `places` says where texts lie by now, by the setting that names them: "corpus",
+    "validation_file", "test_file". Raises InputError if a text isn't found or is another one, and
+    as `lifecycle.make` does.
+    """
+    library, given = library or Library(), dict(claim.settings)
+    for name, source in places.items():
+        if source is not None and name not in claim.texts:
+            raise InputError(f"{claim.path} names no {name}, got {source}")
+    for name, record in claim.texts.items():
+        option = "TEXT" if name == "corpus" else f"--{name.replace('_', '-')} FILE"
+        advice = f"Name it: bptt reproduce {claim.path} {option}"
+        near = claim.path if claim.path.is_dir() else claim.path.absolute().parent
+        given[name] = located(record, places.get(name), near, library, advice).source
+    given["units"] = claim.texts["corpus"].units
+    run = lifecycle.make(given.pop("corpus"), given, out, library=library)
     with run.folder.held():
         lifecycle.train_to_end(run)
-    found = required(run.folder)
-    logs = [log.read(one.log, Entry) for one in (folder, run.folder)]
-    agreed, last_agreed, first_other = compared(*logs)
+    found = _finished(run.folder)
+    agreed, last_agreed, first_other = compared(claim.log, log.read(run.folder.log, Entry))
     return Reproduction(
         agreed,
         last_agreed,
         first_other,
-        found.final_weights == expected.final_weights,
-        found.best_weights == expected.best_weights,
+        found.final_weights == claim.final,
+        claim.best in (None, found.best_weights),
     )
 
 
@@ -87,11 +177,16 @@ def compared(first: Sequence[Entry], second: Sequence[Entry]) -> tuple[int, int,
     return agreed, last, None
 
 
-def differences(config: Config) -> list[str]:
+def differences(claim: Claim) -> list[str]:
     """Say what else may explain other bits: versions, and a run that depends on the clock."""
-    found = config.versions.differences(Versions.current())
-    if config.time_budget is not None:
-        found.append(f"the run ends by the clock, after {config.time_budget:g} s")
-    if config.engine != "fast":
-        found.append(f"the bits of --engine {config.engine} depend on the processor; fast's don't")
+    now, settings = Versions.current(), claim.settings
+    found = [] if claim.versions is None else claim.versions.differences(now)
+    if settings["time_budget"] is not None:
+        found.append(f"the run ends by the clock, after {settings['time_budget']:g} s")
+    if settings["engine"] != "fast":
+        found.append(
+            f"the bits of --engine {settings['engine']} depend on the processor; fast's don't"
+        )
+    elif settings["initialization"] == "notebook":
+        found.append("--initialization notebook takes a logarithm from the C library")
     return found

@@ -1,14 +1,15 @@
 """card.md of several seeds: the card of a run, with means and deviations."""
 
 from ..markdown import table
-from ..runs import card
+from ..runs import card, published, results
 from ..runs.config import Config
 from ..runs.ending import MEAN
 from .seeds_folder import SeedsFolder, Summary
 
 
 def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
-    """Return the card of several seeds in Markdown."""
+    """Return the card of several seeds in Markdown. Raises InputError for damaged results."""
+    found = {seed: results.read(folder.run(seed).results) for seed in summary.seeds}
     more = f" --seeds {summary.n}"
     file = f"seed-{summary.seeds[0]}/config.json"
     sections = [
@@ -18,7 +19,7 @@ def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
         f"![Mean and standard deviation over the seeds]({folder.plot.name})",
         _by_seed(summary),
         "## Data\n\n" + card.data(config),
-        "## Protocol\n\n" + card.protocol(config, without=("seed",)),
+        "## Protocol\n\n" + card.protocol(published.to_block(config, found, without=("seed",))),
         "## Again\n\n" + card.again(config, more=more, file=file),
         card.versions(config),
         card.closing(),

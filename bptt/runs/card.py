@@ -3,10 +3,9 @@
 from .. import files
 from ..errors import explained
 from ..markdown import cell, fenced, table
-from ..settings import Settings
 from ..text.records import CorpusRecord, Split
 from ..training.evaluation import Evaluation
-from . import smoothing
+from . import published, smoothing
 from .config import Config
 from .ending import MEAN, TEMPERATURE, Ending, worse_than_guessing
 from .folder import RunFolder
@@ -28,7 +27,7 @@ def of_run(folder: RunFolder, config: Config, results: Results, ending: Ending) 
         _results(config, results, ending),
         f"![Loss against characters read]({folder.loss_plot.name})",
         "## Data\n\n" + data(config),
-        "## Protocol\n\n" + protocol(config),
+        "## Protocol\n\n" + protocol(published.to_block(config, results)),
         f"## Samples\n\nOf the weights of iteration {results.iteration:,}, drawn at temperature "
         f"{TEMPERATURE:g}:\n\n{fenced(ending.drawn)}\n\nGreedy, that is, always the most probable "
         f"character:\n\n{fenced(ending.greedy)}",
@@ -70,15 +69,7 @@ def _results(config: Config, results: Results, ending: Ending) -> str:
         + f"\n\n{results.iterations:,} iterations, {results.characters:,} {config.corpus.units} "
         f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
         f"iteration {results.iteration:,}, each text read once, as one stream."
-        + _weights_digests(results)
     )
-
-
-def _weights_digests(results: Results) -> str:
-    if results.final_weights is None:
-        return ""
-    rows = [("last", results.final_weights), ("evaluated", results.best_weights)]
-    return "\n\n" + table(("weights", "SHA-256"), rows)
 
 
 def guess(config: Config) -> str:
@@ -108,10 +99,11 @@ def data(config: Config) -> str:
     )
 
 
-def protocol(config: Config, *, without: tuple[str, ...] = ()) -> str:
-    kept = config.model_dump(include=set(Settings.model_fields) - set(without))
-    rows = [(name, "none" if value is None else value) for name, value in kept.items()]
-    return table(("setting", "value"), rows)
+def protocol(block: str) -> str:
+    return (
+        "Settings, and the SHA-256 of the text and of the weights, the last and the best by "
+        f"validation:\n\n{fenced(block, 'toml')}"
+    )
 
 
 def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
@@ -127,8 +119,8 @@ def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
     return (
         f"{fenced(f'bptt train{standard_input} --config {file}{more}')}\n\n"
         f"With --engine {config.engine}, {where}, to the last bit{budget}. Where the text lies "
-        "elsewhere by now, name it after `train`. `bptt reproduce RUN` trains a run again and "
-        "compares the weights at every checkpoint."
+        "elsewhere by now, name it after `train`. `bptt reproduce card.md` trains again from this "
+        "card alone and compares the weights; `bptt reproduce RUN` does so at every checkpoint."
     )
 
 

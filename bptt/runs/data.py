@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..text import corpora
 from ..text.encoded import Encoded, stretches, translated
 from ..text.library import Library
-from ..text.records import CorpusRecord, Split
+from ..text.records import CorpusRecord, Split, TextDigest
 from .config import Config
 
 
@@ -97,13 +97,7 @@ def relocated(
     """
 
     def placed(record: CorpusRecord, name: str, advice: str) -> CorpusRecord:
-        source = given.get(name)
-        if source is None:
-            text = library.find(record, near, advice)
-        else:
-            text = library.open(source, record.encoding, record.units)
-            record.check(text)
-        library.keep(text, record)
+        text = located(record, given.get(name), near, library, advice)
         kept = text.source == corpora.STANDARD_INPUT
         return record if kept else record.model_copy(update={"source": text.source})
 
@@ -119,6 +113,22 @@ def relocated(
             changes[name] = found.source
     changed: dict[str, Any] = config.model_dump() | changes | {"parts": parts}
     return Config(**changed)
+
+
+def located(
+    record: CorpusRecord | TextDigest, source: str | None, near: Path, library: Library, advice: str
+) -> Encoded:
+    """Return a text from the place that the user named, or from where Library.find finds it.
+
+    Raises InputError if it isn't found, or has another SHA-256.
+    """
+    if source is None:
+        text = library.find(record, near, advice)
+    else:
+        text = library.open(source, record.encoding, record.units)
+        record.check(text)
+    library.keep(text, record)
+    return text
 
 
 def records(config: Config) -> dict[str, CorpusRecord]:

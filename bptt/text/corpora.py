@@ -107,6 +107,16 @@ def load(source: str, encoding: str = "utf-8") -> Corpus:
     return Corpus(raw.name, raw.source, text)
 
 
+def is_named(source: str) -> bool:
+    """Return whether a source is a corpus's name or standard input, rather than a path."""
+    return source == STANDARD_INPUT or source in BUILT_IN or source in REMOTE
+
+
+def units_of(source: str) -> Units:
+    """Return what a corpus is read as, unless a setting says otherwise."""
+    return REMOTE[source].units if source in REMOTE else "characters"
+
+
 def find(source: str, encoding: str) -> RawText:
     """Return a corpus's bytes before decoding; `encoding` is that of a file or standard input.
 

@@ -8,7 +8,7 @@ from ..errors import InputError
 from . import corpora
 from .decoding import Units
 from .encoded import Encoded, open_corpus
-from .records import CorpusRecord
+from .records import CorpusRecord, TextDigest
 
 MANY_UNSEEN = 0.1  # fraction of unseen symbols that makes a wrong text or encoding likely
 
@@ -28,18 +28,18 @@ class Library:
     def open(self, source: str, encoding: str = "utf-8", units: Units | None = None) -> Encoded:
         """Load a text, or return the one loaded before. Raises InputError as open_corpus does."""
         if units is None:
-            units = corpora.REMOTE[source].units if source in corpora.REMOTE else "characters"
+            units = corpora.units_of(source)
         key = (source, encoding, units)
         if key not in self._texts:
             text = open_corpus(source, encoding, units)
             self._texts[key] = self._texts[text.source, text.encoding, units] = text
         return self._texts[key]
 
-    def keep(self, text: Encoded, record: CorpusRecord) -> None:
+    def keep(self, text: Encoded, record: CorpusRecord | TextDigest) -> None:
         """Store a text as the one that `open` returns for the record's source."""
         self._texts[record.source, record.encoding, record.units] = text
 
-    def search(self, record: CorpusRecord, near: Path) -> Encoded | None:
+    def search(self, record: CorpusRecord | TextDigest, near: Path) -> Encoded | None:
         """Return the text with the record's SHA-256, or None if it isn't found.
 
         It is searched for at its recorded path, and then by its name and the last folders of that
@@ -56,7 +56,7 @@ class Library:
                 return text
         return None
 
-    def find(self, record: CorpusRecord, near: Path, advice: str) -> Encoded:
+    def find(self, record: CorpusRecord | TextDigest, near: Path, advice: str) -> Encoded:
         """Return the text with the record's SHA-256, found as by `search`.
 
         Raises InputError if it isn't found; `advice` ends the message and says how to name the
@@ -96,11 +96,10 @@ class Library:
 
 def is_missing(source: str) -> bool:
     """Return whether a source is the path of a file that doesn't exist."""
-    named = source == corpora.STANDARD_INPUT or source in corpora.BUILT_IN | corpora.REMOTE
-    return not named and not Path(source).exists()
+    return not corpora.is_named(source) and not Path(source).exists()
 
 
-def missing(record: CorpusRecord, near: Path, advice: str) -> str:
+def missing(record: CorpusRecord | TextDigest, near: Path, advice: str) -> str:
     """Return the error message for a run's text that isn't found."""
     return (
         f"the run's text isn't at {record.source} any more, and no {Path(record.source).name} with "

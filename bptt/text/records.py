@@ -1,5 +1,7 @@
 """Records of a run's texts and their splits, as config.json holds them."""
 
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from ..errors import InputError
@@ -35,6 +37,24 @@ class CorpusRecord(Strict):
             raise InputError(
                 f"the run was trained on another text: expected {self.length} {self.units} "
                 f"with SHA-256 {self.sha256}, got {len(text.indices)} with {text.sha256} "
+                f"from {text.source}"
+            )
+
+
+@dataclass(frozen=True)
+class TextDigest:
+    """A text of which only the SHA-256 and a place where it may lie are known."""
+
+    source: str
+    encoding: str
+    units: Units
+    sha256: str
+
+    def check(self, text: Encoded) -> None:
+        """Raise InputError unless the text has this SHA-256."""
+        if text.sha256 != self.sha256:
+            raise InputError(
+                f"expected a text with SHA-256 {self.sha256}, got one with {text.sha256} "
                 f"from {text.source}"
             )
 

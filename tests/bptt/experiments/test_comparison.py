@@ -189,7 +189,7 @@ def test_card_says_what_the_run_came_to(folder: Path) -> None:
         assert f"| {part} | {one['bits_per_character']:.4f} | {one['scored']} | 0 |" in text
     assert config["corpus"]["sha256"] in text
     assert "| guessing among all symbols | 3.9069 |" in text  # log2 of 15
-    assert "| hidden_size | 4 |" in text
+    assert "\nhidden_size = 4\n" in text
     assert "(loss.png)" in text
     assert config["versions"]["numpy"] in text
     weights = 2 * 4 * 15 + 4 * 4 + 4 + 15
@@ -215,7 +215,7 @@ def test_text_of_backticks_stays_inside_its_fence(tmp_path: Path) -> None:
     inside = 0
     fence = ""
     for line in run.card.read_text().splitlines():
-        if not fence and (opened := re.match("(`{3,})text$", line)):
+        if not fence and (opened := re.match("(`{3,})(text|toml)$", line)):
             fence = opened[1]
         elif line == fence:
             fence = ""

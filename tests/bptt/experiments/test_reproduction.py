@@ -29,7 +29,7 @@ def trained(folder: Path, **given) -> RunFolder:
 @pytest.mark.parametrize("kind", [KINDS[4], KINDS[10], KINDS[12]], ids=str)
 def test_second_training_has_the_same_bits_at_every_checkpoint(kind: dict, tmp_path: Path) -> None:
     run = trained(tmp_path, **kind)
-    found = reproduction.repeat(run, None, tmp_path / "again")
+    found = reproduction.repeat(reproduction.of_run(run), {}, tmp_path / "again")
     assert found.is_exact
     assert (found.agreed, found.last_agreed) == (4, 40)
     entries = log.read(run.log, Entry)
@@ -49,7 +49,7 @@ def test_first_checkpoint_with_other_bits_is_named(iteration: int, tmp_path: Pat
     log.write(run.log, entries)
     done = bptt("reproduce", "run", folder=tmp_path)
     assert done.returncode == 1, done
-    said = done.stdout.splitlines()[-1]
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("Other bits")]
     since = "the first checkpoint on, of" if iteration == 10 else "since the checkpoint of"
     assert f"{since} iteration {iteration}" in said
     assert ("those of iteration 20 and before are the same" in said) == (iteration == 30)
@@ -78,19 +78,21 @@ def test_run_that_was_moved_with_its_text_finds_it(tmp_path: Path) -> None:
     trained(tmp_path / "before", engine="fast")
     (tmp_path / "before").rename(tmp_path / "after")
     run = RunFolder(tmp_path / "after/run")
-    assert reproduction.repeat(run, None, tmp_path / "again").is_exact
+    assert reproduction.repeat(reproduction.of_run(run), {}, tmp_path / "again").is_exact
 
 
 def test_what_cannot_be_reproduced_is_refused(tmp_path: Path) -> None:
     run = trained(tmp_path)
     (tmp_path / "other.txt").write_text(TEXT * 3)
     with pytest.raises(InputError, match="was trained on another text"):
-        reproduction.repeat(run, str(tmp_path / "other.txt"), tmp_path / "again")
+        reproduction.repeat(
+            reproduction.of_run(run), {"corpus": str(tmp_path / "other.txt")}, tmp_path / "again"
+        )
     outcome = json.loads(run.results.read_text())
     del outcome["final_weights"]
     run.results.write_text(json.dumps(outcome))
     with pytest.raises(InputError, match="of an older version"):
-        reproduction.required(run)
+        reproduction.of_run(run)
     run.results.unlink()
     done = bptt("reproduce", "run", folder=tmp_path)
     assert done.returncode == 2
