@@ -6,6 +6,7 @@ A check compares the engine's results with the oracle's.
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,29 @@ class Remote:
 
 
 Check = Callable[[Engine, Any], Iterable[Difference]]
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The limit: timed in the same rounds as the engines, but there is nothing to check in it.
+
+    `subject` names its class as "module:class", as an Engine's does.
+    """
+
+    name: str
+    description: str
+    subject: str
+    problem: Any
+
+
+@dataclass
+class Competition:
+    """The results of all engines, the order in each round, and the limit with its parts."""
+
+    engines: list[EngineResult]
+    orders: list[list[str]] = field(default_factory=list)
+    limit: EngineResult | None = None
+    limit_parts: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Arena:
@@ -60,18 +84,18 @@ class Arena:
         rounds: int,
         sample_seconds: float,
         same_units: bool,
-    ) -> tuple[list[EngineResult], list[list[str]]]:
+        yardstick: Yardstick | None = None,
+    ) -> Competition:
         """Check the engines, then time those that compute the right results.
 
         `check` yields the differences from the oracle. A sample takes about `sample_seconds`
         seconds. With `same_units` all engines run as many units per sample as the fastest needs
         for that, so that all do the same work; otherwise each runs as many as it needs itself.
-        Returns the results of all engines and the order of the engines in each round.
         """
         results = [self._admit(engine, problem, check) for engine in engines]
         admitted = {result.name: result for result in results if result.status == MEASURED}
         if not admitted:
-            return results, []
+            return Competition(results)
         processes = {name: self._processes[name] for name in admitted}
         units = {}
         for name, process in processes.items():
@@ -83,9 +107,12 @@ class Arena:
                 self._fail(results, name, error)
         processes = {name: processes[name] for name in units}
         if not processes:
-            return results, []
+            return Competition(results)
         if same_units:
             units = dict.fromkeys(units, max(units.values()))
+        limit = self._limit(yardstick) if yardstick else None
+        if limit:
+            processes[limit.name], units[limit.name] = self._processes[limit.name], 1
         self.progress.begin("rounds", rounds * len(processes))
         timings, orders = measure(
             processes, units, rounds=rounds, random=self.random, each=self.progress.advance
@@ -100,7 +127,22 @@ class Arena:
                 timing.cores,
             )
             self._recheck(engine, result, check)
-        return results, orders
+        if limit is None:
+            return Competition(results, orders)
+        process, timing = processes[limit.name], timings[limit.name]
+        limit.units, limit.seconds, limit.cores = timing.units, timing.seconds, timing.cores
+        return Competition(results, orders, limit, process.ask("call", "parts"))
+
+    def _limit(self, yardstick: Yardstick) -> EngineResult:
+        """Prepare the limit in a process of one thread: no thread pool can exceed its multiple."""
+        name = yardstick.name
+        if name not in self._processes:
+            self._processes[name] = self._stack.enter_context(Process(threads=1))
+        self.progress.say(f"{name}: looking for the fastest programs")
+        process = self._processes[name]
+        process.ask("make", yardstick.subject, yardstick.problem)
+        about = {"programs": process.ask("call", "programs")}
+        return EngineResult(name, yardstick.description, "", MEASURED, about=about)
 
     def _admit(self, engine: Engine, problem: Any, check: Check) -> EngineResult:
         computes = str(engine.rule) if engine.rule else ""

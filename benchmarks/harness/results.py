@@ -43,8 +43,9 @@ class EngineResult:
 class Workload:
     """One table of results: several engines on the same work, timed per `unit` of it.
 
-    `limit` is a lower bound for the time of a unit in seconds, `limit_parts` are its summands.
-    `oracle` says what the engines were compared with; `ours` is this project's engine.
+    `limit` is a lower bound for the time of a unit, measured in the same rounds as the engines;
+    `limit_parts` are its summands in each round, in seconds. `oracle` says what the engines were
+    compared with; `ours` is this project's engine.
     """
 
     name: str
@@ -55,19 +56,28 @@ class Workload:
     engines: list[EngineResult]
     ours: str = ""
     oracle: str = ""
-    limit: float | None = None
-    limit_parts: dict[str, float] = field(default_factory=dict)
+    limit: EngineResult | None = None
+    limit_parts: dict[str, list[float]] = field(default_factory=dict)
     orders: list[list[str]] = field(default_factory=list)
 
     @property
     def measured(self) -> list[EngineResult]:
         return [engine for engine in self.engines if engine.status == MEASURED]
 
+    @property
+    def timed(self) -> list[EngineResult]:
+        """Return all that took part in the rounds: the measured engines, and the limit."""
+        return [*self.measured, *([self.limit] if self.limit else [])]
+
+    def over_limit(self, engine: str) -> list[float]:
+        """Return an engine's multiple of the limit in each round; empty without a limit."""
+        return self.ratios(engine, self.limit.name) if self.limit else []
+
     def ratio(self, numerator: str, denominator: str) -> Spread:
         """Return the spread of `ratios`."""
         return Spread.of(self.ratios(numerator, denominator))
 
     def ratios(self, numerator: str, denominator: str) -> list[float]:
-        """Return the ratio of two engines' times in each round."""
-        by_name = {engine.name: engine for engine in self.measured}
+        """Return the ratio of two engines' times in each round; "limit" is one of them."""
+        by_name = {engine.name: engine for engine in self.timed}
         return paired_ratios(by_name[numerator].seconds, by_name[denominator].seconds)

@@ -1,15 +1,19 @@
 # pyright: reportMissingImports=false
-"""The machine's ceilings (highest speeds), measured in a process with a fixed thread count.
+"""The machine's ceilings: the fastest known way to read, to multiply, and to apply functions.
 
-Each is the best of several programs over many repetitions, since noise can only lower it.
+A ceiling is named by a key: ("read", bytes, dtype), ("multiply", dtype), or ("tanh", dtype) and
+likewise "exp" and "update", which is an Adagrad step.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+
+from .limit import Key
 
 try:
     import numba
@@ -18,6 +22,7 @@ except ImportError:  # the ceilings are then those of NumPy and torch alone
 
 ENTRIES = 16_384  # few enough for the L2 cache, many enough to hide the cost of the call
 PRODUCTS = (128, 256, 512, 768)  # sizes of the square matrices
+READ = 2_000_000  # bytes that a call reads
 
 
 def _sum(values, times):
@@ -36,73 +41,111 @@ def _update(value, gradient, memory, rate, epsilon):
         value[i] -= rate * gradient[i] / np.sqrt(memory[i] + epsilon)
 
 
-class Ceilings:
-    """Measures the ceilings; `problem` is the number of seconds to spend on each."""
+SUM: Any = None if numba is None else numba.njit(_sum, fastmath=True)
+UPDATE: Any = None if numba is None else numba.njit(_update, fastmath=True, error_model="numpy")
 
-    def __init__(self, problem: float) -> None:
-        self.seconds = problem
-        self.sum: Any = None
-        self.update: Any = None
-        if numba is not None:
-            self.sum = numba.njit(_sum, fastmath=True)
-            self.update = numba.njit(_update, fastmath=True, error_model="numpy")
 
-    def best(self, work: Callable[[], object]) -> float:
-        """Return the shortest time of a call of `work` in seconds."""
-        work()
-        shortest, end = np.inf, time.perf_counter() + self.seconds
-        while time.perf_counter() < end:
+@dataclass(frozen=True)
+class Program:
+    """A way to reach a ceiling; one call of `work` does `amount` of it.
+
+    The amount is in bytes read, floating-point operations (two per term) or entries.
+    """
+
+    name: str
+    work: Callable[[], object]
+    amount: float
+
+    def best(self, seconds: float) -> float:
+        """Return the shortest time of a call, in seconds, found within about `seconds`."""
+        self.work()
+        shortest, end = np.inf, time.perf_counter() + seconds
+        while True:
             begun = time.perf_counter()
+            self.work()
+            now = time.perf_counter()
+            shortest = min(shortest, now - begun)
+            if now >= end:
+                return shortest
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The fastest of several programs, and the number of its calls that make a sample."""
+
+    program: Program
+    calls: int
+
+    @classmethod
+    def choose(cls, key: Key, choosing: float, sampling: float) -> "Ceiling":
+        """Try each program for `choosing` seconds; samples then take about `sampling` seconds."""
+        times = [(program.best(choosing), program) for program in programs(key)]
+        shortest, program = min(times, key=lambda pair: pair[0] / pair[1].amount)
+        return cls(program, max(1, round(sampling / shortest)))
+
+    def sample(self) -> tuple[float, float]:
+        """Return wall-clock and processor seconds per byte, operation or entry."""
+        work = self.program.work
+        work()  # fills the caches
+        busy, begun = time.process_time(), time.perf_counter()
+        for _ in range(self.calls):
             work()
-            shortest = min(shortest, time.perf_counter() - begun)
-        return shortest
+        wall, busy = time.perf_counter() - begun, time.process_time() - busy
+        done = self.calls * self.program.amount
+        return wall / done, busy / done
 
-    def read(self, size: int, dtype: str) -> float:
-        """Return the bytes per second of reading `size` bytes repeatedly, the fastest way."""
-        count = max(64, size // np.dtype(dtype).itemsize)
-        rates = []
-        if numba is not None:
-            values, times, add = np.zeros(count, dtype), max(1, 2_000_000 // size), self.sum
-            rates.append(values.nbytes * times / self.best(lambda: add(values, times)))
-        side = max(8, int(count**0.5))
-        matrix, vector = np.zeros((side, side), dtype), np.zeros(side, dtype)
-        out, many = np.zeros(side, dtype), range(max(1, 2_000_000 // size))
 
-        def multiply() -> None:
-            for _ in many:
-                np.dot(matrix, vector, out=out)
+def programs(key: Key) -> list[Program]:
+    """Return the known ways to reach a ceiling."""
+    kind, *arguments = key
+    if kind == "read":
+        return _reading(*arguments)
+    if kind == "multiply":
+        return [program for n in PRODUCTS for program in _products(n, *arguments)]
+    return _functions(kind, *arguments)
 
-        rates.append(matrix.nbytes * len(many) / self.best(multiply))
-        return max(rates)
 
-    def multiply(self, dtype: str) -> float:
-        """Return the floating-point operations per second of square products, two per term."""
-        return max(2 * n**3 / self._product(n, dtype) for n in PRODUCTS)
+def _reading(size: int, dtype: str) -> list[Program]:
+    """Read `size` bytes again and again: a sum, or a matrix times a vector."""
+    found, times = [], max(1, READ // size)
+    if numba is not None:
+        values = np.zeros(max(64, size // np.dtype(dtype).itemsize), dtype)
+        found.append(Program("sum", lambda: SUM(values, times), values.nbytes * times))
+    side = max(8, int((size // np.dtype(dtype).itemsize) ** 0.5))
+    matrix, vector, out = (
+        np.zeros((side, side), dtype),
+        np.zeros(side, dtype),
+        np.zeros(side, dtype),
+    )
 
-    def _product(self, n: int, dtype: str) -> float:
-        a, b, c = (np.ones((n, n), dtype) for _ in range(3))
-        p, q, r = (torch.from_numpy(array) for array in (a, b, c))
-        return min(
-            self.best(lambda: np.matmul(a, b, out=c)), self.best(lambda: torch.mm(p, q, out=r))
-        )
+    def multiply() -> None:
+        for _ in range(times):
+            np.dot(matrix, vector, out=out)
 
-    def functions(self, dtype: str) -> dict[str, float]:
-        """Return the seconds per entry of tanh, exp and an Adagrad step, on arrays in cache."""
-        x = np.linspace(-3, 3, ENTRIES).astype(dtype)
-        out, memory = np.empty_like(x), np.ones_like(x)
-        kind = x.dtype.type
-        p, q = torch.from_numpy(x), torch.from_numpy(out)
-        numbers = (out, x, memory, kind(1e-9), kind(1e-8))
-        step = self.update
-        found = {
-            "tanh": min(
-                self.best(lambda: np.tanh(x, out=out)), self.best(lambda: torch.tanh(p, out=q))
-            ),
-            "exp": min(
-                self.best(lambda: np.exp(x, out=out)), self.best(lambda: torch.exp(p, out=q))
-            ),
-            "update": self.best(lambda: step(*numbers))
-            if numba is not None
-            else self.best(lambda: np.sqrt(memory, out=out)),
-        }
-        return {name: seconds / ENTRIES for name, seconds in found.items()}
+    return [*found, Program("numpy matrix times vector", multiply, matrix.nbytes * times)]
+
+
+def _products(n: int, dtype: str) -> list[Program]:
+    a, b, c = (np.ones((n, n), dtype) for _ in range(3))
+    p, q, r = (torch.from_numpy(array) for array in (a, b, c))
+    amount = 2.0 * n**3
+    return [
+        Program(f"numpy product, n={n}", lambda: np.matmul(a, b, out=c), amount),
+        Program(f"torch product, n={n}", lambda: torch.mm(p, q, out=r), amount),
+    ]
+
+
+def _functions(name: str, dtype: str) -> list[Program]:
+    x = np.linspace(-3, 3, ENTRIES).astype(dtype)
+    out, memory, kind = np.empty_like(x), np.ones_like(x), x.dtype.type
+    if name == "update":
+        rate, epsilon = kind(1e-9), kind(1e-8)
+        if numba is None:
+            return [Program("numpy root", lambda: np.sqrt(memory, out=out), ENTRIES)]
+        return [Program("numba", lambda: UPDATE(out, x, memory, rate, epsilon), ENTRIES)]
+    p, q = torch.from_numpy(x), torch.from_numpy(out)
+    by_numpy, by_torch = getattr(np, name), getattr(torch, name)
+    return [
+        Program("numpy", lambda: by_numpy(x, out=out), ENTRIES),
+        Program("torch", lambda: by_torch(p, out=q), ENTRIES),
+    ]

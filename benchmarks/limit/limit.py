@@ -17,38 +17,41 @@ The sum assumes that a core does one of these at a time. One that multiplies whi
 memory could be faster, so this is a bound for programs that compute in this order rather than a
 theorem; a multiple of the limit below 1 would show it. For several threads every ceiling is
 measured on one thread's portion and multiplied.
+
+The ceilings are measured anew in every round, between the engines (`limit/contestant.py`), so that
+an engine's multiple of the limit compares two times of the same moments.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..harness.arena import Yardstick
 from ..harness.machine import cache_bytes
-from ..harness.process import Process
+from ..harness.profiles import Profile
 
+Key = tuple[str, *tuple[Any, ...]]  # of a ceiling, see ceilings.py
+
+NAME = "limit"
+SUBJECT = "benchmarks.limit.contestant:Contestant"
 DEFAULT_L1 = 32 * 1024  # bytes, if the system doesn't report it
 
 
-@dataclass
+@dataclass(frozen=True)
 class Limit:
-    """The machine's ceilings for a number of threads, each measured when first needed."""
+    """The formulas, for a number of threads.
 
-    process: Process
+    `seconds` returns the seconds per byte, operation or entry at the ceiling with this key.
+    """
+
+    seconds: Callable[[Key], float]
     threads: int
-    measured: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def begin(cls, process: Process, threads: int, seconds: float) -> "Limit":
-        """Spend `seconds` on each measurement, in a process that has one thread."""
-        process.ask("make", "benchmarks.limit.ceilings:Ceilings", seconds)
-        return cls(process, threads)
-
-    def _ask(self, *request: Any) -> Any:
-        key = " ".join(map(str, request))
-        if key not in self.measured:
-            self.measured[key] = self.process.ask("call", *request)
-        return self.measured[key]
+    def parts(self, workload: str, sizes: dict[str, int], dtype: str) -> dict[str, float]:
+        """Return the parts of a unit's bound, in seconds, of "training", "layer" or "character"."""
+        return getattr(self, workload)(**sizes, dtype=dtype)
 
     def read(self, size: int, dtype: str) -> float:
         """Return the seconds to read `size` bytes that were read shortly before.
@@ -58,16 +61,16 @@ class Limit:
         share = max(1, size // self.threads)
         near = min(share, cache_bytes().get("L1", DEFAULT_L1))
         far = share - near
-        seconds = near / self._ask("read", near, dtype)
-        return seconds + (far / self._ask("read", share, dtype) if far else 0.0)
+        seconds = near * self.seconds(("read", near, dtype))
+        return seconds + (far * self.seconds(("read", share, dtype)) if far else 0.0)
 
     def multiply(self, operations: float, dtype: str) -> float:
         """Return the seconds of matrix products with `operations` operations, two per term."""
-        return operations / (self._ask("multiply", dtype) * self.threads)
+        return operations * self.seconds(("multiply", dtype)) / self.threads
 
     def apply(self, function: str, entries: float, dtype: str) -> float:
         """Return the seconds of "tanh", "exp" or "update" over `entries` entries."""
-        return entries * self._ask("functions", dtype)[function] / self.threads
+        return entries * self.seconds((function, dtype)) / self.threads
 
     def training(self, H: int, V: int, T: int, dtype: str, B: int = 1) -> dict[str, float]:
         """Return the parts of one training iteration's bound, in seconds."""
@@ -107,3 +110,29 @@ class Limit:
             self.read(H * H * np.dtype(dtype).itemsize, dtype),
             self.multiply(2 * B * H * H, dtype) if B > 1 else 0.0,
         )
+
+
+@dataclass(frozen=True)
+class LimitProblem:
+    """A workload's name, sizes and dtype, for which `Limit.parts` has a formula.
+
+    Each program that may reach a ceiling is tried for `choosing` seconds; in a round, each ceiling
+    is timed for about `sampling` seconds.
+    """
+
+    workload: str
+    sizes: dict[str, int]
+    dtype: str
+    threads: int
+    choosing: float
+    sampling: float
+
+
+def limit_of(
+    workload: str, sizes: dict[str, int], dtype: str, threads: int, profile: Profile
+) -> Yardstick:
+    """Return the limit of a workload, to be timed in its rounds."""
+    problem = LimitProblem(
+        workload, sizes, dtype, threads, profile.ceiling_seconds, profile.sample_seconds
+    )
+    return Yardstick(NAME, "the machine's ceilings", SUBJECT, problem)

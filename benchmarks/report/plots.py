@@ -1,20 +1,24 @@
 """Plots: ratios with error bars, layers by size, and multiples of the limit."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bptt.figures import as_png, new_figure
 
 from ..harness.results import Workload
+from ..harness.spread import Spread
+from ..limit.limit import NAME
 from .tables import base_of, duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OURS, OTHERS = "tab:blue", "tab:gray"
-COLORS = (
-    "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink",
-    "tab:gray", "tab:olive", "tab:cyan", "black", "gold",
+COLORS = (  # without red, which is the limit's
+    "tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:gray",
+    "tab:olive", "tab:cyan", "black", "gold", "navy", "lime", "magenta", "teal", "maroon",
+    "sandybrown", "darkviolet", "turquoise", "slategray",
 )  # fmt: skip
+LIMIT: dict[str, Any] = {"color": "tab:red", "linestyle": "--", "linewidth": 1.2}
 
 
 @as_png
@@ -49,11 +53,12 @@ def ratios(workload: Workload) -> "Figure":
         )
     axes.axvline(1.0, color="black", linewidth=0.8)
     if workload.limit:
-        multiple = workload.limit / next(e for e in engines if e.name == base).spread.median
-        axes.axvline(multiple, color="tab:red", linestyle="--", linewidth=1.2)
+        bound = workload.ratio(workload.limit.name, base)
+        axes.axvspan(bound.lower_quartile, bound.upper_quartile, color="tab:red", alpha=0.15)
+        axes.axvline(bound.median, **LIMIT)
         axes.set_xlabel(
             f"times as long as {base} (bars: quartiles of {len(engines[0].seconds)} paired "
-            f"rounds); red: the limit, {duration(workload.limit)}"
+            f"rounds); red: the limit, {duration(workload.limit.spread.median)}"
         )
     else:
         axes.set_xlabel(f"times as long as {base}")
@@ -77,13 +82,13 @@ def layers(layers: list[Workload]) -> "Figure":
     panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
     names = sorted({engine.name for layer in layers for engine in layer.measured})
     base = "nn.RNN" if "nn.RNN" in names else names[0]
+    names += sorted({layer.limit.name for layer in layers if layer.limit})
     for panel, B in zip(panels, batches, strict=True):
         for index, name in enumerate(names):
             points = [
                 (layer.sizes["H"], layer.ratio(base, name))
                 for layer in sorted(layers, key=lambda layer: layer.sizes["H"])
-                if layer.sizes["B"] == B
-                and {name, base} <= {engine.name for engine in layer.measured}
+                if layer.sizes["B"] == B and {name, base} <= {engine.name for engine in layer.timed}
             ]
             if not points:
                 continue
@@ -97,8 +102,8 @@ def layers(layers: list[Workload]) -> "Figure":
                 marker="o",
                 markersize=4,
                 capsize=3,
-                color=COLORS[index % len(COLORS)],
                 label=name,
+                **(LIMIT if name == NAME else {"color": COLORS[index]}),
             )
         panel.set_xscale("log", base=2)
         panel.set_yscale("log", base=2)
@@ -128,28 +133,32 @@ def of_limit(workloads: list[Workload]) -> "Figure":
     markers = "osD^vP*X<>hp"
     for index, name in enumerate(names):
         points = [
-            (engine.spread.median / workload.limit, row)
+            (Spread.of(workload.over_limit(name)), row)
             for row, workload in enumerate(reversed(workloads))
-            for engine in workload.measured
-            if engine.name == name and workload.limit
+            if workload.limit and name in {engine.name for engine in workload.measured}
         ]
-        axes.plot(
-            [multiple for multiple, _ in points],
+        axes.errorbar(
+            [multiple.median for multiple, _ in points],
             [row for _, row in points],
-            markers[index % len(markers)],
+            xerr=[
+                [multiple.median - multiple.lower_quartile for multiple, _ in points],
+                [multiple.upper_quartile - multiple.median for multiple, _ in points],
+            ],
+            fmt=markers[index % len(markers)],
             markersize=6,
-            color=COLORS[index % len(COLORS)],
+            linewidth=1,
+            color=COLORS[index],
             alpha=0.8,
             label=name,
         )
-    axes.axvline(1.0, color="tab:red", linestyle="--", linewidth=1.2)
+    axes.axvline(1.0, **LIMIT)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_yticks(
         range(len(workloads)), [workload.name for workload in reversed(workloads)], fontsize=8
     )
     axes.set_ylim(-0.7, len(workloads) - 0.3)
-    axes.set_xlabel("multiple of the limit (red: the limit itself)")
+    axes.set_xlabel("multiple of the limit of the same round: median, quartiles (red: the limit)")
     axes.set_title("How far each engine is from what this machine allows", fontsize=10)
     axes.grid(axis="x", alpha=0.25)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)

@@ -14,7 +14,7 @@ from typing import Any
 from bptt import figures
 
 from ..harness.results import Workload
-from ..harness.spread import geometric_mean
+from ..harness.spread import Spread, geometric_mean
 from ..harness.worker import PACKAGES
 from ..workloads.suite import Suite
 from . import plots, series_plots, series_tables, tables
@@ -26,8 +26,9 @@ once, in random order; ratios are computed round by round. Times are medians ove
 engine whose results differ from the oracle's is refused. Brackets hold quartiles, those of a ratio
 its median's 95 % interval (bootstrap over the rounds, which `rounds.csv` has); "processor" is
 the processor time of all threads, which other programs disturb less, and "cores" is that divided
-by wall-clock time; "× limit" is the median divided by the lower bound that follows from this
-machine's measured ceilings (see `benchmarks/limit/limit.py`).
+by wall-clock time. "limit" is a lower bound that follows from this machine's ceilings, which are
+timed in every round as if they were an engine (see `benchmarks/limit/limit.py`); "× limit" is the
+median of an engine's ratio to the limit of the same round, with its 95 % interval.
 """
 
 OURS_LAYERS = ("passes", "elman")
@@ -39,7 +40,6 @@ def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Sui
     content = {
         "run": run,
         "machine": machine,
-        "ceilings": {str(threads): limit.measured for threads, limit in suite.limits.items()},
         "workloads": [entry(workload) for workload in suite.workloads],
         "growth": [asdict(series) for series in suite.growth],
         "cold": [asdict(start) for start in suite.cold],
@@ -67,7 +67,7 @@ def rounds(workloads: list[Workload]) -> str:
     lines = csv.writer(table, lineterminator="\n")
     lines.writerow(heading.split())
     for workload in workloads:
-        for engine in workload.measured:
+        for engine in workload.timed:
             for index, (seconds, cores) in enumerate(
                 zip(engine.seconds, engine.cores, strict=True)
             ):
@@ -112,7 +112,7 @@ def entry(workload: Workload) -> dict[str, Any]:
         if result in workload.measured:
             engine["spread"] = asdict(result.spread)
             if workload.limit:
-                engine["over_limit"] = result.spread.median / workload.limit
+                engine["over_limit"] = asdict(Spread.of(workload.over_limit(result.name)))
     if workload.measured:
         base = tables.base_of(workload)
         content["ratios_over"] = base

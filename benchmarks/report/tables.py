@@ -49,19 +49,21 @@ def workload_table(workload: Workload) -> str:
     heading = ["engine", "computes", "median", "quartiles", "lowest", "highest", "processor"]
     heading += [f"over {base}", "× limit", "cores"]
     rows = []
-    for engine in sorted(workload.measured, key=lambda engine: engine.spread.median):
+    for engine in sorted(workload.timed, key=lambda engine: engine.spread.median):
         spread = engine.spread
         rows.append(
             [
                 f"{engine.name}: {engine.description}",
-                engine.computes or "as the oracle",
+                "a bound" if engine is workload.limit else engine.computes or "as the oracle",
                 duration(spread.median),
                 f"{duration(spread.lower_quartile)} to {duration(spread.upper_quartile)}",
                 duration(spread.lowest),
                 duration(spread.highest),
                 duration(Spread.of(engine.processor_seconds).median),
                 with_interval(workload.ratios(engine.name, base)),
-                f"{spread.median / workload.limit:.2f}" if workload.limit else "",
+                with_interval(over_limit)
+                if (over_limit := workload.over_limit(engine.name))
+                else "",
                 f"{Spread.of(engine.cores).median:.2f}",
             ]
         )
@@ -85,8 +87,11 @@ def workload_section(workload: Workload) -> str:
     if workload.oracle:
         parts.append(f"Equal before and after timing to: {workload.oracle}.")
     if workload.limit:
-        shares = ", ".join(f"{k} {duration(v)}" for k, v in workload.limit_parts.items())
-        parts.append(f"The limit is {duration(workload.limit)} ({shares}).")
+        shares = ", ".join(
+            f"{name} {duration(Spread.of(seconds).median)}"
+            for name, seconds in workload.limit_parts.items()
+        )
+        parts.append(f"The limit is {duration(workload.limit.spread.median)} ({shares}).")
     return "\n".join(
         [*parts, "", workload_table(workload), absences(workload), agreement(workload.measured)]
     )

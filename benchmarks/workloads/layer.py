@@ -7,6 +7,7 @@ from ..harness.arena import Arena, only
 from ..harness.profiles import Profile
 from ..harness.registry import LAYER, Engine
 from ..harness.results import Workload
+from ..limit.limit import limit_of
 from ..problems.differences import Difference
 from ..problems.layer import TOLERANCE, LayerProblem, compare, expected
 
@@ -23,24 +24,28 @@ def run(
     for B in profile.layer_batches:
         for H in profile.layer_widths:
             problem = LayerProblem(profile.layer_steps, B, H)
+            sizes = {"B": B, "H": H, "T": problem.T}
             arena.progress.head(f"(b) layer, B={B} H={H}, {arena.threads} threads")
-            results, orders = arena.compete(
+            found = arena.compete(
                 only(engines, names),
                 problem,
                 check(problem),
                 rounds=profile.layer_rounds,
                 sample_seconds=profile.sample_seconds,
                 same_units=False,
+                yardstick=limit_of("layer", sizes, problem.dtype, arena.threads, profile),
             )
             yield Workload(
                 name=f"layer-B{B}-H{H}-threads{arena.threads}",
                 title=f"(b) A layer forward and backward, B={B}, H={H}, {problem.dtype}",
                 unit="forward and backward",
                 threads=arena.threads,
-                sizes={"B": B, "H": H, "T": problem.T},
-                engines=results,
+                sizes=sizes,
+                engines=found.engines,
                 ours="passes",
-                orders=orders,
+                orders=found.orders,
+                limit=found.limit,
+                limit_parts=found.limit_parts,
                 oracle=f"reference.forward_step and its reverse in float64; all within "
                 f"{TOLERANCE[problem.dtype]:g} of the largest entry",
             )

@@ -9,11 +9,9 @@ import numpy as np
 from bptt.text.corpora import Corpus
 
 from ..harness.arena import Arena
-from ..harness.process import Process
 from ..harness.profiles import Profile
 from ..harness.progress import Progress
 from ..harness.results import Workload
-from ..limit.limit import Limit
 from . import cold, growth, layer, sampling, training
 from .cold import ColdStart
 from .growth import Series
@@ -44,7 +42,6 @@ class Suite:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
-        self.limits: dict[int, Limit] = {}
         self.workloads: list[Workload] = []
         self.growth: list[Series] = []
         self.cold: list[ColdStart] = []
@@ -55,14 +52,6 @@ class Suite:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def limit(self, threads: int) -> Limit:
-        if threads not in self.limits:
-            # Measured in one thread and multiplied, which no thread pool can exceed.
-            process = self._stack.enter_context(Process(threads=1))
-            seconds = self.settings.profile.ceiling_seconds
-            self.limits[threads] = Limit.begin(process, threads, seconds)
-        return self.limits[threads]
 
     def run(self) -> Iterator[None]:
         """Run the workloads, yielding after each.
@@ -103,29 +92,18 @@ def run_training(suite: Suite, arena: Arena) -> Iterator[Workload]:
     problem = training.problem(settings.profile, settings.corpus)
     for dtype in DTYPES:
         suite.progress.head(f"(a) training iteration, {dtype}")
-        workload = training.run(arena, settings.profile, problem, dtype, settings.engines)
-        parts = suite.limit(arena.threads).training(**workload.sizes, dtype=dtype)
-        yield limited(workload, parts)
+        yield training.run(arena, settings.profile, problem, dtype, settings.engines)
 
 
 def run_layer(suite: Suite, arena: Arena) -> Iterator[Workload]:
-    for workload in layer.run(arena, suite.settings.profile, suite.settings.engines):
-        parts = suite.limit(arena.threads).layer(**workload.sizes, dtype="float32")
-        yield limited(workload, parts)
+    yield from layer.run(arena, suite.settings.profile, suite.settings.engines)
 
 
 def run_sampling(suite: Suite, arena: Arena) -> Iterator[Workload]:
     settings = suite.settings
     suite.progress.head("(d) sampling")
     problem = training.problem(settings.profile, settings.corpus)
-    workload = sampling.run(arena, settings.profile, problem, settings.engines)
-    parts = suite.limit(arena.threads).character(**workload.sizes, dtype="float64")
-    yield limited(workload, parts)
-
-
-def limited(workload: Workload, parts: dict[str, float]) -> Workload:
-    workload.limit, workload.limit_parts = sum(parts.values()), parts
-    return workload
+    yield sampling.run(arena, settings.profile, problem, settings.engines)
 
 
 RUNS: dict[str, Callable[[Suite, Arena], Iterator[Workload]]] = {

@@ -11,6 +11,7 @@ from ..harness.arena import Arena, only
 from ..harness.profiles import Profile
 from ..harness.registry import TRAINING, Engine
 from ..harness.results import Workload
+from ..limit.limit import limit_of
 from ..problems import training_oracle
 from ..problems.differences import Difference
 from ..problems.training import Problem, restricted, trained
@@ -56,24 +57,28 @@ def run(
     """Measure the engines that support this dtype."""
     problem = replace(base, dtype=dtype)
     training_oracle.check_that_rules_differ(problem)
+    sizes = {"H": problem.H, "T": problem.T, "V": problem.V}
     chosen = [engine for engine in only(engines, names) if dtype in engine.dtypes]
-    results, orders = arena.compete(
+    found = arena.compete(
         chosen,
         problem,
         check(problem),
         rounds=profile.rounds,
         sample_seconds=profile.sample_seconds,
         same_units=True,
+        yardstick=limit_of("training", sizes, dtype, arena.threads, profile),
     )
     return Workload(
         name=f"training-{dtype}",
         title=f"(a) The notebook's training iteration, {dtype}",
         unit="iteration",
         threads=arena.threads,
-        sizes={"H": problem.H, "T": problem.T, "V": problem.V},
-        engines=results,
+        sizes=sizes,
+        engines=found.engines,
         ours="fast",
-        orders=orders,
+        orders=found.orders,
+        limit=found.limit,
+        limit_parts=found.limit_parts,
         oracle=f"reference, one iteration from each of {len(training_oracle.probes(problem))} "
         f"states; gradients within {training_oracle.GRADIENT_TOLERANCE[dtype]:g} of the largest",
     )

@@ -20,8 +20,8 @@ def train(
         typer.Option(
             "--config",
             metavar="FILE",
-            help="A file of settings: TOML, or a run's config.json or card.md. Options on the command "
-            "line overrule it.",
+            help="A file of settings: TOML, or a run's config.json or card.md. Options on the "
+            "command line overrule it.",
         ),
     ] = None,
     out: Annotated[
