@@ -4,13 +4,14 @@ Every trial is trained on the same number of characters and judged by the valida
 text is not used.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from bptt.settings_file import to_toml
 
 from .runs import FinishedRun, PlannedRun, execute
 
@@ -111,7 +112,7 @@ def search(
     for number in range(1, trials + 1):
         settings = draw(space, rng, characters) | {"hidden_size": hidden_size}
         path = out / f"trial-{number}.toml"
-        path.write_text(to_toml(settings))
+        path.write_text(to_toml(settings) + "\n")
         folder = out / f"trial-{number}"
         planned.append(PlannedRun(folder, corpus, ("--config", str(path))))
         settings_of[folder] = settings
@@ -124,8 +125,3 @@ def _judged(settings: dict[str, Any], finished: FinishedRun) -> Trial:
     if results is None or results.validation is None:
         return Trial(settings, None, None)
     return Trial(settings, results.validation.bits_per_character, results.seconds)
-
-
-def to_toml(settings: dict[str, Any]) -> str:
-    """Return flat settings as TOML, whose strings, numbers and booleans are written as in JSON."""
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

@@ -163,6 +163,7 @@ class Arena:
             self._processes.pop(engine.name).close()
         else:
             result.difference, result.difference_share = str(found), found.share
+            result.error = found.relative
             if not found.agrees:
                 result.status, result.remark = REFUSED, str(found)
         if result.status != MEASURED:

@@ -9,13 +9,17 @@ BOTH = ("float64", "float32")
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine; `subject` names its class as "module:class" and is imported in its worker only."""
+    """An engine; `subject` names its class as "module:class" and is imported in its worker only.
+
+    `precision` is that of its arithmetic where it isn't the problem's dtype.
+    """
 
     name: str
     subject: str
     description: str
     rule: Rule | None = None
     dtypes: tuple[str, ...] = BOTH
+    precision: str = ""
 
 
 def _training(name: str, subject: str, description: str, rule: Rule, *dtypes: str) -> Engine:
@@ -48,6 +52,19 @@ LAYER = (
     Engine("jax-scan", "benchmarks.engines.jax_layers:Scan", "JAX, scan and its vjp compiled"),
     Engine("jax-by-hand", "benchmarks.engines.jax_layers:ByHand", "JAX, backward by hand"),
     Engine("torch-ops", "benchmarks.engines.torch_layers:Operations", "addmm(out=) a step"),
+    Engine(
+        "onednn",
+        "benchmarks.engines.onednn_layers:Float32",
+        "oneDNN's vanilla RNN",
+        dtypes=("float32",),
+    ),
+    Engine(
+        "onednn-bf16",
+        "benchmarks.engines.onednn_layers:Bfloat16",
+        "oneDNN's vanilla RNN in bfloat16",
+        dtypes=("float32",),
+        precision="bfloat16",
+    ),
 )
 
 SAMPLING = (

@@ -13,7 +13,8 @@ class EngineResult:
     """One engine in one workload; `remark` says why it was not measured, if it wasn't.
 
     `difference` describes the largest difference from the oracle before the timing,
-    `difference_share` is that difference over the tolerance. `cores` holds processor seconds per
+    `difference_share` is that difference over the tolerance, and `error` the same over the largest
+    entry, where the tolerance is relative to that. `cores` holds processor seconds per
     wall-clock second.
     """
 
@@ -24,6 +25,7 @@ class EngineResult:
     remark: str = ""
     difference: str = ""
     difference_share: float | None = None
+    error: float | None = None
     units: int = 0
     seconds: list[float] = field(default_factory=list)
     cores: list[float] = field(default_factory=list)

@@ -20,7 +20,7 @@ from .memory import can_be_measured, peak, reset_peak
 
 DONE, ABSENT, FAILED = "done", "absent", "failed"
 CORES = "BENCHMARK_CORES"  # of the environment: to how many cores the worker is confined
-PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd")
+PACKAGES = ("numpy", "torch", "numba", "llvmlite", "jax", "jaxlib", "autograd", "onednn-cpu-gomp")
 
 
 class Host:

@@ -12,12 +12,14 @@ class Difference:
 
     `size` is the difference at the worst entry and `allowed` the tolerance there, in the same unit.
     `share` is size / allowed: the results agree if it is at most 1, and disagree if it is NaN.
+    `relative` is the size over the largest entry, where the tolerance is relative to that.
     """
 
     what: str
     size: float
     allowed: float
     share: float
+    relative: float | None = None
 
     @classmethod
     def of(

@@ -7,7 +7,7 @@ computed, too, as in a stack of layers.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from reference import Parameters, forward_step
 
 from .differences import Difference
 
-# Largest allowed error relative to the largest entry: some hundred roundings.
-TOLERANCE = {"float64": 1e-12, "float32": 1e-4}
+# Largest allowed error relative to the largest entry: some hundred roundings, and some ten of
+# bfloat16's, which are of 2^-9.
+TOLERANCE = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 2e-2}
 NAMES = ("states", "d inputs", "dWih", "dWhh", "dbias")
 SEED = 5
 
@@ -97,8 +98,15 @@ def expected(problem: LayerProblem) -> list[np.ndarray]:
     ]
 
 
-def compare(problem: LayerProblem, right: list[np.ndarray], engine: Layer) -> Iterator[Difference]:
-    """Compare the results of an engine (or of a proxy for one) with the oracle's."""
+def compare(
+    problem: LayerProblem, right: list[np.ndarray], engine: Layer, precision: str = ""
+) -> Iterator[Difference]:
+    """Compare the results of an engine (or of a proxy for one) with the oracle's.
+
+    `precision` is that of the engine's arithmetic, if it isn't the problem's dtype.
+    """
+    tolerance = TOLERANCE[precision or problem.dtype]
     for name, got, wanted in zip(NAMES, engine.results(), right, strict=True):
-        allowed = TOLERANCE[problem.dtype] * float(np.max(np.abs(wanted)))
-        yield Difference.of(name, got, wanted, allowed)
+        largest = float(np.max(np.abs(wanted)))
+        found = Difference.of(name, got, wanted, tolerance * largest)
+        yield replace(found, relative=found.share * tolerance)

@@ -13,6 +13,7 @@ from typing import Any
 
 from bptt import figures
 
+from ..harness.registry import LAYER
 from ..harness.results import Workload
 from ..harness.spread import Spread, geometric_mean
 from ..harness.worker import PACKAGES
@@ -28,10 +29,12 @@ its median's 95 % interval (bootstrap over the rounds, which `rounds.csv` has); 
 the processor time of all threads, which other programs disturb less, and "cores" is that divided
 by wall-clock time. "limit" is a lower bound that follows from this machine's ceilings, which are
 timed in every round as if they were an engine (see `benchmarks/limit/limit.py`); "× limit" is the
-median of an engine's ratio to the limit of the same round, with its 95 % interval.
+median of an engine's ratio to the limit of the same round, with its 95 % interval. "error" is the
+largest difference from the oracle, over the largest entry.
 """
 
 OURS_LAYERS = ("passes", "elman")
+LESS_PRECISE = {engine.name for engine in LAYER if engine.precision}  # never the best peer
 
 
 def write(folder: Path, machine: dict[str, Any], run: dict[str, Any], suite: Suite) -> None:
@@ -148,7 +151,7 @@ def _layer_table(layers: list[Workload], threads: int, ours: str) -> str:
     rows, over_nn, over_best = [], [], []
     for layer in layers:
         names = {engine.name for engine in layer.measured}
-        peers = sorted(names - set(OURS_LAYERS))
+        peers = sorted(names - {*OURS_LAYERS, *LESS_PRECISE})
         if ours not in names or not peers:
             continue
         ratios = {name: layer.ratio(name, ours) for name in peers}

@@ -48,6 +48,8 @@ def workload_table(workload: Workload) -> str:
     base = base_of(workload)
     heading = ["engine", "computes", "median", "quartiles", "lowest", "highest", "processor"]
     heading += [f"over {base}", "× limit", "cores"]
+    with_error = any(engine.error is not None for engine in workload.measured)
+    heading += ["error"] if with_error else []
     rows = []
     for engine in sorted(workload.timed, key=lambda engine: engine.spread.median):
         spread = engine.spread
@@ -65,6 +67,7 @@ def workload_table(workload: Workload) -> str:
                 if (over_limit := workload.over_limit(engine.name))
                 else "",
                 f"{Spread.of(engine.cores).median:.2f}",
+                *(["" if engine.error is None else f"{engine.error:.1e}"] if with_error else []),
             ]
         )
     return markdown_table(heading, rows)

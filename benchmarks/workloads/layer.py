@@ -14,7 +14,7 @@ from ..problems.layer import TOLERANCE, LayerProblem, compare, expected
 
 def check(problem: LayerProblem) -> Callable[[Engine, Any], Iterable[Difference]]:
     right = expected(problem)
-    return lambda engine, remote: compare(problem, right, remote)
+    return lambda engine, remote: compare(problem, right, remote, engine.precision)
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
             sizes = {"B": B, "H": H, "T": problem.T}
             arena.progress.head(f"(b) layer, B={B} H={H}, {arena.threads} threads")
             found = arena.compete(
-                only(engines, names),
+                [engine for engine in only(engines, names) if problem.dtype in engine.dtypes],
                 problem,
                 check(problem),
                 rounds=profile.layer_rounds,
@@ -47,5 +47,6 @@ def run(
                 limit=found.limit,
                 limit_parts=found.limit_parts,
                 oracle=f"reference.forward_step and its reverse in float64; all within "
-                f"{TOLERANCE[problem.dtype]:g} of the largest entry",
+                f"{TOLERANCE[problem.dtype]:g} of the largest entry, in bfloat16 "
+                f"{TOLERANCE['bfloat16']:g}",
             )
