@@ -1,1 +1,1 @@
-"""Benchmarks, as `python -m benchmarks`: speed, scaling, quality, and the published run."""
+"""Benchmarks, as `python -m benchmarks`: speed, instructions, scaling, quality, published run."""

@@ -8,6 +8,7 @@ from bptt.errors import InputError
 
 from .baseline.commands import app as baseline
 from .harness.process import FailedError
+from .instructions.command import instructions
 from .published_run import published_run
 from .scaling.command import scaling
 from .speed import speed
@@ -22,6 +23,7 @@ def main() -> None:
     application.command()(speed)
     application.command()(stacks)
     application.command()(scaling)
+    application.command()(instructions)
     application.add_typer(baseline, name="baseline")
     application.command()(published_run)
     try:

@@ -31,6 +31,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "torch_impl": [{"fast", "elman"}, {"kernels"}],
     "benchmarks": [
         {"__main__"},
+        {"instructions"},
         {"speed", "stacks", "scaling", "baseline", "published_run"},
         {"report"},
         {"workloads"},

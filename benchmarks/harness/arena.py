@@ -145,7 +145,8 @@ class Arena:
         return EngineResult(name, yardstick.description, "", MEASURED, about=about)
 
     def _admit(self, engine: Engine, problem: Any, check: Check) -> EngineResult:
-        computes = str(engine.rule) if engine.rule else ""
+        lower = f"in {engine.precision}" if engine.precision else ""
+        computes = str(engine.rule) if engine.rule else lower
         result = EngineResult(engine.name, engine.description, computes, MEASURED)
         process = self._processes.get(engine.name)
         if process is None:

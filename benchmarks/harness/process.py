@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,11 +39,20 @@ def environment(threads: int) -> dict[str, str]:
 class Process:
     """The worker process of one engine; leaving the context ends it."""
 
-    def __init__(self, *, threads: int, extra: dict[str, str] | None = None) -> None:
-        """Start the worker; `extra` holds further environment variables."""
+    def __init__(
+        self,
+        *,
+        threads: int,
+        extra: dict[str, str] | None = None,
+        before: Sequence[str] = (),
+    ) -> None:
+        """Start the worker.
+
+        `extra` holds further environment variables, `before` a program that runs the command.
+        """
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.harness.worker"],
+            [*before, sys.executable, "-m", "benchmarks.harness.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

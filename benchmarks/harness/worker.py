@@ -84,6 +84,14 @@ class Host:
             self.subject.reset()
         self.subject.run(1)
 
+    def instructions(self, units: int) -> int:
+        """Count the instructions of `units` units; callgrind must run this process."""
+        from .callgrind import counted
+
+        if hasattr(self.subject, "reset"):
+            self.subject.reset()
+        return counted(lambda: self.subject.run(units))
+
     def about(self) -> dict[str, Any]:
         """Return the loaded packages with versions and the size of each thread pool."""
         from threadpoolctl import threadpool_info

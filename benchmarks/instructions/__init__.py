@@ -1,0 +1,1 @@
+"""Instructions per unit of work, counted in an emulator: figures without noise."""
