@@ -109,10 +109,16 @@ def speed(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the order of the engines in each round.")
+        int,
+        typer.Option(min=0, metavar="N", help="Seed of the order of the engines in each round."),
     ] = 0,
 ) -> None:
-    """Compare the speed of engines that compute the same results, each in its own process."""
+    """Compare the speed of engines that compute the same results.
+
+    Each runs in a process of its own. They take turns in rounds, and with them the limit, a lower
+    bound from what this machine's processor and caches can do. DIR gets results.md with the tables,
+    results.json, rounds.csv with every measurement, and pictures.
+    """
     asked = settings(profile, only or [], engine or [], corpus, threads or [], repeats, seed)
     folder = prepared(out)
     console = Console(highlight=False, soft_wrap=True)

@@ -143,9 +143,11 @@ def instructions(
         str, typer.Option("--corpus", metavar="CORPUS", help="A text file or a built-in corpus.")
     ] = corpora.DEFAULT,
 ) -> None:
-    """Count instructions per iteration under valgrind, which no other program disturbs.
+    """Count instructions per iteration.
 
-    The counts are of each engine's code for AVX2, with one thread. A minute or more an engine.
+    valgrind counts them, so no other program disturbs the result. They are of each engine's code
+    for AVX2, with one thread. An engine takes a minute or more. DIR gets instructions.md and
+    instructions.json.
     """
     if shutil.which("valgrind") is None:
         raise InputError("instructions are counted by valgrind, which isn't installed")

@@ -30,7 +30,8 @@ the processor time of all threads, which other programs disturb less, and "cores
 by wall-clock time. "limit" is a lower bound that follows from this machine's ceilings, which are
 timed in every round as if they were an engine (see `benchmarks/limit/limit.py`); "× limit" is the
 median of an engine's ratio to the limit of the same round, with its 95 % interval. "error" is the
-largest difference from the oracle, over the largest entry.
+largest difference from the oracle, over the largest entry. An engine that computes in bfloat16 may
+lie below the limit, which is one of float32.
 """
 
 OURS_LAYERS = ("passes", "elman")

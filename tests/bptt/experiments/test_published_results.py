@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bptt import figures
 from bptt.experiments import seeds
 from bptt.runs import results
 from bptt.runs.folder import RunFolder
@@ -17,6 +18,14 @@ from ...program import TEXT, assert_refused, bptt
 
 SMALL = {"hidden_size": 5, "seq_length": 7, "iterations": 20, "validate_every": 7,
          "sample_every": 20, "lanes": 2, "clip": None}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_pictures() -> Iterator[None]:
+    """Nothing here is about them, and they take most of a short run's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "write", lambda path, draw: False)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +118,3 @@ def test_text_chooses_among_results_on_several(away: Path) -> None:
     assert "seed 1" not in done.stdout
     done = bptt("reproduce", "p.toml", "my other", folder=away)
     assert_refused(done, right, "f" * 64, other)
-
-
-def test_card_is_a_file_of_settings(trained: Path, tmp_path: Path) -> None:
-    done = bptt("train", "--config", trained / "run/card.md", "--out", "b", folder=tmp_path)
-    assert done.returncode == 0, done
-    both = [results.read(RunFolder(path / name).results).final_weights
-            for path, name in ((trained, "run"), (tmp_path, "b"))]  # fmt: skip
-    assert both[0] == both[1]

@@ -1,0 +1,36 @@
+"""Every protocol is a file of settings, and what some say of their results can be compared."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.baseline.search import SPACES, draw
+from benchmarks.baseline.table import PROTOCOLS
+from bptt.runs import published
+from bptt.settings import Settings
+from bptt.settings_file import RESULTS, load, read_file, to_toml
+
+FILES = sorted(PROTOCOLS.glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_protocol_has_the_settings_it_is_reproduced_with(file: Path) -> None:
+    settings = Settings(**read_file(file))
+    assert f"{settings.hidden_size}" == file.stem.rpartition("-")[2]
+    if RESULTS in load(file):
+        for one in published.read(file):
+            assert one.settings == settings.model_dump() | {"seed": one.result.seed}
+            assert one.texts.keys() == {"corpus"}
+
+
+def test_some_protocols_state_their_results() -> None:
+    assert {file.stem for file in FILES if RESULTS in load(file)} == {"best-128", "notebook-128"}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_drawn_settings_are_written_as_they_are_read(space: str, tmp_path: Path) -> None:
+    for seed in range(20):
+        settings = draw(SPACES[space], np.random.default_rng(seed), 2_000_000)
+        (tmp_path / "trial.toml").write_text(to_toml(settings))
+        assert read_file(tmp_path / "trial.toml") == settings
