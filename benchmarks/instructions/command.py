@@ -31,8 +31,8 @@ from ..workloads import layer, training
 
 INTRODUCTION = """# Instructions
 
-Counted by valgrind, one thread: those of 2 N units less those of N, over N. They are the same on a
-busy machine as on a quiet one, but they are no times: they don't know of caches, or of how many
+Counted by valgrind, one thread: those of 2 N units less those of N, over N. A busy machine hardly
+changes them, but they are no times: they don't know of caches, or of how many
 instructions a processor executes at once. valgrind emulates a processor with AVX2, so they are
 those of each engine's code for AVX2, whatever this machine has. Results are compared with the
 oracle's first.
@@ -145,7 +145,7 @@ def instructions(
 ) -> None:
     """Count instructions per iteration.
 
-    valgrind counts them, so no other program disturbs the result. They are of each engine's code
+    valgrind counts them, so other programs hardly disturb the result. They are of each engine's code
     for AVX2, with one thread. An engine takes a minute or more. DIR gets instructions.md and
     instructions.json.
     """
