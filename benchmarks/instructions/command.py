@@ -145,8 +145,8 @@ def instructions(
 ) -> None:
     """Count instructions per iteration.
 
-    valgrind counts them, so other programs hardly disturb the result. They are of each engine's code
-    for AVX2, with one thread. An engine takes a minute or more. DIR gets instructions.md and
+    valgrind counts them, so other programs hardly disturb the result. They are of each engine's
+    code for AVX2, with one thread. An engine takes a minute or more. DIR gets instructions.md and
     instructions.json.
     """
     if shutil.which("valgrind") is None:
