@@ -1,0 +1,1 @@
+"""A museum of bugs in published backward passes, and which gradient checker finds which."""
