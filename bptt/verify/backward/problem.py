@@ -212,12 +212,18 @@ def dtype_name(value: Any) -> str:
 
 
 @np.errstate(all="ignore")  # gradients may hold uninitialised memory: huge, subnormal, NaN
-def far(a: Any, b: Any) -> float:
-    """Return the largest difference relative to the largest entry of `b`; None counts as zeros."""
-    first, second = (0.0 if value is None else to_array(value).astype(float) for value in (a, b))
+def far(a: Any, b: Any, usual: Any = None) -> float:
+    """Return the largest difference relative to the largest entry of `b` or of `usual`.
+
+    None counts as zeros.
+    """
+    first, second, third = (
+        0.0 if value is None else to_array(value).astype(float) for value in (a, b, usual)
+    )
     difference = np.abs(np.subtract(first, second))
     if not np.isfinite(difference).all():
         return float("inf")
-    size = np.abs(second).max(initial=0.0)
+    known = np.nan_to_num(np.abs(third), posinf=0.0)
+    size = max(np.abs(second).max(initial=0.0), known.max(initial=0.0))
     off = difference.max(initial=0.0)
     return float(off / size) if size > 0 else float(off)

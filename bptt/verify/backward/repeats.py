@@ -26,10 +26,7 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
         return
     import torch
 
-    leaves = [
-        copied(value).requires_grad_() if place in case.places else value
-        for place, value in enumerate(case.inputs)
-    ]
+    leaves = _leaves(case)
 
     def twice() -> tuple[list[Any], list[str]]:
         with torch.enable_grad():
@@ -69,6 +66,53 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
             )
             return
     yield CheckResult("two backward passes (retain_graph)", PASSED)
+
+
+def another_call_between(case: BackwardCase) -> Iterator[CheckResult]:
+    """Call torch's forward pass for other numbers before the backward pass, as layers do."""
+    function = case.function
+    if not isinstance(function, TorchFunction):
+        return
+    import torch
+
+    name = "another call in between"
+    leaves = _leaves(case)
+    others = [
+        0.5 * copied(value) if place in case.places else value
+        for place, value in enumerate(case.inputs)
+    ]
+
+    def between() -> tuple[Any, ...]:
+        with torch.enable_grad():
+            outputs = as_tuple(function.call(leaves))
+            function.call([
+                value.requires_grad_() if place in case.places else value
+                for place, value in enumerate(others)
+            ])  # fmt: skip
+        used = [k for k in range(len(outputs)) if case.cotangents[k] is not None]
+        return torch.autograd.grad(
+            [outputs[k] for k in used],
+            [leaves[place] for place in case.places],
+            [copied(case.cotangents[k]) for k in used],
+            allow_unused=True,
+        )
+
+    expected = case.gradients()
+    found = call("backward after another forward", between, limit=case.limit)
+    for place, slope in zip(case.places, found, strict=True):
+        off = far(slope, expected[place])
+        if not off <= ALLOWED[case.dtype]:
+            message = f"the gradient of {case.name_of(place)} is off by {off:.2g}"
+            yield CheckResult(name, FAILED, message)
+            return
+    yield CheckResult(name, PASSED)
+
+
+def _leaves(case: BackwardCase) -> list[Any]:
+    return [
+        copied(value).requires_grad_() if place in case.places else value
+        for place, value in enumerate(case.inputs)
+    ]
 
 
 def uninitialized_memory(case: BackwardCase) -> Iterator[CheckResult]:

@@ -107,7 +107,12 @@ def _checked(
             yield CheckResult(f"at {case}", REFUSED, trouble.message)
     if not made:
         return
-    checks = [*CHECKS, repeats.graph_used_twice, repeats.uninitialized_memory]
+    checks = [
+        *CHECKS,
+        repeats.graph_used_twice,
+        repeats.another_call_between,
+        repeats.uninitialized_memory,
+    ]
     if len(made) == 2:
         checks.append(partial(repeats.another_shape_between, other=made[1]))
     results: dict[str, CheckResult] = {}

@@ -2,7 +2,9 @@
 
 import io
 import itertools
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +95,68 @@ def test_plain_forward_serves_autograd_as_an_oracle() -> None:
     assert quick(functions.layer(), functions.drawn).tally("oracle").keys() == {
         "central differences"
     }
+
+
+def product(identity: Callable[[torch.Tensor], Any], known: bool = True) -> Any:
+    """Return a b² as a callable that assigns gradients by this identity, with a shared buffer."""
+    pool: dict[Any, torch.Tensor] = {}
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, b):
+            ctx.save_for_backward(a, b)
+            ctx.set_materialize_grads(known)
+            ctx.square = b * b if known else pool.setdefault(b.shape, b * b).copy_(b * b)
+            return a * b * b, a + b
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            a, b = ctx.saved_tensors
+            first, second = cotangents
+            slopes = {identity(a): first * ctx.square + second}
+            slopes[identity(b)] = first * 2 * a * b + second
+            return slopes[identity(a)], slopes[identity(b)]
+
+    return Product.apply
+
+
+@pytest.mark.parametrize(
+    ("function", "failed"),
+    [
+        (product(id), set()),
+        (product(torch.Tensor.data_ptr), {"one array for a and b"}),
+        (product(id, False), {"output 0 unused", "output 1 unused", "another call in between"}),
+    ],
+    ids=["right", "by address", "shared buffer, no zeros"],
+)
+def test_arguments_outputs_and_calls_are_told_apart(function, failed: set[str]) -> None:
+    def inputs(rng, N, D):
+        return torch.tensor(rng.standard_normal((N, D))), torch.tensor(rng.standard_normal((N, D)))
+
+    report = quick(function, inputs)
+    assert {check.name for check in report.failed_checks} == failed
+    assert report.verdict == "right"
+
+
+def test_gradient_that_cancels_to_rounding_errors_is_right() -> None:
+    class Centred(torch.autograd.Function):
+        """Its gradient with respect to the weights is a rounding error if all rows are equal."""
+
+        @staticmethod
+        def forward(ctx, scores, v):
+            ctx.save_for_backward(scores.softmax(1), v)
+            return scores.softmax(1) @ v
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            p, v = ctx.saved_tensors
+            d = p * (cotangents[0] @ v.T)
+            return d - p * d.sum(1, keepdim=True), p.T @ cotangents[0]
+
+    def inputs(rng, N, D):
+        return torch.tensor(rng.standard_normal((N, N))), torch.tensor(rng.standard_normal((N, D)))
+
+    assert quick(Centred.apply, inputs).exit_status == 0
 
 
 def test_kernel_that_refuses_a_layout_is_reported_and_right() -> None:
