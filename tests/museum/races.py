@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .exhibit import array, exhibit
+from .exhibit import exhibit, layer_of_arrays
 
 
 def started(run: Callable[..., None], *arguments: Any) -> Thread:
@@ -19,11 +19,12 @@ def started(run: Callable[..., None], *arguments: Any) -> Thread:
     "fla-org/flash-linear-attention#889",
     2026,
     "All threads added to one sum without an atomic operation, so that some additions were lost.",
-    array,
+    layer_of_arrays,
 )
 def lost_additions(wrong: bool) -> Any:
-    def backward(up: np.ndarray, x: np.ndarray) -> np.ndarray:
-        parts, total = np.array_split(up * np.cos(x), 2), np.zeros(x.shape[1])
+    def backward(up: np.ndarray, x: np.ndarray, bias: np.ndarray) -> tuple[Any, Any]:
+        d = up * np.cos(x + bias)
+        parts, total = np.array_split(d, 2), np.zeros_like(bias)
 
         def add(part: np.ndarray) -> None:
             before = total.copy()
@@ -37,9 +38,9 @@ def lost_additions(wrong: bool) -> Any:
                 threads[-1].join()
         for thread in threads:
             thread.join()
-        return np.broadcast_to(total, x.shape).copy()
+        return d, total
 
-    return lambda x: np.broadcast_to(np.sin(x).sum(0), x.shape).copy(), backward
+    return lambda x, bias: np.sin(x + bias), backward
 
 
 def attention_inputs(rng: np.random.Generator, T: int, D: int) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ def cache_of_the_last_call(wrong: bool) -> Any:
 def another_mask(wrong: bool) -> Any:
     def mask(shape: Any, seed: int | None) -> torch.Tensor:
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        return torch.rand(shape, generator=generator) < 0.5
+        return torch.rand(shape, generator=generator, dtype=torch.float64) < 0.5
 
     def forward(ctx: Any, x: torch.Tensor, seed: int) -> torch.Tensor:
         ctx.seed = seed
