@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign kills fuzz planted false-alarms bits bits-arm64 bench clean
+.PHONY: demo test lint format campaign kills fuzz planted false-alarms museum bits bits-arm64 bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -37,6 +37,9 @@ planted: .venv/.dev
 
 false-alarms: .venv/.dev
 	$(BIN)/python -m tests.campaigns.false_alarms
+
+museum: .venv/.bench .venv/.dev
+	$(BIN)/python -m tests.museum
 
 bits: .venv/.dev
 	$(BIN)/python -m tests.campaigns.bits

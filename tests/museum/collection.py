@@ -1,6 +1,7 @@
 """All exhibits, in the order of the modules."""
 
-from . import (
+from .exhibit import Exhibit
+from .exhibits import (
     blocks,
     cotangents,
     formulas,
@@ -12,7 +13,6 @@ from . import (
     special_values,
     state,
 )
-from .exhibit import Exhibit
 
 ROOMS = (
     formulas,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .exhibit import exhibit, layer_of_arrays
+from ..exhibit import exhibit, layer_of_arrays
 
 
 def started(run: Callable[..., None], *arguments: Any) -> Thread:

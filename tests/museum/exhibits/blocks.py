@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import exhibit, function, layer, normal
+from ..exhibit import exhibit, function, layer, normal
 
 
 def steps_and_gates(rng: np.random.Generator, T: int, D: int) -> tuple[torch.Tensor, torch.Tensor]:

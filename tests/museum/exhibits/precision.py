@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import exhibit, function, normal
+from ..exhibit import exhibit, function, normal
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import exhibit, function, labelled, layer, matrix, normal
+from ..exhibit import exhibit, function, labelled, layer, matrix, normal
 
 
 @exhibit(

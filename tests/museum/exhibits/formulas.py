@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import array, exhibit, function, layer, layer_of_arrays, matrix, normal
+from ..exhibit import array, exhibit, function, layer, layer_of_arrays, matrix, normal
 
 
 def normals_and_covariance(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import exhibit, function, normal
+from ..exhibit import exhibit, function, normal
 
 
 def table_and_indices(rng: np.random.Generator, N: int, V: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .exhibit import array, exhibit, function, layer, matrix, normal
+from ..exhibit import array, exhibit, function, layer, matrix, normal
 
 
 def from_memory(x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""The exhibits, in a room for each kind of bug."""
