@@ -62,7 +62,7 @@ def torch_callable(adapted: Adapted) -> tuple[Callable[..., Any], list[Any]]:
 
     def forward(ctx: Any, *values: torch.Tensor) -> Any:
         ctx.save_for_backward(*values)
-        found = tuple(map(torch.from_numpy, adapted.outputs(values)))
+        found: Any = tuple(map(torch.from_numpy, adapted.outputs(values)))
         return found if len(found) > 1 else found[0]
 
     def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:
@@ -73,7 +73,7 @@ def torch_callable(adapted: Adapted) -> tuple[Callable[..., Any], list[Any]]:
     return made.apply, [torch.tensor(value, requires_grad=True) for value in adapted.values]
 
 
-def operators(adapted: Adapted) -> tuple[tuple[Any, list[Any]], tuple[Any, list[Any]]]:
+def operators(adapted: Adapted) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
     """Return custom operators with their inputs: one with this backward pass, and that alone."""
     number, inputs = next(NUMBERS), [torch.tensor(value) for value in adapted.values]
     cotangents = [torch.ones(value.shape, dtype=_dtype(value)) for value in adapted.examples]
@@ -100,7 +100,7 @@ def operators(adapted: Adapted) -> tuple[tuple[Any, list[Any]], tuple[Any, list[
 
     forward.register_autograd(of_context, setup_context=save)
     of_forward = [value.clone().requires_grad_() for value in inputs]
-    return (forward, of_forward), (backward, [*cotangents, *inputs])
+    return (forward, tuple(of_forward)), (backward, (*cotangents, *inputs))
 
 
 def _operator(
@@ -143,10 +143,7 @@ def jax_function(adapted: Adapted) -> Callable[..., Any]:
         given = list(map(np.array, values)), list(map(np.array, cotangents))
         return tuple(adapted.gradients(*given))
 
-    @jax.custom_vjp
-    def of_jax(*values: Any) -> Any:
-        return jax.pure_callback(called, outputs, *values)
-
+    of_jax: Any = jax.custom_vjp(lambda *values: jax.pure_callback(called, outputs, *values))
     of_jax.defvjp(
         lambda *values: (of_jax(*values), values),
         lambda values, cotangents: jax.pure_callback(pulled, slopes, cotangents, *values),

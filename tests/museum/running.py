@@ -72,9 +72,8 @@ class Worker:
         try:
             return self._pipe.recv()
         except EOFError:
-            status = self._process.exitcode
             self.stop()
-            return False, f"the process died (status {status})"
+            return False, "the process died"
 
     def stop(self) -> None:
         """End the process."""
