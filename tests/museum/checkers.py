@@ -112,7 +112,7 @@ CHECKERS: dict[str, Callable[[Exhibit, bool], Opinion]] = {
     "HIPS": hips_check_grads,
 }
 TITLES = {
-    "bptt": "verify_backward of this project",
+    "bptt": "bptt.verify.verify_backward",
     "slow": "torch.autograd.gradcheck",
     "fast": "torch.autograd.gradcheck(fast_mode=True)",
     "opcheck": "torch.library.opcheck",

@@ -55,7 +55,10 @@ def how_found(ours: Result) -> str:
     """Return what of bptt found the bug, in a few words."""
     if ours.outcome != FOUND:
         return ""
-    return "shape of the gradient" if "expected shape" in ours.reason else ours.reason
+    if "expected shape" in ours.reason:
+        return "shape of the gradient"
+    checks = ours.reason.split(", ")
+    return ", ".join(checks[:2]) + (f" and {len(checks) - 2} more" if len(checks) > 2 else "")
 
 
 def versions() -> str:

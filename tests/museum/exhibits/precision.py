@@ -24,7 +24,7 @@ def summed(rows: torch.Tensor) -> torch.Tensor:
 
 
 def many_rows(rng: np.random.Generator, N: int, D: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return normal(rng, 64 * N, D), normal(rng, D)
+    return normal(rng, 16 * N, D), normal(rng, D)
 
 
 @exhibit(
@@ -55,7 +55,7 @@ def weight_summed_in_bfloat16(wrong: bool) -> Any:
 def table_and_frequent_indices(
     rng: np.random.Generator, N: int, D: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    return normal(rng, 3, D), torch.tensor(rng.integers(0, 3, 64 * N))
+    return normal(rng, 3, D), torch.tensor(rng.integers(0, 3, 32 * N))
 
 
 @exhibit(

@@ -1,5 +1,6 @@
 """Races: threads that write to one place, or read what another has yet to write."""
 
+import time
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -29,6 +30,7 @@ def lost_additions(wrong: bool) -> Any:
         def add(part: np.ndarray) -> None:
             before = total.copy()
             of_part = sum(part, np.zeros_like(total))
+            time.sleep(0)  # another thread may run here
             total[:] = before + of_part
 
         threads = []
