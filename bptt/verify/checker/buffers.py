@@ -6,7 +6,7 @@ block, NumPy's functions that allocate arrays return converted ones.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -31,21 +31,37 @@ def buffers_converted(
     Names that the module of the function `used_by` imported from NumPy (`from numpy import zeros`)
     are covered too. Arrays of integers and booleans stay as they are.
     """
-    originals = {name: getattr(np, name) for name in functions}
-    converting = {name: _converting(make, convert) for name, make in originals.items()}
+    converting = {name: _converting(getattr(np, name), convert) for name in functions}
+    with replaced(np, converting, used_by):
+        yield
+
+
+@contextmanager
+def replaced(
+    module: Any, replacements: Mapping[str, Callable[..., Any]], used_by: Callable[..., Any]
+) -> Iterator[None]:
+    """Replace functions of a module in the block, by name.
+
+    Names that the module of the function `used_by` imported (`from numpy import zeros`) are
+    covered too.
+    """
+    originals = {name: getattr(module, name) for name in replacements}
     theirs = getattr(used_by, "__globals__", {})
     imported = {
-        key: name for key, value in theirs.items() for name in functions if value is originals[name]
+        key: name
+        for key, value in theirs.items()
+        for name, original in originals.items()
+        if value is original
     }
     try:
-        for name in functions:
-            setattr(np, name, converting[name])
+        for name, replacement in replacements.items():
+            setattr(module, name, replacement)
         for key, name in imported.items():
-            theirs[key] = converting[name]
+            theirs[key] = replacements[name]
         yield
     finally:
-        for name in functions:
-            setattr(np, name, originals[name])
+        for name, original in originals.items():
+            setattr(module, name, original)
         for key, name in imported.items():
             theirs[key] = originals[name]
 
