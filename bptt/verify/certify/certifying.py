@@ -8,10 +8,10 @@ import numpy as np
 
 from bptt.errors import InputError
 
-from ..checker.calls import CaseError, call
+from ..checker.calls import CaseError
 from ..checker.evaluated_problem import UNITS, Arrays, EvaluatedProblem, make
 from ..checker.loading import ProblemFactory, load
-from ..checker.problem import Case, GradientProblem, Skip
+from ..checker.problem import Case, Skip
 from .gradient_certificate import (
     INACCURATE,
     RIGHT,

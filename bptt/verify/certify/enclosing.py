@@ -65,7 +65,7 @@ class Enclosed:
 
     values: Rows
     bits: int
-    loss: arb = arb(0)
+    loss: arb
     ties: tuple[str, ...] = ()
     branched: tuple[str, ...] = ()
     hopeless: bool = False
@@ -91,7 +91,7 @@ def enclose_formula(evaluated: EvaluatedProblem, expected: Enclosed, most_bits: 
     def run(bits: int) -> Enclosed:
         values = _balls(evaluated.point, Tape(recording=False))
         given = _call(evaluated.problem.gradient, values, "gradient", evaluated.limit)
-        return Enclosed(_rows(given, evaluated.point), bits)
+        return Enclosed(_rows(given, evaluated.point), bits, expected.loss)
 
     return _refined(run, expected.bits, most_bits, largest(expected.values))
 

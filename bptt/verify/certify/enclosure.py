@@ -73,10 +73,8 @@ def distances(
     finite = np.isfinite(computed)
     exact = np.where(finite, computed, 0.0)
     difference = to_balls(exact) - ball
-    lower, upper = (
-        magnitudes(difference, arb.abs_lower, -1),
-        magnitudes(difference, arb.abs_upper, 1),
-    )
+    lower = magnitudes(difference, arb.abs_lower, -1)
+    upper = magnitudes(difference, arb.abs_upper, 1)
     lower[~finite] = upper[~finite] = np.inf
     return lower, upper
 

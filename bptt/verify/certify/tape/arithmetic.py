@@ -67,10 +67,15 @@ def minimum(x: Any, y: Any) -> Ball:
 
 def _either(value: arb, a: Ball, b: Ball, what: str) -> Ball:
     tape = a.tape or b.tape
-    if tape is not None and tape.recording:
-        exact = a.value.is_exact() and b.value.is_exact()
-        tape.tie(f"{what} that {'are' if exact else 'may be'} equal", exact, branched=False)
-    return of_two(value, a, b, FROM_ZERO_TO_ONE, FROM_ZERO_TO_ONE)
+    if tape is None or not tape.recording:
+        return of_two(value, a, b, FROM_ZERO_TO_ONE, FROM_ZERO_TO_ONE)
+    exact = a.value.is_exact() and b.value.is_exact()
+    tape.tie(f"{what} that {'are' if exact else 'may be'} equal", exact, branched=False)
+    # The same maximum taken twice is one number: in x - max(x) + max(x) its derivatives cancel.
+    pair = what, a.index, b.index
+    if a.tape is None or b.tape is None or pair not in tape.either:
+        tape.either[pair] = of_two(value, a, b, FROM_ZERO_TO_ONE, FROM_ZERO_TO_ONE)
+    return tape.either[pair]
 
 
 def absolute(x: Any) -> Ball:

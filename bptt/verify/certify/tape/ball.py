@@ -6,6 +6,7 @@ too; the chain rule from the last result to the first then encloses the gradient
 Source: Griewank and Walther (2008), Evaluating Derivatives, for the reverse accumulation.
 """
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,7 +46,8 @@ class Tape:
 
     `ties` are the lines where the derivative may not exist, as two numbers were compared that are
     or may be equal. `exact` says if all of them are exactly equal, so that more bits won't help;
-    `branched` are those ties where the code took one of two branches.
+    `branched` are those ties where the code took one of two branches. `either` are the results of
+    the other ties, by the two numbers.
     """
 
     def __init__(self, recording: bool = True) -> None:
@@ -55,6 +57,7 @@ class Tape:
         self.ties: set[str] = set()
         self.branched: set[str] = set()
         self.exact = True
+        self.either: dict[tuple[str, int, int], Ball] = {}
 
     def variable(self, value: arb) -> "Ball":
         self.count += 1
@@ -144,8 +147,10 @@ def lift(value: Any) -> Ball:
         return lift(value.item())
     if isinstance(value, int | np.integer | np.bool_):
         return Ball(arb(int(value)))
-    if isinstance(value, float | np.floating) and float(value) == value or value != value:
-        return Ball(arb(float(value)))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if number == value or math.isnan(number):  # np.longdouble may hold more
+            return Ball(arb(number))
     raise NotInBallsError(f"balls can't be combined with {type(value).__name__} {value!r:.30}")
 
 

@@ -85,6 +85,8 @@ def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], named: An
     name = ufunc.__name__
     called = f"np.{name}" if getattr(np, name, None) is ufunc else name
     known = FUNCTIONS.get(name)
+    if known is None and all(set(types) <= set("O->") for types in ufunc.types):
+        known = Elementwise(ufunc, ufunc, False)  # made of Python code, by np.frompyfunc
     if known is None and (name not in WHOLE or method != "__call__"):
         raise NotInBallsError(f"{called} is not supported")
     for key in IGNORED:

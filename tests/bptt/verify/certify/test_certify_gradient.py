@@ -1,0 +1,354 @@
+"""A certificate says what is proved of anyone's gradient: right, wrong, or neither."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptt.cli import app
+from bptt.errors import InputError
+from bptt.verify import GradientCertificate, GradientProblem, Skip, certify_gradient
+from bptt.verify.certify.tape.ball import Tape
+
+from ..checker.correct import FAMILIES
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+OF_TORCH = {"batch norm in torch", "layer norm in torch", "detach", "float32 in torch",
+            "leaf of a graph"}  # fmt: skip
+Values = dict[str, Any]
+
+
+def of_one(
+    loss: Callable[[Any], Any],
+    gradient: Callable[[Any], Any],
+    at: Any = None,
+    **other: Any,
+) -> Callable[..., GradientProblem]:
+    """Make a problem with one parameter, w."""
+
+    def problem(n: int, rng: np.random.Generator) -> GradientProblem:
+        w = rng.standard_normal(n) if at is None else np.array(at)
+        return GradientProblem(
+            {"w": w}, lambda p: loss(p["w"]), lambda p: {"w": gradient(p["w"])}, **other
+        )
+
+    return problem
+
+
+def times(factor: float, problem: Callable[..., GradientProblem]) -> Callable[..., GradientProblem]:
+    """Plant a factor in the gradient of the first parameter."""
+
+    def wrong(n: int, rng: np.random.Generator) -> GradientProblem:
+        made = problem(n, rng)
+
+        def gradient(p: Values) -> Values:
+            computed = made.gradient(p)
+            first = next(iter(computed))
+            return computed | {first: computed[first] * factor}
+
+        return replace(made, gradient=gradient)
+
+    return wrong
+
+
+CUBE = of_one(lambda w: (w**3).sum(), lambda w: 3 * w**2)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_examples_are_enclosed_within_1e_20_and_proved_right(name: str) -> None:
+    certificate = certify_gradient(f"{EXAMPLES / name}.py:problem", {"T": 4, "H": 4})
+    assert certificate.verdict == "proved right"
+    assert certificate.exit_status == 0
+    assert certificate.radius < 1e-60
+    assert certificate.seconds < 10.0
+    assert all(one.formula == 40.0 for one in certificate.parameters)
+    assert 14.0 < certificate.digits < 16.5
+
+
+@pytest.mark.parametrize("name", ["gru_with_a_bug", "lstm_with_a_bug"])
+def test_bugs_of_the_examples_are_proved(name: str) -> None:
+    certificate = certify_gradient(f"{EXAMPLES / name}.py:problem", {"T": 3, "H": 2})
+    assert certificate.verdict == "proved wrong"
+    assert certificate.exit_status == 1
+    worst = certificate.wrong[0]
+    assert worst.error > 1e-3
+    assert abs(worst.computed - float(worst.expected)) > 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - OF_TORCH))
+def test_correct_gradients_of_all_habits_are_proved_right(name: str) -> None:
+    certificate = certify_gradient(FAMILIES[name])
+    assert certificate.verdict == "proved right", certificate
+    assert all(one.formula is not None for one in certificate.parameters)
+    assert any("float32" in note for note in certificate.notes) == name.startswith("float32")
+
+
+@given(st.integers(2, 12), st.integers(0, 1000))
+@settings(max_examples=12)
+def test_planted_factor_is_proved_to_its_size(exponent: int, seed: int) -> None:
+    certificate = certify_gradient(times(1 + 10.0**-exponent, CUBE), {"n": 3}, seed=seed)
+    assert certificate.verdict == "proved wrong"
+    (one,) = certificate.parameters
+    assert one.formula == pytest.approx(exponent, abs=0.01)
+    assert certificate.wrong[0].error == pytest.approx(10.0**-exponent, rel=0.01)
+
+
+def test_rounding_is_not_taken_for_an_error_of_the_formula() -> None:
+    inexact = of_one(lambda w: w.sum() / 3, lambda w: np.full_like(w, 1 / 3))
+    certificate = certify_gradient(inexact)
+    assert certificate.verdict == "proved right"
+    assert 15.0 < (certificate.parameters[0].formula or 0.0) < 17.0
+    cancelling = of_one(
+        lambda w: (np.exp(w + 20) - np.exp(w)).sum(), lambda w: np.exp(w + 20) - np.exp(w)
+    )
+    assert certify_gradient(cancelling).verdict == "proved right"
+
+
+def test_result_that_rounding_destroys_is_told_from_a_wrong_formula() -> None:
+    lossy = of_one(lambda w: w.sum(), lambda w: (w + 1e12) - 1e12 - w + 1)
+    certificate = certify_gradient(lossy)
+    assert (certificate.verdict, certificate.exit_status) == ("proved inaccurate", 1)
+    assert certificate.parameters[0].formula == 40.0
+    assert certificate.digits < 6.0
+
+
+def test_digits_asked_for_are_the_tolerance() -> None:
+    slightly = times(1 + 1e-6, CUBE)
+    assert certify_gradient(slightly, digits=5).verdict == "proved right"
+    assert certify_gradient(slightly, digits=7).verdict == "proved wrong"
+    assert certify_gradient(CUBE, digits=17).verdict == "proved inaccurate"
+
+
+def test_float32_parameters_are_exact_numbers() -> None:
+    at = np.array([0.1, 0.7], np.float32)
+    certificate = certify_gradient(of_one(lambda w: np.sin(w).sum(), np.cos, at))
+    assert certificate.verdict == "proved right"
+    assert certificate.parameters[0].formula == 40.0
+    assert 6.0 < certificate.digits < 9.0
+
+
+def relu(w: Any) -> Any:
+    return np.maximum(w, 0).sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        (relu, lambda w: (w > 0) * 1.0),
+        (lambda w: np.where(w > 0, w, 0.1 * w).sum(), lambda w: np.where(w > 0, 1.0, 0.1)),
+        (lambda w: np.abs(w).sum(), np.sign),
+        (lambda w: np.clip(w, 0, 1).sum(), lambda w: ((w > 0) & (w < 1)) * 1.0),
+        (lambda w: np.sqrt(w**2).sum(), np.sign),
+    ],
+)
+def test_kink_is_undecided_at_a_tie_and_proved_beside_it(
+    loss: Callable[[Any], Any], gradient: Callable[[Any], Any]
+) -> None:
+    certificate = certify_gradient(of_one(loss, gradient, [0.0, -0.5, 0.25]))
+    assert (certificate.verdict, certificate.exit_status) == ("undecided", 2)
+    assert "test_certify_gradient.py, line" in str(certificate) or "enclosed" in str(certificate)
+    beside = certify_gradient(of_one(loss, gradient, [1e-300, -0.5, 0.25]))
+    assert beside.verdict == "proved right", beside
+
+
+def test_one_sided_derivative_at_a_kink_is_not_proved_wrong_but_another_value_is() -> None:
+    assert certify_gradient(of_one(relu, lambda w: w * 0 + 0.5, [0.0])).verdict == "undecided"
+    assert certify_gradient(of_one(relu, lambda w: w * 0 + 1.5, [0.0])).verdict == "proved wrong"
+
+
+def test_shift_of_a_softmax_at_a_tie_is_no_kink() -> None:
+    def loss(w: Any) -> Any:
+        return np.log(np.exp(w - w.max()).sum()) + w.max() - w[1]
+
+    def gradient(w: Any) -> Any:
+        e = np.exp(w - w.max())
+        return e / e.sum() - np.eye(len(w))[1]
+
+    certificate = certify_gradient(of_one(loss, gradient, np.zeros(3)))
+    assert certificate.verdict == "proved right", certificate
+    assert not certificate.notes
+
+
+def test_undecided_comparison_says_where_and_more_bits_decide() -> None:
+    close = of_one(
+        lambda w: np.where(np.sqrt(w) ** 2 + 1e-200 > w, w, 2 * w).sum(), np.ones_like, [2.0]
+    )
+    assert certify_gradient(close).verdict == "proved right"
+    with pytest.raises(
+        InputError, match=r"undecided with 512 bits: a comparison.*certify_gradient"
+    ):
+        certify_gradient(close, most_bits=512)
+
+
+def test_gradient_that_no_ball_can_enter_is_judged_by_its_result() -> None:
+    def by_inverse(w: Any) -> Any:
+        return np.linalg.inv(np.diag(1 / (2 * w))) @ np.ones(len(w))
+
+    right = certify_gradient(of_one(lambda w: (w**2).sum(), by_inverse))
+    assert right.verdict == "proved right"
+    assert right.parameters[0].formula is None
+    assert "np.linalg.inv is not supported" in right.notes[0]
+    wrong = certify_gradient(of_one(lambda w: (w**2).sum() * 1.001, by_inverse))
+    assert wrong.verdict == "proved wrong"
+
+
+def test_gradient_with_zeros_and_unused_parameters() -> None:
+    def problem(n: int, rng: np.random.Generator) -> GradientProblem:
+        drawn = {"w": rng.standard_normal(n), "unused": rng.standard_normal(n), "empty": np.ones(0)}
+        return GradientProblem(
+            drawn,
+            lambda p: np.exp(p["w"]).sum() - p["w"].sum() + p["w"].sum(),
+            lambda p: {"w": np.exp(p["w"]), "unused": None, "empty": np.zeros(0)},
+        )
+
+    certificate = certify_gradient(problem)
+    assert certificate.verdict == "proved right"
+    assert [one.computed for one in certificate.parameters[1:]] == [40.0, 40.0]
+    assert np.isnan(certificate.parameters[1].own)
+
+
+def steps_problem(clip: float, **wrong: float) -> Callable[..., GradientProblem]:
+    """A running clip: each step adds its contribution, and the sum is clipped."""
+
+    def problem(T: int, rng: np.random.Generator) -> GradientProblem:
+        x = rng.standard_normal(T)
+
+        def loss_of_steps(copies: list[Values]) -> Any:
+            return sum(np.sin(x[t] * p["w"]).sum() for t, p in enumerate(copies))
+
+        def fold(contributions: list[Values]) -> Values:
+            total = np.zeros(3)
+            for one in reversed(contributions):
+                total = np.clip(total + one["w"], -clip, clip)
+            return {"w": total}
+
+        def gradient(p: Values) -> Values:
+            slopes = [{"w": x[t] * np.cos(x[t] * p["w"])} for t in range(T)]
+            return {"w": fold(slopes)["w"] * wrong.get("factor", 1.0)}
+
+        drawn = {"w": rng.standard_normal(3)}
+        return GradientProblem(
+            drawn, lambda p: loss_of_steps([p] * T), gradient, loss_of_steps, fold
+        )
+
+    return problem
+
+
+def test_running_clip_is_certified_by_its_fold() -> None:
+    certificate = certify_gradient(steps_problem(0.4), {"T": 6})
+    assert certificate.verdict == "proved right", certificate
+    assert certificate.parameters[0].formula == 40.0
+    assert certify_gradient(steps_problem(0.4, factor=1 + 1e-9), {"T": 6}).exit_status == 1
+
+
+def test_truncated_gradient_is_certified() -> None:
+    def problem_of(K: int) -> Callable[..., GradientProblem]:
+        def problem(T: int, rng: np.random.Generator) -> GradientProblem:
+            def loss_of_steps(copies: list[Values]) -> Any:
+                state, losses = 1.0, []
+                for p in copies:
+                    state = state * p["w"][0]
+                    losses.append(state)
+                return losses
+
+            def gradient(p: Values) -> Values:
+                w = p["w"][0]
+                # d(w**t) has t equal contributions, of which K remain
+                return {"w": np.array([sum(min(K, t) * w ** (t - 1) for t in range(1, T + 1))])}
+
+            return GradientProblem(
+                {"w": rng.standard_normal(1)}, lambda p: sum(loss_of_steps([p] * T)), gradient,
+                loss_of_steps, truncate=2,
+            )  # fmt: skip
+
+        return problem
+
+    assert certify_gradient(problem_of(2), {"T": 5}).verdict == "proved right"
+    assert certify_gradient(problem_of(3), {"T": 5}).verdict == "proved wrong"
+
+
+KEPT = Tape().variable(arb(1))
+
+
+def skipping(n: int, rng: np.random.Generator) -> GradientProblem:
+    raise Skip("n must be odd")
+
+
+@pytest.mark.parametrize(
+    ("problem", "settings", "words"),
+    [
+        (CUBE, {"digits": 41}, "digits must be above 0 and at most 40, got 41"),
+        (CUBE, {"sizes": {"H": 3}}, "has no size H; it has n"),
+        (skipping, {}, "n must be odd; choose other sizes"),
+        (FAMILIES["detach"], {}, "expected NumPy arrays as parameters, got torch tensors"),
+        (of_one(lambda w: np.linalg.eigvalsh(np.outer(w, w)).sum(), np.copy), {},
+         r"np.linalg.eigvalsh is not supported .*test_certify_gradient.py, line \d+"),
+        (of_one(lambda w: round(w[0]), np.copy), {}, "on balls, loss raised TypeError"),
+        (of_one(lambda w: "much", np.copy), {}, "the loss gave str"),
+        (of_one(lambda w: w.sum(), lambda w: 1 / 0), {}, "gradient raised ZeroDivisionError"),
+        (of_one(lambda w: KEPT if w.dtype == object else 1.0, np.copy), {}, "an earlier call kept"),
+        ("no such file.py:problem", {}, "there is no file"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_certified_is_an_input_error(
+    problem: Any, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        certify_gradient(problem, **settings)
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        app(["certify", *arguments])
+    return ended.value.code, capsys.readouterr().out  # pyright: ignore[reportReturnType]
+
+
+def test_command_reports_and_writes_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    target, out = f"{EXAMPLES}/gru_with_a_bug.py:problem", tmp_path / "deep"
+    arguments = "--size", "T=3", "--size", "H=2", "--seed", "1", "--out", str(out)
+    code, output = run(target, *arguments, capsys=capsys)
+    assert code == 1
+    assert "proved wrong" in output
+    assert "At T=3, H=2, V=4, seed=1" in output
+    assert "error at least" in output
+    assert max(map(len, output.replace(str(out), "").replace(target, "").splitlines())) <= 80
+    content = json.loads((out / "certificate.json").read_text())
+    assert content["verdict"] == "proved wrong"
+    assert content["case"]["sizes"] == {"T": 3, "H": 2, "V": 4}
+
+
+def test_command_says_when_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    code, output = run(f"{EXAMPLES}/lstm.py:problem", "--digits", "12", capsys=capsys)
+    assert code == 0
+    assert "40 or more" in output
+    assert "Tolerance: float64 to 1.0e-12" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gru.py:problem", "--hidden", "3"], "--hidden is an option of a corpus"),
+        (["gru.py:problem", "--size", "T"], "expected NAME=NUMBER, such as T=4, got T"),
+        (["text.txt", "--digits", "3"], "--digits is an option of FILE.py:NAME"),
+    ],
+)
+def test_options_of_the_other_kind_are_refused(arguments: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        app(["certify", *arguments], standalone_mode=False)
+
+
+def test_certificate_says_what_it_is_worth() -> None:
+    certificate = certify_gradient(CUBE)
+    assert isinstance(certificate, GradientCertificate)
+    assert "proved right, 1" in str(certificate)
+    assert json.loads(json.dumps(certificate.to_json(), allow_nan=False))["bits"] == 256
