@@ -122,13 +122,15 @@ def _certified(
 
     with narrow_casts_noted() as narrow:
         try:
-            computed = evaluated.gradient()
+            computed, loss = evaluated.gradient(), evaluated.loss(evaluated.point)
             expected = enclosing.enclose_gradient(evaluated, case.sizes.get("T"), most_bits)
         except CaseError as trouble:
             raise InputError(_said(factory, case, trouble)) from trouble
         except enclosing.CantCertifyError as trouble:
             raise InputError(f"{factory.target} at {case}: {trouble}") from trouble
         notes, by_formula = _notes(expected), None
+        if not enclosing.is_near(loss, expected.loss):
+            notes.append(f"In {evaluated.dtype} the loss is {loss:.9g}.")
         try:
             formula = enclosing.enclose_formula(evaluated, expected, most_bits)
             by_formula = enclosing.distances_of(formula.values, expected)

@@ -17,6 +17,7 @@ from bptt.errors import InputError
 
 from ..checker.calls import CaseError, call
 from ..checker.evaluated_problem import Arrays, EvaluatedProblem, Loss
+from ..checker.problem import GradientProblem
 
 try:
     from flint import arb, arb_mat, ctx
@@ -33,6 +34,8 @@ except ImportError as error:
 
 FIRST_BITS = 256
 ACCURACY = 1e-40  # of an entry's enclosure, relative to the largest entry of its parameter
+
+FAR = 1e-4
 
 Rows = dict[str, arb_mat]
 
@@ -78,7 +81,11 @@ def enclose_gradient(evaluated: EvaluatedProblem, T: int | None, most_bits: int)
     Raises CantCertifyError where the loss can't run on balls, or stays undecided.
     """
     if evaluated.problem.fold is None:
-        return _refined(lambda bits: _differentiated(evaluated.loss, bits), FIRST_BITS, most_bits)
+        return _refined(
+            lambda bits: _differentiated(evaluated.loss, evaluated.problem, bits),
+            FIRST_BITS,
+            most_bits,
+        )
     return _refined(lambda bits: _folded(evaluated, T, bits), FIRST_BITS, most_bits)
 
 
@@ -90,7 +97,7 @@ def enclose_formula(evaluated: EvaluatedProblem, expected: Enclosed, most_bits: 
 
     def run(bits: int) -> Enclosed:
         values = _balls(evaluated.point, Tape(recording=False))
-        given = _call(evaluated.problem.gradient, values, "gradient", evaluated.limit)
+        given = _call(evaluated, evaluated.problem.gradient, values, "gradient")
         return Enclosed(_rows(given, evaluated.point), bits, expected.loss)
 
     return _refined(run, expected.bits, most_bits, largest(expected.values))
@@ -167,13 +174,14 @@ def largest(values: Rows) -> dict[str, float]:
     return {name: size or whole for name, size in own.items()}
 
 
-def _differentiated(loss: Loss, bits: int) -> Enclosed:
+def _differentiated(loss: Loss, problem: GradientProblem, bits: int) -> Enclosed:
+    theirs = problem.loss, problem.loss_of_steps or problem.loss, problem.gradient
     tape = Tape()
     values = _balls(loss.point, tape)
     variables = {
         name: [ball.index for ball in value.ravel().tolist()] for name, value in values.items()
     }
-    result = _loss(loss, values)
+    result = _loss(loss, values, theirs)
     if result.tape is not tape and result.tape is not None:
         raise CantCertifyError("the loss is a number that an earlier call kept")
     adjoints = tape.gradient(result) if result.tape is tape else [None] * tape.count
@@ -189,9 +197,9 @@ def _or_zero(adjoint: arb | None) -> arb:
     return arb(0) if adjoint is None else adjoint
 
 
-def _loss(loss: Loss, values: dict[str, BallArray]) -> Ball:
-    with balls_kept(loss.raw):
-        result = _guarded("loss", lambda: loss.evaluate(values))
+def _loss(loss: Loss, values: dict[str, BallArray], theirs: tuple[Callable[..., Any], ...]) -> Ball:
+    with balls_kept(*theirs):
+        result = _guarded(lambda: loss.evaluate(values))
     result = result[()] if isinstance(result, np.ndarray) and result.ndim == 0 else result
     try:
         return lift(result)
@@ -204,7 +212,7 @@ def _folded(evaluated: EvaluatedProblem, T: int | None, bits: int) -> Enclosed:
     fold = evaluated.problem.fold
     if fold is None or T is None or evaluated.problem.loss_of_steps is None:
         raise CantCertifyError("a fold needs loss_of_steps and a size called T")
-    found = _differentiated(evaluated.loss_of_copies(T), bits)
+    found = _differentiated(evaluated.loss_of_copies(T), evaluated.problem, bits)
     constants = Tape(recording=False)
     contributions = [
         {
@@ -216,16 +224,16 @@ def _folded(evaluated: EvaluatedProblem, T: int | None, bits: int) -> Enclosed:
         }
         for t in range(T)
     ]
-    given = _call(fold, contributions, "fold", evaluated.limit)
+    given = _call(evaluated, fold, contributions, "fold")
     return replace(found, values=_rows(given, evaluated.point))
 
 
-def _call(function: Callable[..., Any], values: Any, what: str, limit: float) -> Any:
-    with balls_kept(function):
-        return _guarded(what, lambda: call(what, function, values, limit=limit))
+def _call(evaluated: EvaluatedProblem, function: Callable[..., Any], values: Any, what: str) -> Any:
+    with balls_kept(function, evaluated.problem.loss):
+        return _guarded(lambda: call(what, function, values, limit=evaluated.limit))
 
 
-def _guarded(what: str, run: Callable[[], Any]) -> Any:
+def _guarded(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except NotInBallsError as trouble:
@@ -247,6 +255,8 @@ def _balls(point: Arrays, tape: Tape) -> dict[str, BallArray]:
 
 def _rows(given: Any, point: Arrays) -> Rows:
     """Return the balls of a gradient's arrays, of the shapes that the float64 call had."""
+    if not isinstance(given, dict) or given.keys() != point.keys():
+        raise CantCertifyError("on balls, it gives other names than on floats")
     rows = {}
     for name, value in point.items():
         array = np.zeros(value.shape) if given[name] is None else np.asarray(given[name], object)
@@ -258,6 +268,11 @@ def _rows(given: Any, point: Arrays) -> Rows:
             raise CantCertifyError(str(trouble)) from trouble
         rows[name] = arb_mat(1, len(balls), balls)
     return rows
+
+
+def is_near(number: float, ball: arb) -> bool:
+    """Whether a number is the ball's to half the digits of float32."""
+    return bool(abs(arb(number) - ball) <= FAR * (1 + abs(ball))) if np.isfinite(number) else False
 
 
 def radius(found: Enclosed) -> float:

@@ -30,7 +30,7 @@ def rendered(certificate: GradientCertificate) -> Group:
         Text(harmless(heading), style=style),
         Text(
             f"At {certificate.case}: the loss is {certificate.loss}, and every entry of its "
-            f"gradient is enclosed within {certificate.radius:.0e} ({certificate.bits} bits, "
+            f"gradient is {_enclosed(certificate.radius)} ({certificate.bits} bits, "
             f"{certificate.seconds:.2g} s)."
         ),
         Text(),
@@ -63,6 +63,10 @@ def _digits(certificate: GradientCertificate) -> Table:
             "" if math.isnan(one.own) else _count(one.own),
         )
     return table
+
+
+def _enclosed(radius: float) -> str:
+    return f"enclosed within {radius:.0e}" if radius else "known exactly"
 
 
 def _count(digits: float) -> str:

@@ -6,7 +6,7 @@ block, NumPy's functions that allocate arrays return converted ones.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -32,37 +32,39 @@ def buffers_converted(
     are covered too. Arrays of integers and booleans stay as they are.
     """
     converting = {name: _converting(getattr(np, name), convert) for name in functions}
-    with replaced(np, converting, used_by):
+    with replaced(np, converting, [getattr(used_by, "__globals__", {})]):
         yield
 
 
 @contextmanager
 def replaced(
-    module: Any, replacements: Mapping[str, Callable[..., Any]], used_by: Callable[..., Any]
+    module: Any,
+    replacements: Mapping[str, Callable[..., Any]],
+    importers: Iterable[dict[str, Any]],
 ) -> Iterator[None]:
     """Replace functions of a module in the block, by name.
 
-    Names that the module of the function `used_by` imported (`from numpy import zeros`) are
-    covered too.
+    Names imported from it (`from numpy import zeros`) are replaced in the global names of
+    `importers`.
     """
     originals = {name: getattr(module, name) for name in replacements}
-    theirs = getattr(used_by, "__globals__", {})
-    imported = {
-        key: name
-        for key, value in theirs.items()
-        for name, original in originals.items()
-        if value is original
-    }
+    name_of = {id(original): name for name, original in originals.items()}
+    imported = [
+        (theirs, key, name_of[id(value)])
+        for theirs in importers
+        for key, value in list(theirs.items())
+        if id(value) in name_of
+    ]
     try:
         for name, replacement in replacements.items():
             setattr(module, name, replacement)
-        for key, name in imported.items():
+        for theirs, key, name in imported:
             theirs[key] = replacements[name]
         yield
     finally:
         for name, original in originals.items():
             setattr(module, name, original)
-        for key, name in imported.items():
+        for theirs, key, name in imported:
             theirs[key] = originals[name]
 
 

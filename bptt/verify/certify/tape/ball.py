@@ -116,8 +116,8 @@ class Ball:
         if self.tape is None and self.value == arb(number):
             return number
         raise NotInBallsError(
-            "a ball would become a float: float(), an array made outside of the function, or a "
-            "library that knows only floats"
+            "a ball would become a float: in an array of floats (make it with np.zeros in the "
+            "function), or in a library that knows only floats"
         )
 
     def __int__(self) -> int:

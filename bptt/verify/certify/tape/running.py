@@ -5,8 +5,9 @@ these return balls, for code outside of libraries.
 """
 
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -18,6 +19,7 @@ from . import elementary, products  # noqa: F401 - they register their functions
 from .arithmetic import power
 from .ball import Ball
 from .dispatch import FUNCTIONS, BallArray, array_of, asarray, is_objects
+from .of_scipy import FUNCTIONS_OF_SCIPY
 from .trouble import HERE, note_dtype
 
 CONVERTERS = ("array", "asarray", "asanyarray", "ascontiguousarray", "copy")
@@ -34,18 +36,44 @@ OF_MATH = {
 
 
 @contextmanager
-def balls_kept(function: Callable[..., Any]) -> Iterator[None]:
-    """Let a function's code, and what it calls, keep balls where it would make floats."""
+def balls_kept(*functions: Callable[..., Any]) -> Iterator[None]:
+    """Let the code in the files of these functions, and beside them, keep balls as they are."""
+    theirs = _their_globals(functions)
     with ExitStack() as stack:
         makers = {name: _maker(getattr(np, name)) for name in MAKERS}
         converters = {name: _converter(getattr(np, name)) for name in CONVERTERS}
         of_math = {name: _of_math(name, own) for name, own in OF_MATH.items()}
         of_math["pow"] = _or_original(math.pow, power)
         of_math["log"] = _or_original(math.log, _log)
-        stack.enter_context(replaced(np, makers | converters, function))
-        stack.enter_context(replaced(math, of_math, function))
-        stack.enter_context(_float_replaced(getattr(function, "__globals__", {})))
+        stack.enter_context(replaced(np, makers | converters, theirs))
+        stack.enter_context(replaced(math, of_math, theirs))
+        special = sys.modules.get("scipy.special")
+        if special is not None:
+            of_scipy = {
+                name: _or_original(getattr(special, name), in_balls)
+                for name, in_balls in FUNCTIONS_OF_SCIPY.items()
+            }
+            stack.enter_context(replaced(special, of_scipy, theirs))
+        for names in theirs:
+            stack.enter_context(_float_replaced(names))
         yield
+
+
+def _their_globals(functions: Iterable[Callable[..., Any]]) -> list[dict[str, Any]]:
+    """Return the global names of the functions' modules, and of those in the same folders."""
+    codes = [getattr(function, "__code__", None) for function in functions]
+    folders = tuple(
+        {os.path.dirname(code.co_filename) + os.sep for code in codes if code is not None}  # noqa: PTH120 - of a thousand modules below
+    )
+    found = [getattr(function, "__globals__", {}) for function in functions]
+    found += [
+        vars(module)
+        for module in list(sys.modules.values())
+        if (file := getattr(module, "__file__", None))
+        and file.startswith(folders)
+        and not _is_library(file)
+    ]
+    return list({id(names): names for names in found}.values())
 
 
 def _is_library(file: str) -> bool:
@@ -97,8 +125,9 @@ def _holds_balls(value: Any) -> bool:
 
 def _or_original(original: Callable[..., Any], in_balls: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
-    def either(*args: Any) -> Any:
-        return (in_balls if any(map(_holds_balls, args)) else original)(*args)
+    def either(*args: Any, **named: Any) -> Any:
+        given = (*args, *named.values())
+        return (in_balls if any(map(_holds_balls, given)) else original)(*args, **named)
 
     return either
 

@@ -56,7 +56,7 @@ def place() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((HERE, NUMPY, "<frozen", "<__array_function__")):
+        if not (name.startswith((HERE, NUMPY, "<frozen")) or "site-packages" in name):
             break
         frame = frame.f_back
     path, line = frame.f_code.co_filename, frame.f_lineno

@@ -19,7 +19,7 @@ from bptt.verify.certify.tape.trouble import NotInBallsError, UndecidedError
 
 RNG = np.random.default_rng(5)
 X = RNG.uniform(0.2, 0.9, (3, 4))
-Function = Callable[[Any], Any]
+Function = Callable[..., Any]
 # NumPy's name, for those that mpmath calls otherwise
 OF_MPMATH: dict[str, Function] = {
     "exp2": lambda x: mpmath.power(2, x), "log2": lambda x: mpmath.log(x, 2),
