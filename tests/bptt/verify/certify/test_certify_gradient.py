@@ -208,6 +208,24 @@ def test_undecided_comparison_says_where_and_more_bits_decide() -> None:
         certify_gradient(close, most_bits=512)
 
 
+def test_precision_is_doubled_until_a_chaotic_loss_is_enclosed() -> None:
+    """Of the logistic map, each step takes a bit, in every precision."""
+
+    def states(w: Any) -> list[Any]:
+        found = [w]
+        for _ in range(300):
+            found.append(4 * found[-1] * (1 - found[-1]))
+        return found
+
+    def gradient(w: Any) -> Any:
+        return np.prod([4 - 8 * state for state in states(w)[:-1]], axis=0)
+
+    certificate = certify_gradient(of_one(lambda w: states(w)[-1].sum(), gradient, [0.3]))
+    assert certificate.bits > 256
+    assert certificate.verdict == "proved inaccurate"
+    assert certificate.parameters[0].formula == 40.0
+
+
 def test_gradient_that_no_ball_can_enter_is_judged_by_its_result() -> None:
     def by_inverse(w: Any) -> Any:
         return np.linalg.inv(np.diag(1 / (2 * w))) @ np.ones(len(w))
@@ -233,6 +251,25 @@ def test_gradient_with_zeros_and_unused_parameters() -> None:
     assert certificate.verdict == "proved right"
     assert [one.computed for one in certificate.parameters[1:]] == [40.0, 40.0]
     assert np.isnan(certificate.parameters[1].own)
+
+
+def test_parameter_without_influence_is_compared_with_the_whole_gradient() -> None:
+    def problem(n: int, rng: np.random.Generator) -> GradientProblem:
+        def loss(p: Values) -> Any:
+            z = p["w"] + p["shift"]
+            return 1e12 * (np.log(np.exp(z).sum()) - z[0])
+
+        def gradient(p: Values) -> Values:
+            e = np.exp(p["w"] + p["shift"])
+            slope = 1e12 * (e / e.sum() - np.eye(n)[0])
+            return {"w": slope, "shift": slope.sum() + 1e-5}  # 1e-5: rounding, at 1e12
+
+        drawn = {"w": rng.standard_normal(n), "shift": np.array(0.3)}
+        return GradientProblem(drawn, loss, gradient)
+
+    certificate = certify_gradient(problem, {"n": 5})
+    assert certificate.verdict == "proved right", certificate
+    assert certificate.parameters[1].computed > 15.0
 
 
 def steps_problem(clip: float, **wrong: float) -> Callable[..., GradientProblem]:

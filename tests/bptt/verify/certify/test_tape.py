@@ -187,9 +187,11 @@ def in_place(x: Any) -> Any:
         states[t + 1, 1:3] *= 2.0
         counts += states[t + 1]
         total += states[t + 1][t]
+    one = np.eye(4)
+    one[0, 2] = x[0, 1]
     np.add.at(states, ([0, 0, 1], [1, 1, 2]), x[0, :3])
     states[states > 0.9] = 0.5
-    return total + (states**2).sum() + counts @ np.arange(4.0)
+    return total + (states**2).sum() + counts @ one @ np.arange(4.0)
 
 
 def python_floats(x: Any) -> Any:
