@@ -77,7 +77,7 @@ def expressions() -> SearchStrategy[Callable[[Any, Any], Any]]:
         return lambda x, of: x[place]
 
     leaves = st.sampled_from([0, 1]).map(chosen) | st.sampled_from([0.5, -1.25, 3]).map(
-        lambda number: lambda x, of: number
+        lambda number: lambda x, of: number + 0 * x[0]  # not a float, which would be rounded
     )
 
     def grown(parts: Any) -> Any:
