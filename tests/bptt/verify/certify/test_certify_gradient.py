@@ -1,6 +1,5 @@
 """A certificate says what is proved of anyone's gradient: right, wrong, or neither."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -9,39 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bptt.cli import app
 from bptt.errors import InputError
-from bptt.verify import GradientCertificate, GradientProblem, Skip, certify_gradient
-from bptt.verify.certify.tape.ball import Tape
+from bptt.verify import GradientProblem, certify_gradient
 
 from ..checker.correct import FAMILIES
 from .habits import HABITS
+from .one_parameter import CUBE, of_one
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 OF_TORCH = {"batch norm in torch", "layer norm in torch", "detach", "float32 in torch",
             "leaf of a graph"}  # fmt: skip
 Values = dict[str, Any]
-
-
-def of_one(
-    loss: Callable[[Any], Any],
-    gradient: Callable[[Any], Any],
-    at: Any = None,
-    **other: Any,
-) -> Callable[..., GradientProblem]:
-    """Make a problem with one parameter, w."""
-
-    def problem(n: int, rng: np.random.Generator) -> GradientProblem:
-        w = rng.standard_normal(n) if at is None else np.array(at)
-        return GradientProblem(
-            {"w": w}, lambda p: loss(p["w"]), lambda p: {"w": gradient(p["w"])}, **other
-        )
-
-    return problem
 
 
 def times(factor: float, problem: Callable[..., GradientProblem]) -> Callable[..., GradientProblem]:
@@ -59,9 +39,6 @@ def times(factor: float, problem: Callable[..., GradientProblem]) -> Callable[..
         return replace(made, gradient=gradient)
 
     return wrong
-
-
-CUBE = of_one(lambda w: (w**3).sum(), lambda w: 3 * w**2)
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])
@@ -270,143 +247,3 @@ def test_parameter_without_influence_is_compared_with_the_whole_gradient() -> No
     certificate = certify_gradient(problem, {"n": 5})
     assert certificate.verdict == "proved right", certificate
     assert certificate.parameters[1].computed > 15.0
-
-
-def steps_problem(clip: float, **wrong: float) -> Callable[..., GradientProblem]:
-    """A running clip: each step adds its contribution, and the sum is clipped."""
-
-    def problem(T: int, rng: np.random.Generator) -> GradientProblem:
-        x = rng.standard_normal(T)
-
-        def loss_of_steps(copies: list[Values]) -> Any:
-            return sum(np.sin(x[t] * p["w"]).sum() for t, p in enumerate(copies))
-
-        def fold(contributions: list[Values]) -> Values:
-            total = np.zeros(3)
-            for one in reversed(contributions):
-                total = np.clip(total + one["w"], -clip, clip)
-            return {"w": total}
-
-        def gradient(p: Values) -> Values:
-            slopes = [{"w": x[t] * np.cos(x[t] * p["w"])} for t in range(T)]
-            return {"w": fold(slopes)["w"] * wrong.get("factor", 1.0)}
-
-        drawn = {"w": rng.standard_normal(3)}
-        return GradientProblem(
-            drawn, lambda p: loss_of_steps([p] * T), gradient, loss_of_steps, fold
-        )
-
-    return problem
-
-
-def test_running_clip_is_certified_by_its_fold() -> None:
-    certificate = certify_gradient(steps_problem(0.4), {"T": 6})
-    assert certificate.verdict == "proved right", certificate
-    assert certificate.parameters[0].formula == 40.0
-    assert certify_gradient(steps_problem(0.4, factor=1 + 1e-9), {"T": 6}).exit_status == 1
-
-
-def test_truncated_gradient_is_certified() -> None:
-    def problem_of(K: int) -> Callable[..., GradientProblem]:
-        def problem(T: int, rng: np.random.Generator) -> GradientProblem:
-            def loss_of_steps(copies: list[Values]) -> Any:
-                state, losses = 1.0, []
-                for p in copies:
-                    state = state * p["w"][0]
-                    losses.append(state)
-                return losses
-
-            def gradient(p: Values) -> Values:
-                w = p["w"][0]
-                # d(w**t) has t equal contributions, of which K remain
-                return {"w": np.array([sum(min(K, t) * w ** (t - 1) for t in range(1, T + 1))])}
-
-            return GradientProblem(
-                {"w": rng.standard_normal(1)}, lambda p: sum(loss_of_steps([p] * T)), gradient,
-                loss_of_steps, truncate=2,
-            )  # fmt: skip
-
-        return problem
-
-    assert certify_gradient(problem_of(2), {"T": 5}).verdict == "proved right"
-    assert certify_gradient(problem_of(3), {"T": 5}).verdict == "proved wrong"
-
-
-KEPT = Tape().variable(arb(1))
-
-
-def skipping(n: int, rng: np.random.Generator) -> GradientProblem:
-    raise Skip("n must be odd")
-
-
-@pytest.mark.parametrize(
-    ("problem", "settings", "words"),
-    [
-        (CUBE, {"digits": 41}, "digits must be above 0 and at most 40, got 41"),
-        (CUBE, {"sizes": {"H": 3}}, "has no size H; it has n"),
-        (skipping, {}, "n must be odd; choose other sizes"),
-        (FAMILIES["detach"], {}, "expected NumPy arrays as parameters, got torch tensors"),
-        (of_one(lambda w: np.linalg.eigvalsh(np.outer(w, w)).sum(), np.copy), {},
-         r"np.linalg.eigvalsh is not supported .*test_certify_gradient.py, line \d+"),
-        (of_one(lambda w: round(w[0]), np.copy), {}, "on balls, loss raised TypeError"),
-        (of_one(lambda w: "much" if w.dtype == object else 1.0, np.copy), {}, "the loss gave str"),
-        (of_one(lambda w: w.sum(), lambda w: 1 / 0), {}, "gradient raised ZeroDivisionError"),
-        (of_one(lambda w: KEPT if w.dtype == object else 1.0, np.copy), {}, "an earlier call kept"),
-        ("no such file.py:problem", {}, "there is no file"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_certified_is_an_input_error(
-    problem: Any, settings: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(InputError, match=words):
-        certify_gradient(problem, **settings)
-
-
-def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as ended:
-        app(["certify", *arguments])
-    return ended.value.code, capsys.readouterr().out  # pyright: ignore[reportReturnType]
-
-
-def test_command_reports_and_writes_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    target, out = f"{EXAMPLES}/gru_with_a_bug.py:problem", tmp_path / "deep"
-    arguments = "--size", "T=3", "--size", "H=2", "--seed", "1", "--out", str(out)
-    code, output = run(target, *arguments, capsys=capsys)
-    assert code == 1
-    assert "proved wrong" in output
-    assert "At T=3, H=2, V=4, seed=1" in output
-    assert "error at least" in output
-    assert max(map(len, output.replace(str(out), "").replace(target, "").splitlines())) <= 80
-    content = json.loads((out / "certificate.json").read_text())
-    assert content["verdict"] == "proved wrong"
-    assert content["case"]["sizes"] == {"T": 3, "H": 2, "V": 4}
-
-
-def test_command_says_when_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    code, output = run(f"{EXAMPLES}/lstm.py:problem", "--digits", "12", capsys=capsys)
-    assert code == 0
-    assert "40 or more" in output
-    assert "Tolerance: float64 to 1.0e-12" in output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["gru.py:problem", "--hidden", "3"], "--hidden is an option of a corpus"),
-        (["gru.py:problem", "--size", "T"], "expected NAME=NUMBER, such as T=4, got T"),
-        (["text.txt", "--digits", "3"], "--digits is an option of FILE.py:NAME"),
-    ],
-)
-def test_options_of_the_other_kind_are_refused(arguments: list[str], words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        app(["certify", *arguments], standalone_mode=False)
-
-
-def test_certificate_says_what_it_is_worth() -> None:
-    certificate = certify_gradient(CUBE)
-    assert isinstance(certificate, GradientCertificate)
-    assert "proved right, 1" in str(certificate)
-    assert json.loads(json.dumps(certificate.to_json(), allow_nan=False))["bits"] == 256
