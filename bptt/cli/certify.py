@@ -111,14 +111,24 @@ def certify(
         certify_problem(corpus, sizes or [], seed or 0, digits, bits, out)
         return
     _refuse("of FILE.py:NAME", {"--size": sizes or None, "--digits": digits, "--bits": bits})
-    out, trained_iterations = out or OUT, trained_iterations or TRAINED_ITERATIONS
+    given = {"hidden_size": hidden_size, "seq_length": seq_length, "seed": seed}
+    _certify_engines(
+        corpus or corpora.DEFAULT,
+        encoding or DEFAULTS["encoding"],
+        {name: DEFAULTS[name] if value is None else value for name, value in given.items()},
+        trained_iterations or TRAINED_ITERATIONS,
+        out or OUT,
+    )
+
+
+def _certify_engines(
+    corpus: str, encoding: str, chosen: dict[str, int], trained_iterations: int, out: Path
+) -> None:
     from ..verify.certify import balls  # noqa: F401 - says what to install where python-flint is missing
     from ..verify.certify import certificate_report as report
 
-    given = {"hidden_size": hidden_size, "seq_length": seq_length, "seed": seed}
-    chosen = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
     H, T = chosen["hidden_size"], chosen["seq_length"]
-    text = corpora.load(corpus or corpora.DEFAULT, encoding or DEFAULTS["encoding"])
+    text = corpora.load(corpus, encoding)
     vocabulary = Vocabulary.from_text(text.text)
     try:
         training = Training(
