@@ -8,6 +8,8 @@ its gradient, `BackwardProblem` a function with its own backward pass.
 from .backward.asserting import assert_backward_right as assert_backward_right
 from .backward.problem import BackwardProblem as BackwardProblem
 from .backward.verifying import verify_backward as verify_backward
+from .certify.certifying import certify_gradient as certify_gradient
+from .certify.gradient_certificate import GradientCertificate as GradientCertificate
 from .checker.asserting import assert_gradient_right as assert_gradient_right
 from .checker.checking import check as check
 from .checker.problem import GradientProblem as GradientProblem

@@ -51,7 +51,7 @@ class Enclosure:
     def sizes(self) -> Gradients:
         """Return a lower bound on the absolute value of each exact entry."""
         return Gradients(
-            **{name: _map(ball, arb.abs_lower, -1) for name, ball in self.gradients.items()}
+            **{name: magnitudes(ball, arb.abs_lower, -1) for name, ball in self.gradients.items()}
         )
 
     def distances(self, computed: Gradients) -> tuple[Gradients, Gradients]:
@@ -73,7 +73,8 @@ def distances(
     finite = np.isfinite(computed)
     exact = np.where(finite, computed, 0.0)
     difference = to_balls(exact) - ball
-    lower, upper = _map(difference, arb.abs_lower, -1), _map(difference, arb.abs_upper, 1)
+    lower = magnitudes(difference, arb.abs_lower, -1)
+    upper = magnitudes(difference, arb.abs_upper, 1)
     lower[~finite] = upper[~finite] = np.inf
     return lower, upper
 
@@ -97,14 +98,14 @@ def to_bounds(ball: arb_mat) -> tuple[Float[np.ndarray, "R C"], Float[np.ndarray
 
 
 def _midpoints(ball: arb_mat) -> np.ndarray:
-    return _map(ball, arb.mid, 0)
+    return magnitudes(ball, arb.mid, 0)
 
 
 def _radii(ball: arb_mat) -> np.ndarray:
-    return _map(ball, arb.rad, 1)
+    return magnitudes(ball, arb.rad, 1)
 
 
-def _map(ball: arb_mat, part: Callable[[arb], arb], direction: int) -> np.ndarray:
+def magnitudes(ball: arb_mat, part: Callable[[arb], arb], direction: int) -> np.ndarray:
     """Convert a part of each entry to float64: to nearest, or one float further in `direction`."""
     parts = [part(entry) for entry in ball.entries()]
     values = np.array([float(value) for value in parts])

@@ -6,7 +6,7 @@ block, NumPy's functions that allocate arrays return converted ones.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -31,22 +31,40 @@ def buffers_converted(
     Names that the module of the function `used_by` imported from NumPy (`from numpy import zeros`)
     are covered too. Arrays of integers and booleans stay as they are.
     """
-    originals = {name: getattr(np, name) for name in functions}
-    converting = {name: _converting(make, convert) for name, make in originals.items()}
-    theirs = getattr(used_by, "__globals__", {})
-    imported = {
-        key: name for key, value in theirs.items() for name in functions if value is originals[name]
-    }
+    converting = {name: _converting(getattr(np, name), convert) for name in functions}
+    with replaced(np, converting, [getattr(used_by, "__globals__", {})]):
+        yield
+
+
+@contextmanager
+def replaced(
+    module: Any,
+    replacements: Mapping[str, Callable[..., Any]],
+    importers: Iterable[dict[str, Any]],
+) -> Iterator[None]:
+    """Replace functions of a module in the block, by name.
+
+    Names imported from it (`from numpy import zeros`) are replaced in the global names of
+    `importers`.
+    """
+    originals = {name: getattr(module, name) for name in replacements}
+    name_of = {id(original): name for name, original in originals.items()}
+    imported = [
+        (theirs, key, name_of[id(value)])
+        for theirs in importers
+        for key, value in list(theirs.items())
+        if id(value) in name_of
+    ]
     try:
-        for name in functions:
-            setattr(np, name, converting[name])
-        for key, name in imported.items():
-            theirs[key] = converting[name]
+        for name, replacement in replacements.items():
+            setattr(module, name, replacement)
+        for theirs, key, name in imported:
+            theirs[key] = replacements[name]
         yield
     finally:
-        for name in functions:
-            setattr(np, name, originals[name])
-        for key, name in imported.items():
+        for name, original in originals.items():
+            setattr(module, name, original)
+        for theirs, key, name in imported:
             theirs[key] = originals[name]
 
 
