@@ -19,6 +19,7 @@ ORACLE_SAMPLES = 3
 COMPLEX_SAMPLES = 6
 WIDER = {"float64": (1e-4, 1e-5, 1e-3), "float32": (1e-4, 1e-3, 4e-3)}
 JAGS_AT_MOST = 64.0  # unit roundoffs of the gradient's usual size
+FAR_AT_MOST = 2.0**20  # times the size near the point
 STEPS_AT_MOST = 16.0  # unit roundoffs of 1, in an entry that is the difference of 1 and another
 NOISE_AT_MOST = 2.0**-18  # relative to its usual size: a part of the code may be in float32
 SATURATED, BEYOND_LINEAR = 0.25, 8.0
@@ -117,12 +118,14 @@ def _line(evaluated: EvaluatedProblem) -> Callable[..., np.ndarray]:
 
 
 def _usual_size(along: Callable[..., np.ndarray]) -> float:
-    """Return the largest entry of a gradient at its point, nearer to zero, and far away."""
-    places = [
-        *((0.0, factor) for factor in (1.0, 0.25, 0.0)),
-        *((distance, 1.0) for distance in FAR),
-    ]
-    return max(size(lambda at=at: along(*at)) for at in places)
+    """Return the largest entry of a gradient at its point, nearer to zero, and far away.
+
+    Far away a product of many factors is no measure of the sizes here: it counts only up to a
+    multiple of those nearer to zero.
+    """
+    near = max(size(lambda factor=factor: along(0.0, factor)) for factor in (1.0, 0.25, 0.0))
+    far = max(size(lambda distance=distance: along(distance)) for distance in FAR)
+    return max(near, min(far, FAR_AT_MOST * near) if near > 0.0 else far)
 
 
 def _rest(along: Callable[[float], np.ndarray], spacing: float) -> np.ndarray:
