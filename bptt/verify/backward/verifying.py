@@ -20,11 +20,12 @@ from ..checker.settings import Settings
 from ..checker.verifying import verify
 from . import repeats
 from .checks import CHECKS, run
-from .lower_precision import UNIT_OF, lower_precision
+from .lower_precision import UNIT_OF, LowerPrecision
 from .problem import BackwardCase, BackwardProblem
 
 SMALL, MEDIUM = 2, 17  # the first of the sizes at which checks are run; the next is one larger
 RACE_SECONDS = 2.0
+SECONDS_A_DTYPE = 2.0
 
 
 def verify_backward(
@@ -124,12 +125,7 @@ def _checked(
                     results[result.name] = result
     yield from results.values()
     for dtype in dtypes:
-        yield max(
-            (
-                result
-                for case in cases
-                for result in lower_precision(factory, case, settings.time_limit, dtype)
-            ),
-            key=lambda result: RANK[result.verdict],
+        yield LowerPrecision(problem, dtype, settings.time_limit, SECONDS_A_DTYPE).result(
+            [one.case for one in made]
         )
     yield from repeats.many_calls(made[0], race_seconds)

@@ -97,7 +97,20 @@ def noisy_array(value: np.ndarray, rng: np.random.Generator, size: float) -> Noi
     return own
 
 
-def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
+def disturb_tensors(
+    run: Callable[[], Any],
+    seed: int,
+    size: float,
+    exact: frozenset[str] = frozenset(),
+    kept: Callable[[Any], bool] = lambda _: False,
+    into_backward: bool = False,
+) -> Any:
+    """Run torch code with a relative error of at most `size` in each operation.
+
+    The operations named in `exact` get none, and neither do the tensors saved for the backward pass
+    of which `kept` is true. `torch.autograd.grad` is one operation, unless `into_backward`: then
+    those of a backward pass in Python are disturbed as well.
+    """
     import torch
     from torch.overrides import TorchFunctionMode
 
@@ -111,8 +124,13 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
+            if func is torch.autograd.grad and into_backward:
+                with self:
+                    return run_engine(*args, **(kwargs or {}))
             result = func(*args, **(kwargs or {}))
             if not isinstance(result, torch.Tensor) or not result.is_floating_point():
+                return result
+            if func.__name__ in exact:
                 return result
             if result.device.type != "cpu" or result._is_view():
                 return result  # writing into a view must still change its base
@@ -124,11 +142,30 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
             return result * noise_for(result)
 
     def unpack(saved: Any) -> Any:
-        return saved * noise_for(saved) if saved.is_floating_point() else saved
+        return saved * noise_for(saved) if saved.is_floating_point() and not kept(saved) else saved
 
     # Tensors saved for the backward pass are disturbed as well.
-    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda kept: kept, unpack):
+    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, unpack):
         return run()
+
+
+def run_engine(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    **_: Any,
+) -> tuple[Any, ...]:
+    """Do what `torch.autograd.grad` does; that suspends function modes until it returns."""
+    from torch.autograd import Variable
+
+    engine: Any = Variable._execution_engine
+    keep = create_graph if retain_graph is None else retain_graph
+    return engine.run_backward(
+        tuple(outputs), tuple(grad_outputs), keep, create_graph, tuple(inputs),
+        allow_unreachable=True, accumulate_grad=False,
+    )  # fmt: skip
 
 
 def works_in_place(name: str) -> bool:
@@ -172,7 +209,7 @@ def disturbed(
         for name, value in loss.point.items()
     }
     values = loss.wrap(moved, dtype)
-    return _disturb_tensors(lambda: run(values), sample, size)
+    return disturb_tensors(lambda: run(values), sample, size)
 
 
 def samples(run: Callable[[int], Any], count: int) -> list[Any]:

@@ -1,0 +1,243 @@
+"""Backward passes in bfloat16, float16 and float32: right ones, and with a factor near 1 planted.
+
+python -m tests.campaigns.lower_precision [CASES] [SEARCHES] [SEED] [PROCESSES]
+# default 10,000 right cases, 200 searches, 0 and 2
+
+Prints the verdicts of each family and dtype, and the factors found. Exit status 1 where a right
+backward pass is called wrong, or where a factor of 1 + 2^-6 or more is missed.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bptt.verify import BackwardProblem
+from bptt.verify.backward.lower_precision import LowerPrecision
+from bptt.verify.backward.problem import BackwardCase
+from bptt.verify.checker.check_result import FAILED, CheckResult
+from bptt.verify.checker.loading import load
+from bptt.verify.checker.problem import Case
+
+from ..bptt.verify.backward import functions
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "backward_passes.py"
+NAMES = "layer_norm attention causal_convolution cross_entropy scan".split()
+LOW = ("bfloat16", "float16")
+FACTORS = (1 + 2**-6, 1 - 2**-6, 1 + 2**-5, 1 + 2**-4, 1.25)
+CHUNK = 20
+SECONDS = 2.0
+
+
+def normal(rng: np.random.Generator, *shape: int) -> torch.Tensor:
+    return torch.tensor(rng.standard_normal(shape))
+
+
+class Gelu(torch.autograd.Function):
+    """x Φ(x), with tanh in place of the normal distribution function."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        t = torch.tanh(0.79788456 * (x + 0.044715 * x**3))
+        ctx.save_for_backward(x, t)
+        return 0.5 * x * (1 + t)
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, t = ctx.saved_tensors
+        inner = 0.79788456 * (1 + 3 * 0.044715 * x**2)
+        return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * inner)
+
+
+class Tempered(torch.autograd.Function):
+    """A softmax with one temperature: the gradient of a single number is a sum that cancels."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        p = torch.softmax(x / t, -1)
+        ctx.save_for_backward(x, t, p)
+        return p
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, t, p = ctx.saved_tensors
+        d = p * (dy - (dy * p).sum(-1, keepdim=True)) / t
+        return d, -((d * x).sum() / t).reshape(1)
+
+
+class Accumulated(torch.autograd.Function):
+    """Running products with one shared decay, computed step by step in the tensors' own dtype."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, a)
+        h, states = torch.zeros_like(x[:, 0]), []
+        for t in range(x.shape[1]):
+            h = a * h + x[:, t]
+            states.append(h)
+        ctx.states = states
+        return h
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, a = ctx.saved_tensors
+        dx, da = torch.zeros_like(x), torch.zeros_like(a)
+        for t in reversed(range(x.shape[1])):
+            dx[:, t] = dy
+            if t > 0:
+                da = da + (dy * ctx.states[t - 1]).sum().reshape(1)
+            dy = dy * a
+        return dx, da
+
+
+class InFloat32(torch.autograd.Function):
+    """A layer that computes in float32 whatever its inputs are, as most kernels do."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, w)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        return torch.tanh(x.to(wide) @ w.to(wide)).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, w = ctx.saved_tensors
+        wide = torch.promote_types(x.dtype, torch.float32)
+        d = dy.to(wide) * (1 - torch.tanh(x.to(wide) @ w.to(wide)) ** 2)
+        return (d @ w.to(wide).T).to(x.dtype), (x.to(wide).T @ d).to(x.dtype)
+
+
+def families() -> dict[str, BackwardProblem]:
+    """Return right backward passes: by hand in torch and NumPy, and modules of torch."""
+    torch.manual_seed(0)
+    return {
+        **{name: load(f"{EXAMPLES}:{name}").function for name in NAMES},  # pyright: ignore[reportReturnType]
+        "gelu": BackwardProblem(Gelu.apply, lambda rng, N, D: normal(rng, N, D)),
+        "tempered": BackwardProblem(
+            Tempered.apply, lambda rng, N, D: (normal(rng, N, D), 1 + torch.tensor(rng.random(1)))
+        ),
+        "accumulated": BackwardProblem(
+            Accumulated.apply,
+            lambda rng, N, T: (normal(rng, N, T), torch.tensor(rng.uniform(0.5, 1.0, 1))),
+        ),
+        "in float32": BackwardProblem(
+            InFloat32.apply, lambda rng, N, D: (normal(rng, N, D), normal(rng, D, D) / D**0.5)
+        ),
+        "sine layer": BackwardProblem(functions.layer(), functions.drawn),
+        "GRU cell": BackwardProblem(
+            torch.nn.GRUCell(5, 6), lambda rng, N: (normal(rng, N, 5), normal(rng, N, 6))
+        ),
+        "layer norm of torch": BackwardProblem(
+            torch.nn.LayerNorm(7), lambda rng, N: normal(rng, N, 7)
+        ),
+        "NumPy softmax": BackwardProblem(functions.pair(), functions.drawn_arrays),
+        "NumPy cross-entropy": BackwardProblem(functions.cross_entropy(), functions.drawn_labels),
+    }
+
+
+class Factor(torch.autograd.Function):
+    """The identity, whose gradient is multiplied by a factor in the lower precisions only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return (dy if dy.dtype == torch.float64 else dy * ctx.factor), None
+
+
+def planted(problem: BackwardProblem, place: int, factor: float) -> BackwardProblem:
+    """Return the problem with a factor on the gradient of one input of a torch function."""
+
+    def function(*inputs: Any) -> Any:
+        given = list(inputs)
+        given[place] = Factor.apply(given[place], factor)
+        return problem.function(*given)
+
+    return BackwardProblem(function, problem.inputs)
+
+
+def cases_of(problem: BackwardProblem, rng: np.random.Generator) -> list[Case]:
+    """Draw small and medium sizes, and a seed."""
+    seed = int(rng.integers(2**31 - 100))
+    return [
+        Case({name: int(rng.integers(low, high)) for name in problem.size_names}, seed)
+        for low, high in ((1, 5), (8, 25))
+    ]
+
+
+def right(number: int, seed: int) -> tuple[str, CheckResult]:
+    """Compare a right backward pass in a drawn dtype, at drawn sizes."""
+    rng = np.random.default_rng([seed, number])
+    chosen = list(families().items())
+    name, problem = chosen[number % len(chosen)]
+    dtypes = ("float32", "float16") if "NumPy" in name else ("float32", *LOW)
+    dtype = str(rng.choice(dtypes))
+    return name, LowerPrecision(problem, dtype, 60.0, SECONDS).result(cases_of(problem, rng))
+
+
+def wrong(number: int, seed: int) -> tuple[str, CheckResult]:
+    """Plant a factor into the gradient of a drawn input, in bfloat16 or float16."""
+    rng = np.random.default_rng([seed, number, 1])
+    chosen = [(n, p) for n, p in families().items() if "torch" not in n and "NumPy" not in n]
+    name, problem = chosen[number % len(chosen)]
+    if isinstance(problem.function, torch.nn.Module):
+        name, problem = chosen[0]
+    cases = [
+        Case({size: low + at for at, size in enumerate(problem.size_names)}, number)
+        for low in (2, 17)
+    ]  # those of verify_backward
+    place = int(rng.choice(BackwardCase(problem, cases[0], 60.0).places))
+    factor = FACTORS[int(rng.integers(len(FACTORS)))]
+    bad = planted(problem, place, factor)
+    result = LowerPrecision(bad, str(rng.choice(LOW)), 60.0, SECONDS).result(cases)
+    return f"{name}, input {place}, factor {factor:.4g}", result
+
+
+def run_all(
+    what: Callable[[int, int], tuple[str, CheckResult]], count: int, seed: int, processes: int
+) -> Iterator[tuple[str, CheckResult]]:
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), torch.set_num_threads, (1,)
+    ) as pool:
+        yield from pool.map(what, range(count), [seed] * count, chunksize=CHUNK)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default in (("cases", 10_000), ("searches", 200), ("seed", 0), ("processes", 2)):
+        parser.add_argument(name, nargs="?", type=int, default=default)
+    given = parser.parse_args()
+    begun = time.perf_counter()
+    verdicts: Counter[tuple[str, str, str]] = Counter()
+    alarms, missed = [], []
+    for name, result in run_all(right, given.cases, given.seed, given.processes):
+        verdicts[name, result.name, result.verdict] += 1
+        if result.verdict == FAILED:
+            alarms.append(f"{name}, {result.name}: {result.message}")
+    for name, result in run_all(wrong, given.searches, given.seed, given.processes):
+        if result.verdict != FAILED:
+            missed.append(f"{name}, {result.name}: {result.verdict}, {result.message}")
+    for (name, dtype, verdict), count in sorted(verdicts.items()):
+        print(f"{name:20s} {dtype:9s} {verdict:16s} {count}")
+    print("\n".join([*alarms, *missed]))
+    print(
+        f"{len(alarms)} false alarms in {given.cases} right cases; a factor found in "
+        f"{given.searches - len(missed)} of {given.searches} searches; "
+        f"{time.perf_counter() - begun:.0f} s"
+    )
+    sys.exit(bool(alarms or missed))
+
+
+if __name__ == "__main__":
+    main()
