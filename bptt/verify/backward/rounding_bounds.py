@@ -16,7 +16,7 @@ import numpy as np
 STANDARD_DEVIATIONS = 12.0
 HEAVIER = 4.0  # the largest factor by which actual errors may exceed the estimated ones
 NORMAL_QUANTILE = 5.33  # exceeded with a probability of 1e-7
-TIMES_SHARED = 3.0
+TIMES_SHARED = 1.0
 # Roundings of constants that all entries share, in unit roundoffs. In the finer dtypes this also
 # covers functions that are computed to a few units only.
 SHARED_UNITS = {"float32": 32.0, "float16": 8.0, "bfloat16": 3.0}

@@ -109,12 +109,14 @@ def disturb_tensors(
 
     The operations named in `exact` get none, and neither do the tensors saved for the backward pass
     of which `kept` is true. `torch.autograd.grad` is one operation, unless `into_backward`: then
-    those of a backward pass in Python are disturbed as well.
+    those of a backward pass in Python are disturbed as well, and what a disturbed operation has
+    made is not disturbed again where it was saved.
     """
     import torch
     from torch.overrides import TorchFunctionMode
 
     generator = torch.Generator().manual_seed(seed)
+    made: set[int] = set()
 
     def noise_for(value: Any) -> Any:
         uniform = torch.rand(value.shape, generator=generator, dtype=value.dtype)
@@ -131,6 +133,7 @@ def disturb_tensors(
             if not isinstance(result, torch.Tensor) or not result.is_floating_point():
                 return result
             if func.__name__ in exact:
+                made.add(result.data_ptr())
                 return result
             if result.device.type != "cpu" or result._is_view():
                 return result  # writing into a view must still change its base
@@ -139,10 +142,16 @@ def disturb_tensors(
                 if result.requires_grad or not works_in_place(func.__name__):
                     return result
                 return result.mul_(noise_for(result))
-            return result * noise_for(result)
+            disturbed = result * noise_for(result)
+            made.add(disturbed.data_ptr())
+            return disturbed
 
     def unpack(saved: Any) -> Any:
-        return saved * noise_for(saved) if saved.is_floating_point() and not kept(saved) else saved
+        if not saved.is_floating_point() or kept(saved):
+            return saved
+        if into_backward and saved.data_ptr() in made:
+            return saved
+        return saved * noise_for(saved)
 
     # Tensors saved for the backward pass are disturbed as well.
     with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, unpack):
