@@ -30,7 +30,7 @@ from bptt.verify.checker.problem import Case
 from ..bptt.verify.backward import functions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "backward_passes.py"
-NAMES = "layer_norm attention causal_convolution cross_entropy scan".split()
+NAMES = ["layer_norm", "attention", "causal_convolution", "cross_entropy", "scan"]
 LOW = ("bfloat16", "float16")
 FACTORS = (1 + 2**-6, 1 - 2**-6, 1 + 2**-5, 1 + 2**-4, 1.25)
 CHUNK = 20
@@ -207,9 +207,7 @@ def wrong(number: int, seed: int) -> tuple[str, CheckResult]:
 def run_all(
     what: Callable[[int, int], tuple[str, CheckResult]], count: int, seed: int, processes: int
 ) -> Iterator[tuple[str, CheckResult]]:
-    with ProcessPoolExecutor(
-        processes, get_context("spawn"), torch.set_num_threads, (1,)
-    ) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         yield from pool.map(what, range(count), [seed] * count, chunksize=CHUNK)
 
 

@@ -30,12 +30,13 @@ def run(check: Check, case: BackwardCase) -> list[CheckResult]:
     try:
         results.extend(check(case))
     except CaseError as trouble:
-        results.append(CheckResult(_title(check), REFUSED, trouble.message))
+        results.append(CheckResult(title(check), REFUSED, trouble.message))
     return results
 
 
-def _title(check: Check) -> str:
-    return check.__name__.replace("_", " ")
+def title(check: Any) -> str:
+    """Return the name of a check function, or of the one that a partial calls, in words."""
+    return getattr(check, "func", check).__name__.replace("_", " ")
 
 
 def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
@@ -120,7 +121,7 @@ def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
     for wanted in chosen[:SUBSETS]:
         some = case.gradients(wanted=wanted)
         for place in wanted:
-            off = far(some[place], whole[place])
+            off = far(some[place], whole[place], case.sizes[place])
             if not off <= ALLOWED[case.dtype]:
                 names = ", ".join(map(case.name_of, wanted))
                 yield CheckResult(
@@ -165,8 +166,7 @@ def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> 
     except CaseError as trouble:
         return CheckResult(name, REFUSED, trouble.message)
     for place, slope in computed.items():
-        # Equal numbers may make a gradient cancel, so that rounding errors are all it has.
-        off = far(slope, expected[place], usual[place])
+        off = far(slope, expected[place], case.sizes[place])
         if not off <= ALLOWED[case.dtype]:
             message = (
                 f"the gradient of {case.name_of(place)} is off by {off:.2g} of its largest entry, "

@@ -18,10 +18,55 @@ from .problem import BackwardCase, copied, in_dtype, is_floating
 Gradients = dict[int, np.ndarray]
 # Operations of torch whose results need no rounding.
 EXACT = frozenset(
-    "clone contiguous neg abs relu where cat stack expand index_select gather masked_fill "
-    "masked_fill_ max min amax amin maximum minimum clamp detach flip roll copy_ zero_ fill_ "
-    "zeros zeros_like new_zeros ones ones_like new_ones empty empty_like new_empty eye "
-    "__getitem__ pad repeat repeat_interleave tril triu diag diag_embed reshape sign floor".split()
+    [
+        "clone",
+        "contiguous",
+        "neg",
+        "abs",
+        "relu",
+        "where",
+        "cat",
+        "stack",
+        "expand",
+        "index_select",
+        "gather",
+        "masked_fill",
+        "masked_fill_",
+        "max",
+        "min",
+        "amax",
+        "amin",
+        "maximum",
+        "minimum",
+        "clamp",
+        "detach",
+        "flip",
+        "roll",
+        "copy_",
+        "zero_",
+        "fill_",
+        "zeros",
+        "zeros_like",
+        "new_zeros",
+        "ones",
+        "ones_like",
+        "new_ones",
+        "empty",
+        "empty_like",
+        "new_empty",
+        "eye",
+        "__getitem__",
+        "pad",
+        "repeat",
+        "repeat_interleave",
+        "tril",
+        "triu",
+        "diag",
+        "diag_embed",
+        "reshape",
+        "sign",
+        "floor",
+    ]
 )
 
 
@@ -65,7 +110,9 @@ def disturbed_gradients(
             return arrays(high.gradients(given, upstream))
     if isinstance(function, JaxFunction):
         given = [
-            value * (1 + unit * rng.uniform(-1.0, 1.0, value.shape)) if is_floating(value) else value
+            value * (1 + unit * rng.uniform(-1.0, 1.0, value.shape))
+            if is_floating(value)
+            else value
             for value in given
         ]
     return arrays(high.gradients(given, upstream))

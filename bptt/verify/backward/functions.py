@@ -203,6 +203,17 @@ def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFuncti
     return LossAndGradients(function)
 
 
+def import_all_of_torch() -> None:
+    """Take a gradient once, if torch is used: it imports modules then, which takes seconds.
+
+    The time limit of a call mustn't interrupt that.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        one = torch.ones(1, requires_grad=True)
+        torch.autograd.grad(one * one, one, torch.ones(1))
+
+
 def as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 

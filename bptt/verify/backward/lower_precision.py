@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-
 import numpy as np
 
 from ..checker.calls import CaseError

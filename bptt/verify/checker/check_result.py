@@ -11,6 +11,8 @@ RANK = {PASSED: 0, ILL_CONDITIONED: 1, REFUSED: 2, FAILED: 3}
 class CheckResult:
     """The name and verdict of one check; if it failed, `message` has the sizes and the difference.
 
+    `detail` is the traceback if the process died.
+
     A check is refused if the function raises an error, and ill-conditioned if rounding alone can
     change the result so much that it says nothing: both are neither passed nor failed.
     """
@@ -18,3 +20,4 @@ class CheckResult:
     name: str
     verdict: str
     message: str = ""
+    detail: str = ""

@@ -114,7 +114,8 @@ def _checks(report: Report) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{escape(check.name)}</td><td>{check.verdict}</td>"
-        f"<td>{escape(check.message)}</td></tr>"
+        f"<td>{escape(check.message)}"
+        f"{f'<pre>{escape(check.detail)}</pre>' if check.detail else ''}</td></tr>"
         for check in sorted(report.checks, key=lambda check: -RANK[check.verdict])
     )
     return (
