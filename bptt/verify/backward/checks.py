@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..checker.calls import CaseError
+from ..checker.case_result import WRONG, Finding
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.evaluated_problem import is_tensor, to_array
 from .layouts import layouts
@@ -128,6 +129,7 @@ def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
                     "subsets of inputs",
                     FAILED,
                     f"{case.name_of(place)} is off by {off:.2g} if only {names} require a gradient",
+                    picture=difference(case, place, some[place], whole[place]),
                 )
                 return
     if chosen:
@@ -172,8 +174,23 @@ def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> 
                 f"the gradient of {case.name_of(place)} is off by {off:.2g} of its largest entry, "
                 f"at {case.case}"
             )
-            return CheckResult(name, FAILED, message)
+            picture = difference(case, place, slope, expected[place])
+            return CheckResult(name, FAILED, message, picture=picture)
     return CheckResult(name, PASSED)
+
+
+def difference(case: BackwardCase, place: int, computed: Any, expected: Any) -> Finding:
+    """Return two gradients that should be equal, to be drawn entry by entry."""
+    shape = tuple(case.inputs[place].shape)
+    found, right = (
+        np.zeros(shape) if value is None else to_array(value).astype(float)
+        for value in (computed, expected)
+    )
+    size = max(float(np.abs(right).max(initial=0.0)), case.sizes[place])
+    allowed = np.full(shape, ALLOWED[case.dtype] * size)
+    return Finding(
+        case.name_of(place), WRONG, 0.0, computed=found, expected=right, allowed=allowed, size=size
+    )
 
 
 def _copies(values: Sequence[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,8 @@ class JaxFunction(DifferentiableFunction):
         self.names = argument_names(function)
 
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(map(np.asarray, as_tuple(self.function(*inputs))))
+        with in_64_bits():
+            return tuple(map(np.asarray, as_tuple(self.function(*inputs))))
 
     def gradients(
         self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
@@ -169,14 +171,78 @@ class JaxFunction(DifferentiableFunction):
                 given[place] = value
             return as_tuple(self.function(*given))
 
-        found, pull = jax.vjp(of_wanted, *(inputs[place] for place in wanted))
-        given = tuple(
-            np.zeros(output.shape, output.dtype)
-            if cotangent is None
-            else np.asarray(cotangent, output.dtype)
-            for output, cotangent in zip(found, cotangents, strict=True)
-        )
-        return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+        with in_64_bits():
+            found, pull = jax.vjp(of_wanted, *(inputs[place] for place in wanted))
+            given = tuple(
+                np.zeros(output.shape, output.dtype)
+                if cotangent is None
+                else np.asarray(cotangent, output.dtype)
+                for output, cotangent in zip(found, cotangents, strict=True)
+            )
+            return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+
+    def twice(
+        self,
+        inputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        weights: dict[int, Any],
+        outputs: Sequence[int],
+    ) -> tuple[dict[int, Any], dict[int, Any]]:
+        """Return the derivatives of the weighted gradients by the inputs and by the cotangents."""
+        import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+        places = list(weights)
+
+        def of_inputs(*values: Any) -> tuple[Any, ...]:
+            given = list(inputs)
+            for place, value in zip(places, values, strict=True):
+                given[place] = value
+            found = as_tuple(self.function(*given))
+            return tuple(found[k] for k in outputs)
+
+        def weighted(values: Any, upstream: Any) -> Any:
+            slopes = jax.vjp(of_inputs, *values)[1](tuple(upstream))
+            return sum(
+                (slope * weights[place]).sum() for place, slope in zip(places, slopes, strict=True)
+            )
+
+        with in_64_bits():
+            found = jax.grad(weighted, (0, 1))(
+                [np.asarray(inputs[place]) for place in places],
+                [np.asarray(cotangents[k]) for k in outputs],
+            )
+            return dict(zip(places, map(np.asarray, found[0]), strict=True)), dict(
+                zip(outputs, map(np.asarray, found[1]), strict=True)
+            )
+
+    def forward_derivative(self, inputs: Sequence[Any], tangents: dict[int, Any]) -> list[Any]:
+        """Return the derivatives of the outputs along the tangents.
+
+        Raises TypeError for a function with `custom_vjp`, which JAX doesn't differentiate forwards.
+        """
+        import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+        def of_wanted(*values: Any) -> tuple[Any, ...]:
+            given = list(inputs)
+            for place, value in zip(tangents, values, strict=True):
+                given[place] = value
+            return as_tuple(self.function(*given))
+
+        with in_64_bits():
+            here = tuple(np.asarray(inputs[place]) for place in tangents)
+            moved = jax.jvp(of_wanted, here, tuple(map(np.asarray, tangents.values())))[1]
+            return list(map(np.asarray, moved))
+
+
+def in_64_bits() -> AbstractContextManager[Any]:
+    """Return a block in which JAX keeps float64; elsewhere it may round it to float32."""
+    import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # pyright: ignore[reportMissingImports]
+
+    return enable_x64()
 
 
 def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFunction:
@@ -197,7 +263,8 @@ def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFuncti
         return TorchFunction(function)
     jax = sys.modules.get("jax")
     if jax is not None:
-        found = as_tuple(function(*inputs))
+        with in_64_bits():
+            found = as_tuple(function(*inputs))
         if all(isinstance(value, jax.Array) for value in found):
             return JaxFunction(function)
     return LossAndGradients(function)
@@ -252,4 +319,6 @@ def by_place(
 def is_floating(value: Any) -> bool:
     if is_tensor(value):
         return bool(value.is_floating_point())
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    if not isinstance(value, np.ndarray):
+        return False
+    return value.dtype.kind == "f" or value.dtype.name == "bfloat16"  # JAX's, of kind V

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..checker.calls import CaseError
+from ..checker.case_result import WRONG, Finding
 from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ..checker.problem import Case
 from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
@@ -83,9 +84,9 @@ class LowerPrecision:
             drawn = self._drawn(case)
             if not drawn.is_finite:
                 return self._not_finite(drawn)
-            message, bound = self._entries(drawn)
+            message, bound, picture = self._entries(drawn)
             if message:
-                return CheckResult(self.dtype, FAILED, f"wrong: {message}")
+                return CheckResult(self.dtype, FAILED, f"wrong: {message}", picture=picture)
             coarse = max(coarse, bound)
         return self._factors(cases[-1], coarse)
 
@@ -108,8 +109,8 @@ class LowerPrecision:
         )
         return CheckResult(self.dtype, FAILED, message)
 
-    def _entries(self, drawn: Drawn) -> tuple[str, float]:
-        """Return a message on the worst entry beyond its bound, and the usual relative bound."""
+    def _entries(self, drawn: Drawn) -> tuple[str, float, Finding | None]:
+        """Return a message on the worst entry beyond its bound, the usual bound, and a picture."""
         begun, runs = time.process_time(), []
         for seed in range(DISTURBED_RUNS):
             runs.append(drawn.disturbed(seed))
@@ -130,8 +131,12 @@ class LowerPrecision:
                 f"exactly {exact[worst]:.4g}; rounding explains {bounds[worst]:.2g}, "
                 f"at {drawn.low.case}"
             )
-            return message, coarse
-        return "", coarse
+            name = drawn.low.name_of(place)
+            picture = Finding(
+                name, WRONG, 0.0, computed=computed, expected=exact, allowed=bounds, size=size
+            )
+            return message, coarse, picture
+        return "", coarse, None
 
     def _factors(self, case: Case, coarse: float) -> CheckResult:
         """Look for a factor that all entries of an input's gradient have in common."""

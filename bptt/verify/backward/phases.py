@@ -18,9 +18,11 @@ from ..checker.settings import Settings
 from ..checker.verifying import verify
 from . import repeats
 from .checks import CHECKS, run, title
+from .derivative_tests import dot_product, taylor_remainder
 from .functions import import_all_of_torch
 from .lower_precision import LowerPrecision
 from .problem import BackwardCase
+from .second_order import NAME, second_order
 from .settings import BackwardSettings
 
 # The first of the sizes at which checks are run; the next is one larger. If they don't fit, the
@@ -119,6 +121,10 @@ def _checks(
         checks.append(partial(repeats.another_shape_between, other=made[1]))
     for check in checks:
         yield title(check), partial(_worst, check, made)
+    yield "Taylor remainder", partial(_at_largest, taylor_remainder, made)
+    yield "dot product", partial(_at_largest, partial(dot_product, problem=problem), made)
+    if options.order == 2:
+        yield NAME, partial(_second_order, factory, settings, made[0].case)
     cases = [one.case for one in made]
     for dtype in options.dtypes:
         yield dtype, partial(_in_dtype, problem, dtype, settings, cases)
@@ -135,6 +141,16 @@ def _worst(check: Any, made: list[BackwardCase]) -> Iterable[CheckResult]:
             if known is None or RANK[result.verdict] > RANK[known.verdict]:
                 results[result.name] = result
     return results.values()
+
+
+def _at_largest(check: Any, made: list[BackwardCase]) -> Iterable[CheckResult]:
+    at(title(check), made[-1].case)
+    return run(check, made[-1])
+
+
+def _second_order(factory: ProblemFactory, settings: Settings, case: Case) -> Iterable[CheckResult]:
+    at(NAME, case)
+    return [second_order(factory, settings, case)]
 
 
 def _in_dtype(

@@ -198,7 +198,10 @@ def in_dtype(value: Any, dtype: str) -> Any:
         import torch
 
         return value.detach().to(getattr(torch, dtype))
-    return value.astype(dtype)
+    try:
+        return value.astype(dtype)
+    except TypeError:
+        raise CaseError("broken", f"NumPy has no {dtype}") from None
 
 
 def copied(value: Any) -> Any:

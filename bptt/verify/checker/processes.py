@@ -83,8 +83,8 @@ def run(work: Callable[[Send], None], found: Callable[[Any], None]) -> Death | N
     """Run `work(send)` in a process of its own; pass what it sends to `found`.
 
     Returns how the process died, None if the work ended. Raises InputError or MemoryError where the
-    work did, and RuntimeError with its traceback for any other error. The process is forked: where that isn't
-    possible, `work` must be picklable.
+    work did, and RuntimeError with its traceback for any other error. The process is forked: where
+    that isn't possible, `work` must be picklable.
     """
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context: Any = multiprocessing.get_context(method)

@@ -4,7 +4,6 @@ import collections
 import ctypes
 import itertools
 import os
-import time
 from typing import Any
 
 import torch
@@ -48,10 +47,6 @@ def drawn(rng: Any, N: int) -> torch.Tensor:
     return torch.tensor(rng.standard_normal(N))
 
 
-def large(x: torch.Tensor, up: torch.Tensor) -> bool:
-    return len(x) > 2
-
-
 def strided(x: torch.Tensor, up: torch.Tensor) -> bool:
     return up.stride() != (1,) and len(up) > 1
 
@@ -60,10 +55,8 @@ def sliced(x: torch.Tensor, up: torch.Tensor) -> bool:
     return up.stride() == (2,) and len(up) > 1
 
 
-faults = BackwardProblem(squares(segfault, large), drawn)
 faults_on_strides = BackwardProblem(squares(segfault, strided), drawn)
-aborts = BackwardProblem(squares(os.abort, large), drawn)
-exits = BackwardProblem(squares(lambda: os._exit(3), large), drawn)
+aborts_on_strides = BackwardProblem(squares(os.abort, strided), drawn)
+exits_on_strides = BackwardProblem(squares(lambda: os._exit(3), strided), drawn)
 spins = BackwardProblem(squares(spin, sliced), drawn)
-sleeps = BackwardProblem(squares(lambda: time.sleep(60), large), drawn)
 raises = BackwardProblem(squares(crash, lambda x, up: len(x) > 3), drawn)
