@@ -18,7 +18,7 @@ def assert_backward_right(
     cases: int = 60,
     seed: int = 0,
     time_limit: float = 10.0,
-    budget: float = 30.0,
+    budget: float = 12.0,
     tolerance: float = 0.0,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,

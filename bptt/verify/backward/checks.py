@@ -170,10 +170,8 @@ def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> 
     for place, slope in computed.items():
         off = far(slope, expected[place], case.sizes[place])
         if not off <= ALLOWED[case.dtype]:
-            message = (
-                f"the gradient of {case.name_of(place)} is off by {off:.2g} of its largest entry, "
-                f"at {case.case}"
-            )
+            far_off = f"off by {off:.2g} of its largest entry" if np.isfinite(off) else "not finite"
+            message = f"the gradient of {case.name_of(place)} is {far_off}, at {case.case}"
             picture = difference(case, place, slope, expected[place])
             return CheckResult(name, FAILED, message, picture=picture)
     return CheckResult(name, PASSED)

@@ -119,7 +119,8 @@ class LowerPrecision:
         coarse = 0.0
         for place, exact in drawn.exact.items():
             computed = drawn.computed[place]
-            bounds = entry_bounds(computed, exact, [run[place] for run in runs], drawn.unit)
+            of_place = [run[place] for run in runs]
+            bounds = entry_bounds(computed, exact, of_place, self.dtype, drawn.unit)
             off, size = np.abs(computed - exact), float(np.abs(exact).max(initial=0.0))
             coarse = max(coarse, float(np.median(bounds)) / size if size else 0.0)
             if np.isnan(bounds).any() or (off <= bounds).all():

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STANDARD_DEVIATIONS = 12.0
+# Sums inside an operation, such as a matrix product, are rounded in float32, too; in the coarser
+# dtypes they are accumulated in float32.
+STANDARD_DEVIATIONS = {"float32": 64.0, "float16": 16.0, "bfloat16": 12.0}
 HEAVIER = 4.0  # the largest factor by which actual errors may exceed the estimated ones
 NORMAL_QUANTILE = 5.33  # exceeded with a probability of 1e-7
 TIMES_SHARED = 1.0
@@ -35,7 +37,11 @@ class FactorBound:
 
 
 def entry_bounds(
-    computed: np.ndarray, exact: np.ndarray, disturbed: Sequence[np.ndarray], unit: float
+    computed: np.ndarray,
+    exact: np.ndarray,
+    disturbed: Sequence[np.ndarray],
+    dtype: str,
+    unit: float,
 ) -> np.ndarray:
     """Return the largest error of each entry that rounding explains.
 
@@ -45,7 +51,7 @@ def entry_bounds(
     spread = np.sqrt(np.mean([(one - exact) ** 2 for one in disturbed], axis=0))
     usual = max(_rms(spread), unit * _rms(exact))
     actual = 1.5 * float(np.median(np.abs(computed - exact)))  # a standard deviation, if normal
-    return STANDARD_DEVIATIONS * np.maximum(spread, max(usual, min(actual, HEAVIER * usual)))
+    return STANDARD_DEVIATIONS[dtype] * np.maximum(spread, max(usual, min(actual, HEAVIER * usual)))
 
 
 def factor_bound(
