@@ -34,7 +34,7 @@ NAMES = ["layer_norm", "attention", "causal_convolution", "cross_entropy", "scan
 LOW = ("bfloat16", "float16")
 FACTORS = (1 + 2**-6, 1 - 2**-6, 1 + 2**-5, 1 + 2**-4, 1.25)
 CHUNK = 20
-SECONDS = 2.0
+SECONDS = 4.0
 
 
 def normal(rng: np.random.Generator, *shape: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # uni
 LARGEST = {"float32": 3.4e38, "bfloat16": 3.4e38, "float16": 65504.0}
 DISTURBED_RUNS, FEWEST_RUNS = 16, 6  # for the bounds of entries
 SHARED_SEEDS = 4
-FEWEST_INPUTS, MOST_INPUTS = 16, 512
+FEWEST_INPUTS, MOST_INPUTS = 16, 1024
 GOAL = {"float32": 2.0**-17, "bfloat16": 0.75 * 2.0**-6, "float16": 0.75 * 2.0**-6}
 TOO_COARSE = 0.25  # relative: a bound above it says nothing
 
@@ -146,8 +146,9 @@ class LowerPrecision:
         bounds: dict[str, FactorBound] = {}
         for drawn in self._inputs(case):
             draws.append(drawn)
-            for seed, row in enumerate(shared):
-                row.append(drawn.disturbed(seed))
+            if len(draws) <= FEWEST_INPUTS:
+                for seed, row in enumerate(shared):
+                    row.append(drawn.disturbed(seed))
             if len(draws) >= FEWEST_INPUTS and len(draws).bit_count() == 1:
                 bounds = self._bounds(draws, shared)
                 if all(bound.explained <= GOAL[self.dtype] for bound in bounds.values()):
@@ -182,7 +183,7 @@ class LowerPrecision:
             found[draws[0].low.name_of(place)] = factor_bound(
                 [drawn.computed[place] - g for drawn, g in zip(draws, exact, strict=True)],
                 exact,
-                [[one[place] - g for one, g in zip(row, exact, strict=True)] for row in shared],
+                [[one[place] - g for one, g in zip(row, exact, strict=False)] for row in shared],
                 self.dtype,
                 UNIT_OF[self.dtype],
             )

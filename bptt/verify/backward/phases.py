@@ -29,7 +29,7 @@ from .settings import BackwardSettings
 # others are tried, all equal.
 FIRST_SIZE = {"small": 2, "medium": 17}
 OTHER_SIZES = {"small": (2, 4, 1), "medium": (16, 20, 24, 8, 6)}
-SECONDS_A_DTYPE = 2.0
+SECONDS_A_DTYPE = 4.0
 PLAIN_CALLS = "plain calls"
 
 

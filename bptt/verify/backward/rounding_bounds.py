@@ -64,7 +64,7 @@ def factor_bound(
     """Estimate the factor that all errors have in common, over several inputs.
 
     `shared` holds, for each of several seeds, the errors that the same disturbances cause at each
-    of the inputs: roundings that all inputs share do not average out.
+    of the first inputs: roundings that all inputs share do not average out.
     """
     products = np.array([np.sum(e * g) for e, g in zip(errors, exact, strict=True)])
     squares = np.array([np.sum(g * g) for g in exact])
@@ -75,7 +75,8 @@ def factor_bound(
     scatter = np.sqrt(np.sum((products - delta * squares) ** 2) * count / (count - 1))
     common = max(
         (
-            abs(sum(np.sum(e * g) for e, g in zip(row, exact, strict=True))) / squares.sum()
+            abs(sum(np.sum(e * g) for e, g in zip(row, exact, strict=False)))
+            / squares[: len(row)].sum()
             for row in shared
         ),
         default=0.0,
