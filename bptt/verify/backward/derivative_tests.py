@@ -16,7 +16,8 @@ import numpy as np
 from ..checker.calls import CaseError, call
 from ..checker.check_result import FAILED, PASSED, CheckResult, Curve
 from ..checker.evaluated_problem import to_array
-from .functions import JaxFunction, TorchFunction, as_tuple
+from .functions import JaxFunction, TorchFunction
+from .interface import as_tuple
 from .problem import BackwardCase, BackwardProblem, copied, is_floating, like
 
 STEPS = 2.0 ** -np.arange(3.0, 31.0)

@@ -14,7 +14,8 @@ from ..checker.calls import CaseError, call
 from ..checker.evaluated_problem import is_tensor, to_array
 from ..checker.loading import ProblemFactory, size_names
 from ..checker.problem import Case, GradientProblem
-from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
+from .functions import differentiable
+from .interface import DifferentiableFunction, as_tuple, is_floating
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from ..checker.calls import call
 from ..checker.check_result import FAILED, PASSED, CheckResult
 from ..checker.evaluated_problem import to_array
 from .checks import ALLOWED
-from .functions import NumpyPair, TorchFunction, as_tuple
+from .functions import NumpyPair, TorchFunction
+from .interface import as_tuple
 from .problem import BackwardCase, copied, far
 
 MOST_CALLS = 20_000

@@ -21,7 +21,8 @@ from ..checker.problem import Case, GradientProblem
 from ..checker.report.report import Report
 from ..checker.settings import Settings
 from ..checker.verifying import verify
-from .functions import DifferentiableFunction, JaxFunction, TorchFunction, as_tuple
+from .functions import JaxFunction, TorchFunction
+from .interface import DifferentiableFunction, as_tuple
 from .problem import BackwardCase, BackwardProblem, copied, like
 
 NAME = "second order"

@@ -123,11 +123,11 @@ def _follow(process: Any, ours: Any, call: Any, found: Callable[[Any], None], tr
         except (EOFError, ConnectionResetError):
             what = call.what.decode(errors="replace") if call.limit else ""
             if hung:
-                cause = f"{what} took longer than {call.limit:g} s, inside compiled code"
                 process.kill()
             process.join()
-            if not hung:
-                cause = _ending(process.exitcode) + (f" during the call of {what}" if what else "")
+            cause = _ending(process.exitcode) + (f" during the call of {what}" if what else "")
+            if hung:
+                cause = f"{what} took longer than {call.limit:g} s, inside compiled code"
             return Death(cause, check, case, hung, _innermost(trace.read()))
         if kind == AT:
             check, case = content

@@ -17,8 +17,8 @@ from bptt.verify.backward.settings import BackwardSettings
 from bptt.verify.checker.loading import ProblemFactory
 from bptt.verify.checker.problem import Case, Skip
 
-from ....campaigns.lower_precision import families
 from . import functions
+from .rounded_functions import families
 
 quick = Settings(cases=3, budget=3.0, sizes={"N": (2, 3)})
 noise = np.random.default_rng(0)

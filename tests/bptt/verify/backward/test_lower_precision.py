@@ -10,8 +10,8 @@ from bptt.verify.backward.rounding_bounds import student_quantile
 from bptt.verify.checker.check_result import CheckResult
 from bptt.verify.checker.problem import Case
 
-from ....campaigns.lower_precision import InFloat32, families, normal, planted
 from . import functions
+from .rounded_functions import InFloat32, families, normal, planted
 
 
 def result(problem: BackwardProblem, dtype: str, seed: int = 0) -> CheckResult:

@@ -41,7 +41,7 @@ class Forgetful(Cube):
 class Once(Cube):
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *cotangents: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> torch.Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         (x,) = ctx.saved_tensors
         return 3 * x**2 * cotangents[0]
 
