@@ -116,7 +116,12 @@ def _checks(
     made: list[BackwardCase],
 ) -> Iterator[Named]:
     problem: Any = factory.function
-    checks: list[Any] = [*CHECKS, repeats.graph_used_twice, repeats.uninitialized_memory]
+    checks: list[Any] = [
+        *CHECKS,
+        repeats.graph_used_twice,
+        repeats.another_call_between,
+        repeats.uninitialized_memory,
+    ]
     if len(made) == 2:
         checks.append(partial(repeats.another_shape_between, other=made[1]))
     for check in checks:
