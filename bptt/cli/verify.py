@@ -1,7 +1,8 @@
 """The command `bptt verify`."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,9 @@ from rich.text import Text
 
 from bptt.errors import InputError, explained
 
-from ..verify.backward.problem import BackwardProblem
-from ..verify.backward.verifying import verify_factory
+from ..verify.backward.isolated import verify_target
+from ..verify.backward.settings import RACE_SECONDS, BackwardSettings
 from ..verify.checker.case_result import CaseResult
-from ..verify.checker.loading import ProblemFactory, load
 from ..verify.checker.report.page import page
 from ..verify.checker.report.report import Report
 from ..verify.checker.report.terminal import show, style_of
@@ -72,6 +72,32 @@ def verify(
             show_default=False,
         ),
     ] = 0.0,
+    dtypes: Annotated[
+        str,
+        typer.Option(
+            "--dtypes",
+            metavar="NAMES",
+            help="Lower precisions to check a backward pass in: float32, bfloat16, float16.",
+        ),
+    ] = "float32",
+    race_seconds: Annotated[
+        float,
+        typer.Option(
+            "--race-seconds",
+            metavar="SECONDS",
+            help="For repeating the same call of a backward pass, to find race conditions.",
+        ),
+    ] = RACE_SECONDS,
+    order: Annotated[
+        int,
+        typer.Option(
+            "--order",
+            min=1,
+            max=2,
+            metavar="N",
+            help="2: check the gradient of a backward pass's gradient, too.",
+        ),
+    ] = 1,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report to a JSON file.")
     ] = None,
@@ -93,21 +119,23 @@ def verify(
 
     ranges = dict(map(size_range, sizes or []))
     settings = Settings(cases, seed, time_limit, ranges, budget, tolerance)
+    names = tuple(name.strip() for name in dtypes.split(",") if name.strip())
+    options = BackwardSettings(names, race_seconds, order)
     console = Console(highlight=False)
-    if target is None:
+    reports = []
+    if target is not None:
+        with _counted(console, target) as seen:
+            reports.append(verify_target(target, settings, options, seen))
+    else:
         from ..verify.network.problems import (  # only here: it imports torch, seconds
             compile_kernels,
             own_engines,
         )
 
         compile_kernels()
-        factories = own_engines()
-    else:
-        factories = [load(target, time_limit)]
-    reports = []
-    for factory in factories:
-        reports.append(_verified(factory, settings, console))
-        if target is None:
+        for factory in own_engines():
+            with _counted(console, factory.target) as seen:
+                reports.append(verify_gradient(factory, settings, seen))
             console.print(Text(reports[-1].summary, style=style_of(reports[-1])))
     for report in reports:
         show(report, console)
@@ -121,28 +149,26 @@ def verify(
     raise typer.Exit(1 if 1 in statuses else max(statuses))
 
 
-def _verified(factory: ProblemFactory, settings: Settings, console: Console) -> Report:
-    run = verify_factory if isinstance(factory.function, BackwardProblem) else verify_gradient
+@contextmanager
+def _counted(console: Console, target: str) -> Iterator[Callable[[CaseResult], None]]:
+    """Show how many cases were checked, on a terminal."""
+    checked = 0
     if not console.is_terminal:
-        return run(factory, settings)
-    with console.status(f"verifying {factory.target}") as status:
-        return run(factory, settings, _count(lambda text: status.update(text), factory))
+        yield lambda _: None
+        return
+    with console.status(f"verifying {target}") as status:
+
+        def seen(result: CaseResult) -> None:
+            nonlocal checked
+            checked += 1
+            status.update(f"verifying {target}: {checked} cases, now {result.case}")
+
+        yield seen
 
 
 def _overall(reports: list[Report]) -> str:
     counts = Counter(report.verdict for report in reports)
     return f"{len(reports)} gradients: " + ", ".join(f"{n} {what}" for what, n in counts.items())
-
-
-def _count(say: Callable[[str], None], factory: ProblemFactory) -> Callable[[CaseResult], None]:
-    checked = 0
-
-    def seen(result: CaseResult) -> None:
-        nonlocal checked
-        checked += 1
-        say(f"verifying {factory.target}: {checked} cases, now {result.case}")
-
-    return seen
 
 
 def _as_json(reports: list[Report]) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..checker.asserting import fail_unless_right
 from ..checker.settings import Settings
-from .verifying import RACE_SECONDS, verify_backward
+from .settings import RACE_SECONDS
+from .verifying import verify_backward
 
 
 def assert_backward_right(
@@ -17,18 +18,20 @@ def assert_backward_right(
     cases: int = 60,
     seed: int = 0,
     time_limit: float = 10.0,
-    budget: float = 30.0,
+    budget: float = 12.0,
     tolerance: float = 0.0,
     dtypes: tuple[str, ...] = ("float32",),
     race_seconds: float = RACE_SECONDS,
+    order: int = 1,
+    isolated: bool = False,
 ) -> None:
     """Verify a function with its own backward pass; raise AssertionError unless it is right.
 
     `function` is a torch callable, a pair `(forward, backward)` of NumPy functions, a function
     that returns `(loss, gradients)` or a JAX function; `inputs(rng, N, D)` draws its arguments for
-    given sizes. See `BackwardProblem` for both, `verify_backward` for `forward`, `dtypes` and
-    `race_seconds`, and `assert_gradient_right` for the other arguments. The error's text is the
-    whole report.
+    given sizes. See `BackwardProblem` for both, `verify_backward` for `forward`, `dtypes`,
+    `race_seconds`, `order` and `isolated`, and `assert_gradient_right` for the other arguments. The
+    error's text is the whole report.
 
         def test_layer_norm():
             assert_backward_right(LayerNorm.apply, inputs)
@@ -45,5 +48,7 @@ def assert_backward_right(
             settings=settings,
             dtypes=dtypes,
             race_seconds=race_seconds,
+            order=order,
+            isolated=isolated,
         )
     )

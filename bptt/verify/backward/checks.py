@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..checker.calls import CaseError
+from ..checker.case_result import WRONG, Finding
 from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
 from ..checker.evaluated_problem import is_tensor, to_array
 from .layouts import layouts
@@ -30,12 +31,13 @@ def run(check: Check, case: BackwardCase) -> list[CheckResult]:
     try:
         results.extend(check(case))
     except CaseError as trouble:
-        results.append(CheckResult(_title(check), REFUSED, trouble.message))
+        results.append(CheckResult(title(check), REFUSED, trouble.message))
     return results
 
 
-def _title(check: Check) -> str:
-    return check.__name__.replace("_", " ")
+def title(check: Any) -> str:
+    """Return the name of a check function, or of the one that a partial calls, in words."""
+    return getattr(check, "func", check).__name__.replace("_", " ")
 
 
 def cotangent_layouts(case: BackwardCase) -> Iterator[CheckResult]:
@@ -120,13 +122,14 @@ def subsets_of_inputs(case: BackwardCase) -> Iterator[CheckResult]:
     for wanted in chosen[:SUBSETS]:
         some = case.gradients(wanted=wanted)
         for place in wanted:
-            off = far(some[place], whole[place])
+            off = far(some[place], whole[place], case.sizes[place])
             if not off <= ALLOWED[case.dtype]:
                 names = ", ".join(map(case.name_of, wanted))
                 yield CheckResult(
                     "subsets of inputs",
                     FAILED,
                     f"{case.name_of(place)} is off by {off:.2g} if only {names} require a gradient",
+                    picture=difference(case, place, some[place], whole[place]),
                 )
                 return
     if chosen:
@@ -159,21 +162,33 @@ Arguments = tuple[list[Any], list[Any]]  # inputs, cotangents
 def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> CheckResult:
     """Compare the gradients for the same numbers passed in two ways."""
     expected = case.gradients(*plain)
-    usual = case.gradients()
     try:
         computed = case.gradients(*given)
     except CaseError as trouble:
         return CheckResult(name, REFUSED, trouble.message)
     for place, slope in computed.items():
         # Equal numbers may make a gradient cancel, so that rounding errors are all it has.
-        off = far(slope, expected[place], usual[place])
+        off = far(slope, expected[place], case.sizes[place])
         if not off <= ALLOWED[case.dtype]:
-            message = (
-                f"the gradient of {case.name_of(place)} is off by {off:.2g} of its largest entry, "
-                f"at {case.case}"
-            )
-            return CheckResult(name, FAILED, message)
+            far_off = f"off by {off:.2g} of its largest entry" if np.isfinite(off) else "not finite"
+            message = f"the gradient of {case.name_of(place)} is {far_off}, at {case.case}"
+            picture = difference(case, place, slope, expected[place])
+            return CheckResult(name, FAILED, message, picture=picture)
     return CheckResult(name, PASSED)
+
+
+def difference(case: BackwardCase, place: int, computed: Any, expected: Any) -> Finding:
+    """Return two gradients that should be equal, to be drawn entry by entry."""
+    shape = tuple(case.inputs[place].shape)
+    found, right = (
+        np.zeros(shape) if value is None else to_array(value).astype(float)
+        for value in (computed, expected)
+    )
+    size = max(float(np.abs(right).max(initial=0.0)), case.sizes[place])
+    allowed = np.full(shape, ALLOWED[case.dtype] * size)
+    return Finding(
+        case.name_of(place), WRONG, 0.0, computed=found, expected=right, allowed=allowed, size=size
+    )
 
 
 def _copies(values: Sequence[Any]) -> list[Any]:

@@ -5,10 +5,9 @@ operator of `torch.library`, a module), a pair of NumPy functions, a NumPy funct
 loss and its gradients, and a JAX function with a custom VJP.
 """
 
-import inspect
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,34 +15,12 @@ import numpy as np
 from bptt.errors import InputError
 
 from ..checker.evaluated_problem import is_tensor
+from .interface import DifferentiableFunction, argument_names, as_tuple, by_place
 
 EXPECTED = (
     "a torch callable, a pair (forward, backward) of NumPy functions, a function that returns "
     "(loss, gradients), or a JAX function"
 )
-
-
-class DifferentiableFunction(ABC):
-    """A function of several inputs that returns outputs, and gradients for given cotangents."""
-
-    names: tuple[str, ...] = ()  # of its inputs, if the signature has them
-
-    @abstractmethod
-    def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """Run the forward pass alone."""
-
-    @abstractmethod
-    def gradients(
-        self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
-    ) -> dict[int, Any]:
-        """Run both passes; return the gradients with respect to the wanted inputs, by position.
-
-        `cotangents` are the gradients with respect to the outputs, None for an unused output.
-        """
-
-    def extra_inputs(self) -> tuple[Any, ...]:
-        """Return further inputs that the function itself has: the parameters of a module."""
-        return ()
 
 
 class TorchFunction(DifferentiableFunction):
@@ -156,7 +133,8 @@ class JaxFunction(DifferentiableFunction):
         self.names = argument_names(function)
 
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(map(np.asarray, as_tuple(self.function(*inputs))))
+        with in_64_bits():
+            return tuple(map(np.asarray, as_tuple(self.function(*inputs))))
 
     def gradients(
         self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
@@ -169,14 +147,79 @@ class JaxFunction(DifferentiableFunction):
                 given[place] = value
             return as_tuple(self.function(*given))
 
-        found, pull = jax.vjp(of_wanted, *(inputs[place] for place in wanted))
-        given = tuple(
-            np.zeros(output.shape, output.dtype)
-            if cotangent is None
-            else np.asarray(cotangent, output.dtype)
-            for output, cotangent in zip(found, cotangents, strict=True)
-        )
-        return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+        with in_64_bits():
+            found, pull = jax.vjp(of_wanted, *(inputs[place] for place in wanted))
+            given = tuple(
+                np.zeros(output.shape, output.dtype)
+                if cotangent is None
+                else np.asarray(cotangent, output.dtype)
+                for output, cotangent in zip(found, cotangents, strict=True)
+            )
+            return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+
+    def twice(
+        self,
+        inputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        weights: dict[int, Any],
+        outputs: Sequence[int],
+    ) -> tuple[dict[int, Any], dict[int, Any]]:
+        """Return the derivatives of the weighted gradients by the inputs and by the cotangents."""
+        import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+        places = list(weights)
+
+        def of_inputs(*values: Any) -> tuple[Any, ...]:
+            given = list(inputs)
+            for place, value in zip(places, values, strict=True):
+                given[place] = value
+            found = as_tuple(self.function(*given))
+            return tuple(found[k] for k in outputs)
+
+        def weighted(values: Any, upstream: Any) -> Any:
+            slopes = jax.vjp(of_inputs, *values)[1](tuple(upstream))
+            return sum(
+                (slope * weights[place]).sum() for place, slope in zip(places, slopes, strict=True)
+            )
+
+        with in_64_bits():
+            found = jax.grad(weighted, (0, 1))(
+                [np.asarray(inputs[place]) for place in places],
+                [np.asarray(cotangents[k]) for k in outputs],
+            )
+            return dict(zip(places, map(np.asarray, found[0]), strict=True)), dict(
+                zip(outputs, map(np.asarray, found[1]), strict=True)
+            )
+
+    def forward_derivative(self, inputs: Sequence[Any], tangents: dict[int, Any]) -> list[Any]:
+        """Return the derivatives of the outputs along the tangents.
+
+        Raises TypeError for a function with `custom_vjp`, which JAX doesn't differentiate forwards.
+        """
+        import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+        def of_wanted(*values: Any) -> tuple[Any, ...]:
+            given = list(inputs)
+            for place, value in zip(tangents, values, strict=True):
+                given[place] = value
+            return as_tuple(self.function(*given))
+
+        with in_64_bits():
+            here = tuple(np.asarray(inputs[place]) for place in tangents)
+            moved = jax.jvp(of_wanted, here, tuple(map(np.asarray, tangents.values())))[1]
+            return list(map(np.asarray, moved))
+
+
+def in_64_bits() -> AbstractContextManager[Any]:
+    """Return a block in which JAX keeps float64; elsewhere it may round it to float32."""
+    import jax  # pyright: ignore[reportMissingImports]  # an extra
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    import jax.experimental  # pyright: ignore[reportMissingImports]
+
+    older: Any = jax.experimental
+    return older.enable_x64()
 
 
 def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFunction:
@@ -197,48 +240,19 @@ def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFuncti
         return TorchFunction(function)
     jax = sys.modules.get("jax")
     if jax is not None:
-        found = as_tuple(function(*inputs))
+        with in_64_bits():
+            found = as_tuple(function(*inputs))
         if all(isinstance(value, jax.Array) for value in found):
             return JaxFunction(function)
     return LossAndGradients(function)
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+def import_all_of_torch() -> None:
+    """Take a gradient once, if torch is used: it imports modules then, which takes seconds.
 
-
-def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[str, ...]:
-    """Return the names of the positional arguments; none if there is no signature."""
-    try:
-        arguments = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return ()
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(a.name for a in arguments if a.kind in positional and a.name not in skip)
-
-
-def by_place(
-    given: Any, inputs: Sequence[Any], names: tuple[str, ...], wanted: Collection[int]
-) -> dict[int, Any]:
-    """Assign the gradients that a NumPy function returned to the positions of the inputs.
-
-    A dict is assigned by the names of the inputs, a tuple by their order: one gradient for each
-    input or for each floating input. Raises ValueError where the number fits neither.
+    The time limit of a call mustn't interrupt that.
     """
-    if isinstance(given, dict):
-        return {place: given.get(names[place]) for place in wanted}
-    slopes = as_tuple(given)
-    if len(slopes) == len(inputs):
-        return {place: slopes[place] for place in wanted}
-    floating = [place for place, value in enumerate(inputs) if is_floating(value)]
-    if len(slopes) != len(floating):
-        raise ValueError(
-            f"expected {len(floating)} gradients, one for each floating input, got {len(slopes)}"
-        )
-    return {place: slopes[floating.index(place)] for place in wanted}
-
-
-def is_floating(value: Any) -> bool:
-    if is_tensor(value):
-        return bool(value.is_floating_point())
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        one = torch.ones(1, requires_grad=True)
+        torch.autograd.grad(one * one, one, torch.ones(1))

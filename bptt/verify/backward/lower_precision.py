@@ -1,63 +1,200 @@
 """Compare a backward pass in a lower precision with itself in float64, at the rounded inputs.
 
-The bound estimates the effect of rounding on this code: that of disturbing each of its operations
-in float64 (Monte Carlo arithmetic), scaled to the unit roundoff of the dtype.
+The bounds estimate what rounding does in this code (see `rounding_bounds`): one for each entry, at
+small and at medium sizes, and one for a factor that all entries have in common, over many inputs.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..checker.calls import CaseError
-from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
-from ..checker.evaluated_problem import UNITS, make, to_array
-from ..checker.loading import ProblemFactory
-from ..checker.oracles import rounding
+from ..checker.case_result import WRONG, Finding
+from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ..checker.problem import Case
-from .problem import BackwardCase, copied, in_dtype, is_floating
+from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
+from .problem import BackwardCase, BackwardProblem
+from .rounding_bounds import FactorBound, entry_bounds, factor_bound
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
-TIMES_THE_NOISE = 16.0
-TOO_COARSE = 0.5  # relative to the largest entry: an error that rounding alone can cause
+LARGEST = {"float32": 3.4e38, "bfloat16": 3.4e38, "float16": 65504.0}
+DISTURBED_RUNS, FEWEST_RUNS = 16, 6  # for the bounds of entries
+SHARED_SEEDS = 4
+FEWEST_INPUTS, MOST_INPUTS = 16, 1024
+GOAL = {"float32": 2.0**-17, "bfloat16": 0.75 * 2.0**-6, "float16": 0.75 * 2.0**-6}
+TOO_COARSE = 0.25  # relative: a bound above it says nothing
 
 
-def lower_precision(
-    factory: ProblemFactory, case: Case, limit: float, dtype: str
-) -> Iterator[CheckResult]:
-    """Compare the gradients in `dtype` with those in float64, within the bound on rounding."""
-    name = dtype
-    try:
-        problem: Any = factory.function
-        low = BackwardCase(problem, case, limit, dtype)
-        cotangents = low.cotangents
-        computed = low.gradients()
-    except CaseError as trouble:
-        yield CheckResult(name, REFUSED, trouble.message)
-        return
-    high = BackwardCase(problem, case, limit)
-    expected = high.gradients(
-        [in_dtype(value, "float64") if is_floating(value) else value for value in low.inputs],
-        [None if value is None else in_dtype(copied(value), "float64") for value in cotangents],
-    )
-    evaluated = make(factory, case, limit)
-    noise = rounding.gradient_noise(evaluated, evaluated.gradient(), "float64")
-    for place, slope in expected.items():
-        if slope is None or computed[place] is None:
-            continue
-        exact = to_array(slope).astype(float)
-        off = np.abs(to_array(in_dtype(computed[place], "float64")) - exact)
-        size = float(np.abs(exact).max(initial=0.0))
-        units = TIMES_THE_NOISE * noise[low.name_of(place)] / UNITS["float64"]
-        bound = units * UNIT_OF[dtype]
-        if bound > TOO_COARSE * size > 0.0:
-            yield CheckResult(name, PASSED, "ill-conditioned: rounding alone can be as large")
-            return
-        if not off.max(initial=0.0) <= bound:
+@dataclass(frozen=True)
+class Drawn:
+    """One random input in a lower precision, the same in float64, and the limit of a call."""
+
+    low: BackwardCase
+    high: BackwardCase
+    unit: float
+
+    @cached_property
+    def given(self) -> tuple[list[Any], list[Any]]:
+        return in_float64(self.low)
+
+    @cached_property
+    def exact(self) -> Gradients:
+        return arrays(self.high.gradients(*in_float64(self.low)))
+
+    @cached_property
+    def computed(self) -> Gradients:
+        """The gradients in the lower precision; None counts as zeros."""
+        found = arrays(self.low.gradients())
+        return {place: found.get(place, np.zeros(g.shape)) for place, g in self.exact.items()}
+
+    def disturbed(self, seed: int) -> Gradients:
+        return disturbed_gradients(self.high, *self.given, seed, self.unit)
+
+    @property
+    def is_finite(self) -> bool:
+        return all(np.isfinite(value).all() for value in self.computed.values())
+
+
+@dataclass(frozen=True)
+class LowerPrecision:
+    """The comparison of one function in one dtype; `limit` is in seconds, for each call.
+
+    `seconds`, of processor time, limit how many inputs are drawn beyond the fewest.
+    """
+
+    problem: BackwardProblem
+    dtype: str
+    limit: float
+    seconds: float
+
+    def result(self, cases: Sequence[Case]) -> CheckResult:
+        """Return the verdict on some cases, smallest first; the last is drawn many times."""
+        try:
+            return self._result(cases)
+        except CaseError as trouble:
+            return CheckResult(self.dtype, REFUSED, trouble.message)
+
+    def _result(self, cases: Sequence[Case]) -> CheckResult:
+        coarse = 0.0
+        for case in cases:
+            drawn = self._drawn(case)
+            if not drawn.is_finite:
+                return self._not_finite(drawn)
+            message, bound, picture = self._entries(drawn)
+            if message:
+                return CheckResult(self.dtype, FAILED, f"wrong: {message}", picture=picture)
+            coarse = max(coarse, bound)
+        return self._factors(cases[-1], coarse)
+
+    def _drawn(self, case: Case) -> Drawn:
+        low = BackwardCase(self.problem, case, self.limit, self.dtype)
+        high = BackwardCase(self.problem, case, self.limit)
+        return Drawn(low, high, UNIT_OF[self.dtype])
+
+    def _not_finite(self, drawn: Drawn) -> CheckResult:
+        case = drawn.low.case
+        largest = largest_value(drawn.high, *drawn.given)
+        if largest > 0.5 * LARGEST[self.dtype]:
+            message = f"ill-conditioned: {largest:.2g} occurs, which overflows, at {case}"
+            return CheckResult(self.dtype, ILL_CONDITIONED, message)
+        place = next(p for p, value in drawn.computed.items() if not np.isfinite(value).all())
+        name, size = drawn.low.name_of(place), np.abs(drawn.exact[place]).max()
+        message = (
+            f"wrong: the gradient of {name} is not finite, in float64 it is up to {size:.2g}, "
+            f"at {case}"
+        )
+        return CheckResult(self.dtype, FAILED, message)
+
+    def _entries(self, drawn: Drawn) -> tuple[str, float, Finding | None]:
+        """Return a message on the worst entry beyond its bound, the usual bound, and a picture."""
+        begun, runs = time.process_time(), []
+        for seed in range(DISTURBED_RUNS):
+            runs.append(drawn.disturbed(seed))
+            if len(runs) >= FEWEST_RUNS and time.process_time() - begun > self.seconds:
+                break
+        coarse = 0.0
+        for place, exact in drawn.exact.items():
+            computed = drawn.computed[place]
+            of_place = [run[place] for run in runs]
+            bounds = entry_bounds(computed, exact, of_place, self.dtype, drawn.unit)
+            off, size = np.abs(computed - exact), float(np.abs(exact).max(initial=0.0))
+            coarse = max(coarse, float(np.median(bounds)) / size if size else 0.0)
+            if np.isnan(bounds).any() or (off <= bounds).all():
+                continue
+            worst = np.unravel_index(int(np.argmax(off - bounds)), off.shape)
+            index = ", ".join(map(str, worst))
             message = (
-                f"the gradient of {low.name_of(place)} is off by {off.max() / size:.2g} of its "
-                f"largest entry, rounding explains {bound / size:.2g}, at {case}"
+                f"the gradient of {drawn.low.name_of(place)}[{index}] is {computed[worst]:.4g}, "
+                f"exactly {exact[worst]:.4g}; rounding explains {bounds[worst]:.2g}, "
+                f"at {drawn.low.case}"
             )
-            yield CheckResult(name, FAILED, message)
-            return
-    yield CheckResult(name, PASSED, "within what rounding explains")
+            name = drawn.low.name_of(place)
+            picture = Finding(
+                name, WRONG, 0.0, computed=computed, expected=exact, allowed=bounds, size=size
+            )
+            return message, coarse, picture
+        return "", coarse, None
+
+    def _factors(self, case: Case, coarse: float) -> CheckResult:
+        """Look for a factor that all entries of an input's gradient have in common."""
+        draws: list[Drawn] = []
+        shared: list[list[Gradients]] = [[] for _ in range(SHARED_SEEDS)]
+        bounds: dict[str, FactorBound] = {}
+        for drawn in self._inputs(case):
+            draws.append(drawn)
+            if len(draws) <= FEWEST_INPUTS:
+                for seed, row in enumerate(shared):
+                    row.append(drawn.disturbed(seed))
+            if len(draws) >= FEWEST_INPUTS and len(draws).bit_count() == 1:
+                bounds = self._bounds(draws, shared)
+                if all(bound.explained <= GOAL[self.dtype] for bound in bounds.values()):
+                    break
+        if not bounds:
+            return CheckResult(self.dtype, REFUSED, f"too few finite gradients at {case}")
+        inputs = f"{len(draws)} inputs at {case}"
+        for name, bound in bounds.items():
+            if bound.explained <= TOO_COARSE and bound.is_wrong:
+                message = (
+                    f"wrong: the gradient of {name} has a factor of {1 + bound.delta:.7g}, "
+                    f"rounding explains 1 ± {bound.explained:.2g} ({inputs})"
+                )
+                return CheckResult(self.dtype, FAILED, message)
+        ill = [name for name, bound in bounds.items() if bound.explained > TOO_COARSE]
+        if ill:
+            message = f"in {', '.join(ill)} rounding alone can be as large as the gradient"
+            return CheckResult(self.dtype, ILL_CONDITIONED, message)
+        most = max(bound.explained for bound in bounds.values())
+        message = (
+            f"rounding: no factor beyond 1 ± {most:.1g} ({inputs}), no entry off by more than "
+            f"{coarse:.1g} of the largest"
+        )
+        return CheckResult(self.dtype, PASSED, message)
+
+    def _bounds(
+        self, draws: Sequence[Drawn], shared: Sequence[Sequence[Gradients]]
+    ) -> dict[str, FactorBound]:
+        found = {}
+        for place in draws[0].exact:
+            exact = [drawn.exact[place] for drawn in draws]
+            found[draws[0].low.name_of(place)] = factor_bound(
+                [drawn.computed[place] - g for drawn, g in zip(draws, exact, strict=True)],
+                exact,
+                [[one[place] - g for one, g in zip(row, exact, strict=False)] for row in shared],
+                self.dtype,
+                UNIT_OF[self.dtype],
+            )
+        return found
+
+    def _inputs(self, case: Case) -> Iterator[Drawn]:
+        """Draw inputs whose gradients are finite: the fewest, and more while there is time."""
+        begun = time.process_time()
+        for number in range(MOST_INPUTS):
+            if number >= FEWEST_INPUTS and time.process_time() - begun > self.seconds:
+                return
+            drawn = self._drawn(replace(case, seed=case.seed + number))
+            if drawn.is_finite:
+                yield drawn

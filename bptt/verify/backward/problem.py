@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,10 @@ from bptt.errors import InputError
 
 from ..checker.calls import CaseError, call
 from ..checker.evaluated_problem import is_tensor, to_array
-from ..checker.loading import size_names
+from ..checker.loading import ProblemFactory, size_names
 from ..checker.problem import Case, GradientProblem
-from .functions import DifferentiableFunction, as_tuple, differentiable, is_floating
+from .functions import differentiable
+from .interface import DifferentiableFunction, as_tuple, is_floating
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class BackwardProblem:
         return GradientProblem(parameters, loss, gradient, autograd=self.forward is not None)
 
 
+def with_time_limit(factory: ProblemFactory, seconds: float) -> ProblemFactory:
+    """Return the factory of a BackwardProblem with this time limit for each call."""
+    problem: Any = factory.function
+    return replace(factory, function=replace(problem, time_limit=seconds))
+
+
 class BackwardCase:
     """Random inputs of given sizes in one dtype, and random cotangents for the outputs.
 
@@ -139,6 +146,16 @@ class BackwardCase:
             for value in self.outputs
         )
 
+    @cached_property
+    def sizes(self) -> dict[int, float]:
+        """The largest entry of each gradient: where one cancels to 0, its errors stay as large."""
+        found = {place: copied(slope) for place, slope in self.gradients().items()}
+        sizes = {
+            place: 0.0 if slope is None else float(np.abs(to_array(slope)).max(initial=0.0))
+            for place, slope in found.items()
+        }
+        return {place: size if np.isfinite(size) else 0.0 for place, size in sizes.items()}
+
     def gradients(
         self,
         inputs: Sequence[Any] | None = None,
@@ -182,7 +199,10 @@ def in_dtype(value: Any, dtype: str) -> Any:
         import torch
 
         return value.detach().to(getattr(torch, dtype))
-    return value.astype(dtype)
+    try:
+        return value.astype(dtype)
+    except TypeError:
+        raise CaseError("broken", f"NumPy has no {dtype}") from None
 
 
 def copied(value: Any) -> Any:
@@ -212,18 +232,15 @@ def dtype_name(value: Any) -> str:
 
 
 @np.errstate(all="ignore")  # gradients may hold uninitialised memory: huge, subnormal, NaN
-def far(a: Any, b: Any, usual: Any = None) -> float:
-    """Return the largest difference relative to the largest entry of `b` or of `usual`.
+def far(a: Any, b: Any, usual: float = 0.0) -> float:
+    """Return the largest difference relative to the largest entry of `b`, or to the usual size.
 
     None counts as zeros.
     """
-    first, second, third = (
-        0.0 if value is None else to_array(value).astype(float) for value in (a, b, usual)
-    )
+    first, second = (0.0 if value is None else to_array(value).astype(float) for value in (a, b))
     difference = np.abs(np.subtract(first, second))
     if not np.isfinite(difference).all():
         return float("inf")
-    known = np.nan_to_num(np.abs(third), posinf=0.0)
-    size = max(np.abs(second).max(initial=0.0), known.max(initial=0.0))
+    size = max(np.abs(second).max(initial=0.0), usual)
     off = difference.max(initial=0.0)
     return float(off / size) if size > 0 else float(off)

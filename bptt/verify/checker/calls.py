@@ -10,15 +10,15 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from .problem import Skip
+from .problem import Case, Skip
 
 HERE = str(Path(__file__).resolve().parent)
 CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
@@ -40,6 +40,42 @@ class TimeIsUp(BaseException):
 
 class OutOfTime(BaseException):
     """The deadline of the whole search has passed; this must not become a verdict on the case."""
+
+
+class Watcher(Protocol):
+    """Told of everything that begins, so that it knows where a process has died."""
+
+    def at(self, check: str, case: Case) -> None:
+        """Note that a check begins at a case."""
+        ...
+
+    def calling(self, what: str, limit: float) -> AbstractContextManager[None]:
+        """Note that a call of user code begins, and at the end of the block that it has ended."""
+        ...
+
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def at(check: str, case: Case) -> None:
+    """Tell the watcher, if there is one, that a check begins at a case."""
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher.at(check, case)
+
+
+def _noted(what: str, limit: float) -> AbstractContextManager[None]:
+    watcher = _watcher.get()
+    return nullcontext() if watcher is None else watcher.calling(what, limit)
 
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
@@ -91,7 +127,8 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
     if left <= 0.0:
         raise OutOfTime
     try:
-        with time_limit(min(limit, left)), np.errstate(all="ignore"):
+        least = min(limit, left)
+        with _noted(what, least), time_limit(least), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
         if left < limit:

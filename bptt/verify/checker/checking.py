@@ -7,11 +7,13 @@ import numpy as np
 
 from bptt.errors import InputError
 
-from .calls import CaseError, OutOfTime
+from .calls import CaseError, OutOfTime, at
 from .case_check import CaseCheck
 from .case_result import OUT_OF_TIME, SKIPPED, CaseResult
 from .loading import ProblemFactory, load
 from .problem import Case, Skip
+
+VALUES = "values"
 
 
 def check(
@@ -50,6 +52,7 @@ def check_case(
     factory: ProblemFactory, case: Case, entrywise: bool, time_limit: float, tolerance: float = 0.0
 ) -> CaseResult:
     """Check one case; a failure of the problem becomes a verdict."""
+    at(VALUES, case)
     try:
         with np.errstate(all="ignore"):  # entries that aren't finite get verdicts of their own
             return CaseCheck(factory, case, entrywise, time_limit, tolerance).result()

@@ -97,11 +97,26 @@ def noisy_array(value: np.ndarray, rng: np.random.Generator, size: float) -> Noi
     return own
 
 
-def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
+def disturb_tensors(
+    run: Callable[[], Any],
+    seed: int,
+    size: float,
+    exact: frozenset[str] = frozenset(),
+    kept: Callable[[Any], bool] = lambda _: False,
+    into_backward: bool = False,
+) -> Any:
+    """Run torch code with a relative error of at most `size` in each operation.
+
+    The operations named in `exact` get none, and neither do the tensors saved for the backward pass
+    of which `kept` is true. `torch.autograd.grad` is one operation, unless `into_backward`: then
+    those of a backward pass in Python are disturbed as well, and what a disturbed operation has
+    made is not disturbed again where it was saved.
+    """
     import torch
     from torch.overrides import TorchFunctionMode
 
     generator = torch.Generator().manual_seed(seed)
+    made: set[int] = set()
 
     def noise_for(value: Any) -> Any:
         uniform = torch.rand(value.shape, generator=generator, dtype=value.dtype)
@@ -111,8 +126,14 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
+            if func is torch.autograd.grad and into_backward:
+                with self:
+                    return run_engine(*args, **(kwargs or {}))
             result = func(*args, **(kwargs or {}))
             if not isinstance(result, torch.Tensor) or not result.is_floating_point():
+                return result
+            if func.__name__ in exact:
+                made.add(result.data_ptr())
                 return result
             if result.device.type != "cpu" or result._is_view():
                 return result  # writing into a view must still change its base
@@ -121,14 +142,39 @@ def _disturb_tensors(run: Callable[[], Any], seed: int, size: float) -> Any:
                 if result.requires_grad or not works_in_place(func.__name__):
                     return result
                 return result.mul_(noise_for(result))
-            return result * noise_for(result)
+            disturbed = result * noise_for(result)
+            made.add(disturbed.data_ptr())
+            return disturbed
 
     def unpack(saved: Any) -> Any:
-        return saved * noise_for(saved) if saved.is_floating_point() else saved
+        if not saved.is_floating_point() or kept(saved):
+            return saved
+        if into_backward and saved.data_ptr() in made:
+            return saved
+        return saved * noise_for(saved)
 
     # Tensors saved for the backward pass are disturbed as well.
-    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda kept: kept, unpack):
+    with Disturb(), torch.autograd.graph.saved_tensors_hooks(lambda saved: saved, unpack):
         return run()
+
+
+def run_engine(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    **_: Any,
+) -> tuple[Any, ...]:
+    """Do what `torch.autograd.grad` does; that suspends function modes until it returns."""
+    from torch.autograd import Variable
+
+    engine: Any = Variable._execution_engine
+    keep = create_graph if retain_graph is None else retain_graph
+    return engine.run_backward(
+        tuple(outputs), tuple(grad_outputs), keep, create_graph, tuple(inputs),
+        allow_unreachable=True, accumulate_grad=False,
+    )  # fmt: skip
 
 
 def works_in_place(name: str) -> bool:
@@ -172,7 +218,7 @@ def disturbed(
         for name, value in loss.point.items()
     }
     values = loss.wrap(moved, dtype)
-    return _disturb_tensors(lambda: run(values), sample, size)
+    return disturb_tensors(lambda: run(values), sample, size)
 
 
 def samples(run: Callable[[int], Any], count: int) -> list[Any]:

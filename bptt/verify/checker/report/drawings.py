@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from ..case_result import MOST_DIGITS, Finding
+from ..check_result import Curve
 
 CELL = 14  # pixels
 MOST_TICKS = 6
@@ -131,4 +132,54 @@ def histogram(findings: Iterable[Finding], most: float) -> str:
     return (
         f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
         f'aria-label="entries by right digits">{"".join(parts)}</svg>'
+    )
+
+
+def curve_chart(curve: Curve) -> str:
+    """Draw a curve on logarithmic scales, with lines of slopes 1 and 2 through its first point."""
+    width, height, left, top, bottom = 340, 204, 52, 12, 38
+    points = [(np.log10(x), np.log10(y)) for x, y in zip(curve.x, curve.y, strict=True) if y > 0.0]
+    points = [(x, y) for x, y in points if np.isfinite(y)]
+    if not points:
+        return ""
+    low_x, high_x = min(x for x, _ in points), max(x for x, _ in points)
+    low_y, high_y = np.floor(min(y for _, y in points)), np.ceil(max(y for _, y in points))
+    high_y = max(high_y, low_y + 1)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            left + (width - 16 - left) * (x - low_x) / max(high_x - low_x, 1e-9),
+            top + (height - bottom - top) * (high_y - y) / (high_y - low_y),
+        )
+
+    every = -(-int(high_y - low_y) // MOST_TICKS)
+    parts = []
+    for power in range(int(high_y), int(low_y) - 1, -every):
+        _, y = place(low_x, power)
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{width - 16}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">1e{power}</text>'
+        )
+    first = max(points)
+    for slope in (1, 2):
+        reach = min(first[0] - low_x, (first[1] - low_y) / slope)
+        (x1, y1), (x2, y2) = place(*first), place(first[0] - reach, first[1] - slope * reach)
+        parts.append(
+            f'<line class="curve dashed" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+            f'<text x="{x2 + 6:.1f}" y="{y2 - 4:.1f}">{slope}</text>'
+        )
+    for x, y in points:
+        at_x, at_y = place(x, y)
+        parts.append(
+            f'<circle class="dot" cx="{at_x:.1f}" cy="{at_y:.1f}" r="3">'
+            f"<title>{10**x:.2g}: {10**y:.2g}</title></circle>"
+        )
+    for power in range(int(np.ceil(low_x)), int(high_x) + 1, 2):
+        x, _ = place(power, low_y)
+        parts.append(f'<text x="{x:.1f}" y="{height - 20}" text-anchor="middle">1e{power}</text>')
+    middle = (left + width - 16) / 2
+    parts.append(f'<text x="{middle}" y="{height - 5}" text-anchor="middle">step h</text>')
+    return (
+        f'<svg viewBox="0 0 {width} {height}" class="chart" role="img" '
+        f'aria-label="{escape(curve.title)}">{"".join(parts)}</svg>'
     )

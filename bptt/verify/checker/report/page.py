@@ -5,9 +5,9 @@ from html import escape
 import numpy as np
 
 from ..case_result import MOST_DIGITS
-from ..check_result import RANK
+from ..check_result import RANK, Curve
 from .diagnosis import Suspect
-from .drawings import heat_map, histogram, lag_chart
+from .drawings import curve_chart, heat_map, histogram, lag_chart
 from .report import Report
 from .terminal import sentence
 
@@ -46,7 +46,8 @@ figcaption { font-weight: 600; font-size: .9rem; }
   .cards td:first-child { font-weight: 600; display: block; }
   .cards td[title]::before { content: attr(title) " "; color: var(--soft); font-size: .85rem; } }
 .bad { fill: var(--bad); } .good { fill: var(--good); } .grid { stroke: var(--line); }
-.dashed { stroke-dasharray: 3 3; } .right { fill: var(--good); fill-opacity: .22; }
+.dashed { stroke-dasharray: 3 3; } .dot { fill: var(--text); }
+.right { fill: var(--good); fill-opacity: .22; }
 .curve { fill: none; stroke: var(--soft); stroke-width: 1.5; }
 """
 
@@ -114,13 +115,33 @@ def _checks(report: Report) -> str:
         return ""
     rows = "".join(
         f"<tr><td>{escape(check.name)}</td><td>{check.verdict}</td>"
-        f"<td>{escape(check.message)}</td></tr>"
+        f"<td>{escape(check.message)}"
+        f"{f'<pre>{escape(check.detail)}</pre>' if check.detail else ''}</td></tr>"
         for check in sorted(report.checks, key=lambda check: -RANK[check.verdict])
     )
     return (
         '<h2>Checks</h2><div class="wide"><table><tr><th>check</th><th>result</th><th></th></tr>'
-        f"{rows}</table></div>"
+        f"{rows}</table></div>{_pictures(report)}"
     )
+
+
+def _pictures(report: Report) -> str:
+    """Draw the arrays that differ in failed checks, and the curves of all."""
+    parts = []
+    for check in report.checks:
+        if isinstance(check.picture, Curve):
+            parts.append(
+                f"<h2>{escape(sentence(check.name))}</h2><p class='soft'>"
+                f"{escape(check.picture.title)}: {escape(check.message)}.</p>"
+                f"{curve_chart(check.picture)}"
+            )
+        elif check.picture is not None and check.picture.computed is not None:
+            parts.append(
+                f"<h2>{escape(sentence(check.name))}</h2><p class='soft'>"
+                f"{escape(sentence(check.message))}.</p>"
+                f'<div class="maps">{heat_map(check.picture, "float64")}</div>'
+            )
+    return "".join(parts)
 
 
 def _failure(report: Report) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,11 @@ class Report:
             "searched": self.searched,
             "skipped": len(self.skipped),
             "left_out": list(self.left_out),
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [
+                {"name": check.name, "verdict": check.verdict, "message": check.message}
+                | ({"detail": check.detail} if check.detail else {})
+                for check in self.checks
+            ],
             "notes": self.notes,
             "troubles": [
                 {

@@ -10,7 +10,7 @@ from rich.text import Text
 from bptt.errors import harmless
 
 from .. import case_result
-from ..check_result import FAILED, PASSED, RANK, REFUSED
+from ..check_result import FAILED, ILL_CONDITIONED, PASSED, RANK, REFUSED
 from .diagnosis import Suspect
 from .report import Report
 
@@ -43,6 +43,11 @@ def rendered(report: Report) -> Group:
     ]
     if report.checks:
         parts.append(_checks(report))
+        parts += [
+            Text(harmless(f"{check.name} died in:\n  " + check.detail.replace("\n", "\n  ")))
+            for check in report.checks
+            if check.detail
+        ]
     if report.smallest is not None:
         parts += _failure(report)
     elif report.digits:
@@ -67,7 +72,7 @@ def _checks(report: Report) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("check", "result", ""):
         table.add_column(column, overflow="fold")
-    styles = {FAILED: "bold red", REFUSED: "yellow", PASSED: ""}
+    styles = {FAILED: "bold red", REFUSED: "yellow", ILL_CONDITIONED: "yellow", PASSED: ""}
     for check in sorted(report.checks, key=lambda check: -RANK[check.verdict]):
         result = Text(check.verdict, style=styles[check.verdict])
         table.add_row(harmless(check.name), result, Text(harmless(check.message)))

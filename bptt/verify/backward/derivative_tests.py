@@ -1,0 +1,146 @@
+"""Two tests that need no tolerance: the order of the Taylor remainder, and the dot product.
+
+With the right gradient g, |L(x + hd) - L(x) - h <g, d>| falls as h² where h goes to 0; with a wrong
+one as h. And for every v and u, <Jv, u> = <v, Jᵀu>: the derivative forwards, where there is one,
+against the backward pass.
+
+Source for the second: Claerbout (1992), Earth Soundings Analysis, chapter 5.
+"""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..checker.calls import CaseError, call
+from ..checker.check_result import FAILED, PASSED, CheckResult, Curve
+from ..checker.evaluated_problem import to_array
+from .functions import JaxFunction, TorchFunction
+from .interface import as_tuple
+from .problem import BackwardCase, BackwardProblem, copied, is_floating, like
+
+STEPS = 2.0 ** -np.arange(3.0, 31.0)
+ABOVE_ROUNDING = 1e3  # unit roundoffs of the sum's terms
+POINTS = 5  # the smallest steps whose remainder is above rounding
+WRONG_SLOPE = 1.25
+DOT_PRODUCT_ERROR = 1e-9  # of |Jv| |u|
+
+
+def taylor_remainder(case: BackwardCase) -> Iterator[CheckResult]:
+    """Fit the slope of the Taylor remainder against the step, both logarithmic."""
+    rng = np.random.default_rng([case.case.seed, 40])
+    gradients = case.gradients()
+    directions = {
+        place: rng.standard_normal(tuple(case.inputs[place].shape)) for place in case.places
+    }
+    slope = sum(
+        float(np.sum(to_array(found) * directions[place]))
+        for place, found in gradients.items()
+        if found is not None
+    )
+
+    def terms(step: float) -> np.ndarray:
+        inputs = [copied(value) for value in case.inputs]
+        for place, direction in directions.items():
+            inputs[place] = inputs[place] + step * like(inputs[place], direction)
+        found = call("forward", case.function.outputs, inputs, limit=case.limit)
+        return np.concatenate(
+            [
+                (to_array(output) * to_array(up)).ravel()
+                for output, up in zip(found, case.cotangents, strict=True)
+                if up is not None
+            ]
+        )
+
+    here = terms(0.0)
+    remainders = np.array([abs(np.sum(terms(h) - here) - h * slope) for h in STEPS])
+    least = ABOVE_ROUNDING * 2.0**-53 * (np.abs(here).sum() + abs(slope) * STEPS)
+    usable = np.flatnonzero(np.isfinite(remainders) & (remainders > least))
+    curve = Curve(
+        "Taylor remainder against the step h (slope 1: wrong, 2: right)",
+        tuple(map(float, STEPS)),
+        tuple(map(float, remainders)),
+    )
+    name = "Taylor remainder"
+    if len(usable) < POINTS:
+        message = "no remainder above rounding: linear in this direction"
+        yield CheckResult(name, PASSED, message, picture=curve)
+        return
+    last = usable[-POINTS:]
+    order = float(np.polyfit(np.log(STEPS[last]), np.log(remainders[last]), 1)[0])
+    verdict = FAILED if order < WRONG_SLOPE else PASSED
+    where = f", at {case.case}" if verdict == FAILED else ""
+    yield CheckResult(
+        name, verdict, f"slope {order:.2f} (1: wrong, 2: right){where}", picture=curve
+    )
+
+
+def dot_product(case: BackwardCase, problem: BackwardProblem) -> Iterator[CheckResult]:
+    """Compare <Jv, u> with <v, Jᵀu>, if the function or its plain version has a derivative."""
+    rng = np.random.default_rng([case.case.seed, 41])
+    tangents = {
+        place: like(case.inputs[place], rng.standard_normal(tuple(case.inputs[place].shape)))
+        for place in case.places
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of its jit
+            forwards = call(
+                "forward derivative", _forward_derivative, case, problem, tangents, limit=case.limit
+            )
+    except CaseError:
+        if isinstance(case.function, JaxFunction):
+            return  # one with a custom_vjp has none
+        raise
+    if forwards is None:
+        return
+    pairs = [
+        (to_array(moved).astype(float), to_array(up).astype(float))
+        for moved, up in zip(forwards, case.cotangents, strict=True)
+        if up is not None and moved is not None
+    ]
+    left = sum(float(np.sum(moved * up)) for moved, up in pairs)
+    right = sum(
+        float(np.sum(to_array(tangents[place]) * to_array(slope)))
+        for place, slope in case.gradients().items()
+        if slope is not None
+    )
+    size = sum(float(np.linalg.norm(moved) * np.linalg.norm(up)) for moved, up in pairs)
+    off = abs(left - right) / size if size else abs(right)
+    verdict = PASSED if off <= DOT_PRODUCT_ERROR else FAILED
+    where = f", at {case.case}" if verdict == FAILED else ""
+    message = f"<Jv, u> and <v, Jᵀu> differ by {off:.1g} of |Jv| |u|{where}"
+    yield CheckResult("dot product", verdict, message)
+
+
+def has_jvp(function: TorchFunction) -> bool:
+    """Whether an autograd Function defines its own forward derivative."""
+    from torch.autograd import Function
+
+    owner = getattr(function.function, "__self__", None)
+    return isinstance(owner, type) and issubclass(owner, Function) and owner.jvp is not Function.jvp
+
+
+def _forward_derivative(
+    case: BackwardCase, problem: BackwardProblem, tangents: dict[int, Any]
+) -> list[Any] | None:
+    """Return the outputs' derivatives along the tangents; None if there is no such derivative."""
+    if isinstance(case.function, JaxFunction):
+        return case.function.forward_derivative(case.inputs, tangents)
+    run = problem.forward
+    if not isinstance(case.function, TorchFunction) or not (run or has_jvp(case.function)):
+        return None
+    import torch.autograd.forward_ad as forward_ad
+
+    with forward_ad.dual_level():
+        inputs = [
+            forward_ad.make_dual(copied(value), tangents[place]) if place in tangents else value
+            for place, value in enumerate(case.inputs)
+        ]
+        found = as_tuple(case.function.call(inputs) if run is None else run(*inputs))
+        moved = [
+            forward_ad.unpack_dual(output).tangent if is_floating(output) else None
+            for output in found
+        ]
+    return None if all(tangent is None for tangent in moved) else moved

@@ -1,0 +1,68 @@
+"""Operators of torch.library and JAX functions with a VJP of their own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bptt.verify import Settings, verify_backward
+from bptt.verify.checker.report.report import Report
+
+quick = Settings(cases=4, budget=4.0)
+
+
+def failed_or_verdict(report: Report) -> str:
+    return report.verdict if report.exit_status else "right"
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_operator_of_torch_library_is_verified(factor: float) -> None:
+    name = f"bptt_tests::softplus_{str(factor).replace('.', '_')}"
+
+    @torch.library.custom_op(name, mutates_args=())
+    def softplus(x: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(torch.exp(x))
+
+    def setup(ctx: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    def backward(ctx: Any, up: torch.Tensor) -> torch.Tensor:
+        return factor * up * torch.sigmoid(ctx.saved_tensors[0])
+
+    torch.library.register_autograd(name, backward, setup_context=setup)
+    report = verify_backward(
+        softplus, lambda rng, N: torch.tensor(rng.standard_normal(N)), settings=quick,
+        race_seconds=0.0,
+    )  # fmt: skip
+    assert failed_or_verdict(report) == ("right" if factor == 1.0 else "wrong")
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-5])
+def test_custom_vjp_of_jax_is_verified_in_float64_and_to_second_order(factor: float) -> None:
+    jax = pytest.importorskip("jax")
+    jnp = jax.numpy
+
+    @jax.custom_vjp
+    def layer(x: Any, w: Any) -> Any:
+        return jnp.tanh(x @ w)
+
+    def forward(x: Any, w: Any) -> Any:
+        return layer(x, w), (x, w)
+
+    def backward(saved: Any, up: Any) -> Any:
+        x, w = saved
+        d = up * (1 - jnp.tanh(x @ w) ** 2)
+        return d @ w.T, factor * (x.T @ d)
+
+    layer.defvjp(forward, backward)
+
+    def inputs(rng: np.random.Generator, N: int, D: int) -> tuple[np.ndarray, ...]:
+        return rng.standard_normal((N, D)), rng.standard_normal((D, D))
+
+    report = verify_backward(
+        layer, inputs, settings=quick, race_seconds=0.0, dtypes=("bfloat16",), order=2
+    )
+    assert failed_or_verdict(report) == ("right" if factor == 1.0 else "wrong"), report.checks
+    verdicts = {check.name: check.verdict for check in report.checks}
+    assert (verdicts["bfloat16"], verdicts["second order"]) == ("passed", "passed"), report.checks
