@@ -22,6 +22,8 @@ from bptt.training.initialization import initialize
 from bptt.training.state import to_arrays
 from reference import Vocabulary
 from torch_impl import ElmanRNN
+from torch_impl.elman import compiled
+from torch_impl.fast import training
 
 EXPECTED = Path(__file__).with_name("digests.json")
 V, DTYPES = 29, ("float64", "float32")
@@ -54,10 +56,10 @@ def trained(rule: str, dtype: str, lanes: int, H: int, T: int) -> str:
     )  # fmt: skip
     weights = initialize("orthogonal", vocab_size=V, hidden_size=H, seed=1)
     vocabulary = Vocabulary([chr(65 + symbol) for symbol in range(V)])
-    training = CompiledTraining(text, settings, vocabulary=vocabulary, parameters=weights)
-    losses = [step.loss for step in training.advance(1) + training.advance(24)]
-    bits = evaluate(training.parameters, text[:700], engine="fast").bits_per_character
-    return digest([*to_arrays(training).values(), np.array([*losses, bits])])
+    run = CompiledTraining(text, settings, vocabulary=vocabulary, parameters=weights)
+    losses = [step.loss for step in run.advance(1) + run.advance(24)]
+    bits = evaluate(run.parameters, text[:700], engine="fast").bits_per_character
+    return digest([*to_arrays(run).values(), np.array([*losses, bits])])
 
 
 def layer(dtype: str, B: int, H: int, I: int, T: int) -> str:  # noqa: E741 - inputs
@@ -127,6 +129,8 @@ if __name__ == "__main__":
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if given.threads > 1:  # sizes as small as these would not take them
+        training.WINDOW = training.STEP = compiled.PHASE = compiled.STEP = 1
     found = json.dumps(dict(all_digests()), indent=1) + "\n"
     if given.write:
         EXPECTED.write_text(found)

@@ -73,9 +73,11 @@ def _start(
     output: Path, folder: SeedsFolder, seed: int, source: str | None
 ) -> subprocess.Popen[bytes]:
     text = [] if source is None else [source]
+    one_thread = {"OMP_NUM_THREADS": "1"}  # which torch, and so the compiled engine, goes by
     with output.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "bptt", "train", *text, "--resume", folder.run(seed).path],
+            env=os.environ | one_thread,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

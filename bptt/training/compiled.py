@@ -27,8 +27,9 @@ class CompiledTraining(fast.Training, Training):  # pyright: ignore[reportIncomp
         *,
         vocabulary: Vocabulary,
         parameters: Parameters,
+        threads: int | None = None,
     ) -> None:
-        """Raises as fast.Training does."""
+        """`threads` is the largest number of threads. Raises as fast.Training does."""
         super().__init__(
             text,
             settings.hyperparameters,
@@ -39,6 +40,7 @@ class CompiledTraining(fast.Training, Training):  # pyright: ignore[reportIncomp
             dtype=getattr(torch, settings.dtype),
             rule=rule(settings),
             rate=lambda iteration: schedule.rate(settings, iteration, self.progress),
+            threads=threads,
         )
         self.settings = settings
         self.progress = ValidationHistory()

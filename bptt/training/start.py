@@ -1,5 +1,7 @@
 """Starting a training by the engine and the loop that its settings need."""
 
+from functools import cache
+
 import numpy as np
 
 import reference
@@ -17,12 +19,14 @@ def start(
 ) -> Training:
     """Return a training before its first iteration.
 
-    The compiled engine has a loop of its own. Only that engine works in a process group.
+    The compiled engine has a loop of its own, which may take as many threads as torch would. Only
+    that engine works in a process group.
 
     Raises InputError if a library is missing, ValueError as the engine's Training does.
     """
     import torch  # only to train: it takes longer to import than everything else
 
+    threads = _threads()
     torch.set_num_threads(1)  # the same bits whatever the number of cores
     parameters = initialize(
         settings.initialization,
@@ -34,12 +38,20 @@ def start(
         if group.size > 1:
             return _shared(settings, text, vocabulary, parameters, group)
         if settings.engine == "fast":
-            return _compiled(settings, text, vocabulary, parameters)
+            return _compiled(settings, text, vocabulary, parameters, threads)
         return _general(settings, text, vocabulary, parameters)
     except ModuleNotFoundError as error:
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
         ) from error
+
+
+@cache
+def _threads() -> int:
+    """Return torch's number of threads before the first training set it to 1."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _general(
@@ -53,11 +65,17 @@ def _general(
 
 
 def _compiled(
-    settings: Settings, text: np.ndarray, vocabulary: Vocabulary, parameters: reference.Parameters
+    settings: Settings,
+    text: np.ndarray,
+    vocabulary: Vocabulary,
+    parameters: reference.Parameters,
+    threads: int,
 ) -> Training:
     from .compiled import CompiledTraining
 
-    return CompiledTraining(text, settings, vocabulary=vocabulary, parameters=parameters)
+    return CompiledTraining(
+        text, settings, vocabulary=vocabulary, parameters=parameters, threads=threads
+    )
 
 
 def _shared(

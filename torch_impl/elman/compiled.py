@@ -14,10 +14,10 @@ from torch_impl.elman.layer import FIRST, SECOND, layer_backward, layer_forward
 from torch_impl.elman.lone_lane import lone_lane_backward, lone_lane_forward
 from torch_impl.kernels.padding import padded
 from torch_impl.kernels.products import ROWS
+from torch_impl.kernels.threads import run_in_threads, run_with_barrier
 
 from .computation import LayerGradients, LayerInputs, LayerOptions, is_dense
 from .memory import ZEROS, address, readable, readable_indices, writable
-from .threads import run_in_threads, run_with_barrier
 
 # Least number of multiply-adds for each thread: of a phase, and of a step of a lone lane, at whose
 # end all threads wait for each other.

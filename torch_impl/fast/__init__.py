@@ -1,4 +1,4 @@
-"""The fast engine: training windows compiled by numba, for one thread of a CPU.
+"""The fast engine: training windows compiled by numba, for one or several threads of a CPU.
 
 Its results equal those of `reference` to rounding, also where the running clip acts;
 docs/running-clip.md gives the proof. Importing it requires numba. The first use compiles for some

@@ -6,8 +6,9 @@ The names are those of the formulas: dz is the loss gradient with respect to the
 respect to the pre-activations.
 """
 
-from ..kernels.compiled import internal
+from ..kernels.compiled import inlined, internal
 from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
+from ..kernels.team import meet
 from ..kernels.vectors import load, splat, store, vector_length
 from .running_clip import (
     add_block,
@@ -27,52 +28,68 @@ def run_backward(weights, work, T, H, V, clip):
     them.
     """
     compute_dh(weights, work, T, H, V)
-    return begin_sums(work, T, clip)
+    return begin_sums(work.gradients, work, T, clip)
 
 
 @internal
 def compute_dh(weights, work, T, H, V):
     """Compute dh for all steps and streams, before any sum over them."""
-    multiply(work.from_logits, loose(work.dz.T), weights.Wya, V, False)
+    begin, end = work.terms
+    multiply(work.from_logits[begin:end], loose(work.dz.T[begin:end]), weights.Wya, V, False)
+    meet(work.team)
     propagate(weights, work, T, H)
 
 
 @internal
-def begin_sums(work, T, clip):
-    """Compute the reaches and the gradients of the biases and of Whx.
+def begin_sums(gradients, work, T, clip):
+    """Compute the reaches and the gradients of the biases and of Whx, which must be zero before.
 
     Expects the states, inputs, dz and dh of all streams in `work`; they may come from another
     process. Returns the number of different symbols in the window.
     """
     B = work.carried.shape[0]
+    dh, columns = work.dh, work.columns
     measure_reach(work, T, B)
-    gradients = work.gradients
-    fold_hidden_bias(gradients.bh, work.dh, T, B, clip)
-    fold_output_bias(gradients.by, work.dz, T, B, work.square, clip)
-    return fold_input_weights(gradients.Wxh, work.used, work.inputs, work.dh, T, B, clip)
+    fold_hidden_bias(gradients.bh, dh, columns, T, B, clip)
+    fold_output_bias(gradients.by, work.dz, work.symbols, T, B, work.square, clip)
+    return fold_input_weights(gradients.Wxh, columns, work.used, work.inputs, dh, T, B, clip)
 
 
 @internal
 def propagate(weights, work, T, H):
-    """Compute dh_t = (1 - a_t²) (Wyaᵀ dz_t + Whaᵀ dh_{t+1}) for all steps, the last one first."""
+    """Compute dh_t = (1 - a_t²) (Wyaᵀ dz_t + Whaᵀ dh_{t+1}) for all steps, the last one first.
+
+    The threads divide the work as in advance_states.
+    """
     B = work.carried.shape[0]
     unit = vector_length(work.dh)
     one = splat(work.dh, 1.0)
+    begin, end = work.columns if B == 1 else (0, work.dh.shape[1])
+    lane, lanes = work.lanes
     for t in range(T - 1, -1, -1):
+        n = t * B + lane
         if t < T - 1:
-            after = work.dh[(t + 1) * B : (t + 2) * B]
-            if B == 1:
-                multiply_row(work.carried, after, weights.Wha, H)
-            else:
-                multiply(work.carried, loose(after), weights.Wha, H, False)
-        for b in range(B):
-            n = t * B + b
-            for i in range(0, work.dh.shape[1], unit):
-                a = load(work.states, n + B, i)
-                da = load(work.from_logits, n, i)
+            after = work.dh[n + B : n + B + lanes]
+            carry_back(work.carried[lane : lane + lanes], after, weights.Wha, work.columns, H)
+        for b in range(lanes):
+            for i in range(begin, end, unit):
+                a = load(work.states, n + B + b, i)
+                da = load(work.from_logits, n + b, i)
                 if t < T - 1:
-                    da = da + load(work.carried, b, i)
-                store(work.dh, n, i, (one - a * a) * da)
+                    da = da + load(work.carried, lane + b, i)
+                store(work.dh, n + b, i, (one - a * a) * da)
+        if B == 1 or t == 0:
+            meet(work.team)
+
+
+@inlined
+def carry_back(carried, dh, Wha, columns, H):
+    """Write Whaᵀ dh of a thread's lanes to `carried`; of a lone lane, only its columns."""
+    begin, end = columns
+    if carried.shape[0] != 1:
+        multiply(carried, loose(dh), Wha, H, False)
+    elif begin < end:
+        multiply_row(carried, dh, Wha, H, begin, end)
 
 
 @internal

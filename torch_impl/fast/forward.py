@@ -5,7 +5,9 @@
 import math
 
 from ..kernels.compiled import internal
-from ..kernels.products import loose, multiply, multiply_block, transpose
+from ..kernels.packing import transpose_into
+from ..kernels.products import loose, multiply, multiply_block
+from ..kernels.team import meet
 from ..kernels.transcendental import exp, log, tanh
 from ..kernels.vectors import greater, load, select, splat, store, vector_length
 
@@ -20,57 +22,71 @@ def run_forward(weights, work, T, lanes, H, V):
     B = work.carried.shape[0]
     unit = vector_length(work.states)
     width = work.transposed_states.shape[1]
-    for begin in range(0, T * B, width):
+    first, last = work.terms
+    for begin in range(first, last, width):
         for i in range(0, work.states.shape[1], unit):
-            for n in range(begin, min(begin + width, T * B)):
+            for n in range(begin, min(begin + width, last, T * B)):
                 for h in range(i, i + unit):
                     work.transposed_states[h, n - begin] = work.states[n + B, h]
-        logits = work.dz[:, begin : begin + width]
+        logits = work.dz[:, begin : min(begin + width, last)]
         multiply(logits, loose(weights.Wya), work.transposed_states, H, False)
-    return differentiate_loss(work.dz, weights.by, work.targets, work.scratch, lanes, B, V)
+    differentiate_loss(work, weights.by, first, last, lanes, V)
+    meet(work.team)
+    loss = 0.0
+    for n in range(T * B):
+        if n % B < lanes and work.targets[n] >= 0:
+            loss += work.scratch[0, n]
+            loss += work.scratch[1, n]
+    return loss
 
 
 @internal
 def advance_states(weights, work, T, H):
     """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh).
 
-    A negative index stands for no input.
+    A negative index stands for no input. The threads share the lanes or, at every step, a lone
+    lane's hidden units.
     """
     B = work.carried.shape[0]
     unit = vector_length(work.states)
+    begin, end = work.columns
+    lane, lanes = work.lanes
     if B > 1:
-        transpose(work.transposed, weights.Wha)
+        transpose_into(work.transposed, weights.Wha)
+        begin, end = 0, work.states.shape[1]
     for t in range(T):
-        before = work.states[t * B : (t + 1) * B]
-        after = work.states[(t + 1) * B : (t + 2) * B]
+        n = t * B + lane
+        before, after = work.states[n : n + lanes], work.states[n + B : n + B + lanes]
         if B > 1:
             multiply(after, loose(before), work.transposed, H, False)
-        for b in range(B):
-            x = work.inputs[t * B + b]
-            for column in range(0, after.shape[1], unit):
+        for b in range(lanes):
+            x = work.inputs[n + b]
+            for column in range(begin, end, unit):
                 # Every other step goes through the rows in reverse: the last ones are still in L1.
-                i = column if t % 2 == 0 else after.shape[1] - unit - column
+                i = column if t % 2 == 0 else begin + end - unit - column
                 if B == 1:
                     multiply_block(after, weights.Wha, before, i)
                 h = load(after, b, i)
                 if x >= 0:
                     h = h + load(weights.Wxh, x, i)
                 store(after, b, i, tanh(h + load(weights.bh, 0, i)))
+        if B == 1 or t == T - 1:
+            meet(work.team)
 
 
 @internal
-def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
-    """Replace the products Wya a in `dz` by the loss gradient with respect to the logits.
+def differentiate_loss(work, by, begin, end, lanes, V):
+    """Replace the products Wya a in columns begin : end of dz by the gradient of the logits.
 
-    Returns the loss in nats, added up from the first step's first stream to the last one's last.
-    Each SIMD vector holds several time steps. A negative target is not scored. The largest logit is
+    The loss of each step and stream, in nats, is the sum of its two numbers in work.scratch. Each
+    SIMD vector holds several time steps. A negative target is not scored. The largest logit is
     subtracted first, so that exp cannot overflow; a logit that is NaN or infinite makes the loss
     NaN or infinite.
     """
+    dz, targets, scratch, B = work.dz, work.targets, work.scratch, work.carried.shape[0]
     unit = vector_length(dz)
     N = targets.shape[0]
-    loss = 0.0
-    for n in range(0, dz.shape[1], unit):
+    for n in range(begin, end, unit):
         largest = splat(dz, -math.inf)
         for v in range(V):
             z = load(dz, v, n) + splat(dz, by[0, v])
@@ -90,11 +106,8 @@ def differentiate_loss(dz, by, targets, scratch, lanes, B, V):
         store(scratch, 1, n, log(denominator))
         for m in range(n, min(n + unit, N)):
             if m % B < lanes and targets[m] >= 0:
-                loss += scratch[0, m]
-                loss += scratch[1, m]
                 dz[targets[m], m] -= 1.0
-    for m in range(dz.shape[1]):
+    for m in range(begin, end):
         if m >= N or m % B >= lanes:
             for v in range(V):
                 dz[v, m] = 0.0
-    return loss

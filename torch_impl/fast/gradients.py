@@ -6,9 +6,16 @@ The streams meet only in the sums, so several processes may compute dz and dh fo
 """
 
 from ..kernels.compiled import internal, kernel
-from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
+from ..kernels.products import ROWS, copy_rows, zero_rows
 from ..kernels.vectors import load, splat, store, vector_length
-from .backward import begin_sums, compute_dh, output_rows, recurrent_rows, sum_long_window
+from .backward import (
+    begin_sums,
+    carry_back,
+    compute_dh,
+    output_rows,
+    recurrent_rows,
+    sum_long_window,
+)
 from .forward import run_forward
 
 
@@ -31,11 +38,9 @@ def sum_up(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
 
 @internal
 def write_sums(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
-    """The body of `sum_up`, for other kernels."""
-    used = begin_sums(work, T, clip)
-    copy_rows(gradients.Wxh, 0, work.gradients.Wxh)
-    for u in range(used):
-        zero_rows(work.gradients.Wxh[work.used[u] :], 1)
+    """The body of `sum_up`, for other kernels; a thread's rows are its units and symbols."""
+    zero_rows(gradients.Wxh[:, work.columns[0] : work.columns[1]], gradients.Wxh.shape[0])
+    begin_sums(gradients, work, T, clip)
     sum_long_window(work, Wha_rows, Wya_rows, T, clip, safe)
     for row in range(Wha_rows[0], Wha_rows[1], ROWS):
         recurrent_rows(work, row, T, clip, safe)
@@ -43,8 +48,6 @@ def write_sums(gradients, work, T, Wha_rows, Wya_rows, clip, safe):
     for row in range(Wya_rows[0], Wya_rows[1], ROWS):
         output_rows(work, row, T, clip, safe)
         copy_rows(gradients.Wya, row, work.rows)
-    copy_rows(gradients.bh, 0, work.gradients.bh)
-    copy_rows(gradients.by, 0, work.gradients.by)
 
 
 @kernel
@@ -55,12 +58,10 @@ def find_initial_signals(weights, work, H):
 
 @internal
 def carry_to_start(weights, work, H):
-    """The body of `find_initial_signals`, for other kernels."""
-    B = work.carried.shape[0]
-    if B == 1:
-        multiply_row(work.carried, work.dh[:B], weights.Wha, H)
-    else:
-        multiply(work.carried, loose(work.dh[:B]), weights.Wha, H, False)
+    """The body of `find_initial_signals`, for other kernels; a thread writes its own part."""
+    lane, lanes = work.lanes
+    carried, dh = work.carried[lane : lane + lanes], work.dh[lane : lane + lanes]
+    carry_back(carried, dh, weights.Wha, work.columns, H)
 
 
 @internal

@@ -6,6 +6,7 @@ import math
 
 from ..kernels.compiled import internal, kernel
 from ..kernels.products import copy_rows, zero_rows
+from ..kernels.team import all_begin, meet
 from .backward import compute_dh, run_backward
 from .forward import run_forward
 from .gradients import carry_to_start, sum_initial_signals, write_sums
@@ -45,14 +46,18 @@ def update_by_rule(weights, gradients, first, second, work, sizes, rule, rate, s
     `sizes` is (T, lanes, H, V) and whether a section begins.
     """
     T, lanes, H, V, begins = sizes
-    compute_dh(weights, work, T, H, V)
-    write_sums(gradients, work, T, (0, H), (0, V), clip, safe)
     learns = begins and rule.learns_initial_state
-    zero_rows(gradients.a0, 1)
+    compute_dh(weights, work, T, H, V)
     if learns:
         carry_to_start(weights, work, H)
-        sum_initial_signals(gradients, work, lanes)
-    step_by_rule(weights, gradients, first, second, steps, learns, rule, rate)
+        meet(work.team)
+    (i, end), (v, last) = work.columns, work.symbols
+    write_sums(gradients, work, T, (i, min(end, H)), (v, min(last, V)), clip, safe)
+    if work.team.thread == 0:
+        zero_rows(gradients.a0, 1)
+        if learns:
+            sum_initial_signals(gradients, work, lanes)
+    step_by_rule(weights, gradients, first, second, steps, learns, rule, rate, work.team)
 
 
 @kernel
@@ -85,6 +90,8 @@ def train(
     Returns the number of completed iterations, the reason for stopping, the position and the
     smoothed loss. It stops before an iteration that reads an index outside 0..V-1 or whose loss is
     not finite (`out` then holds that loss); nothing of that iteration is kept.
+
+    All threads of `work.team` call it, with the same arguments but `work`, and get the same result.
     """
     T, lanes, H, V = sizes
     B = work.carried.shape[0]
@@ -92,21 +99,29 @@ def train(
     is_notebooks = (
         rule.kind == ADAGRAD and rule.clip_kind == AS_IT_IS and not rule.learns_initial_state
     )
+    is_first = work.team.thread == 0
+    if not all_begin(work.team):
+        return 0, DONE, position, smooth_loss
     for iteration in range(out.shape[1]):
-        begin = position
-        if begin + T + 1 > section:
-            begin = 0
-            zero_rows(work.states, B)
-        else:
-            copy_rows(work.states, 0, hidden)
-        if begin == 0 and rule.learns_initial_state:
-            for lane in range(lanes):
-                copy_rows(work.states, lane, weights.a0)
-        if not read_window(work, text, width, begin, T, lanes, V):
+        rewinds = position + T + 1 > section
+        begin = 0 if rewinds else position
+        if is_first:
+            if rewinds:
+                zero_rows(work.states, B)
+            else:
+                copy_rows(work.states, 0, hidden)
+            if begin == 0 and rule.learns_initial_state:
+                for lane in range(lanes):
+                    copy_rows(work.states, lane, weights.a0)
+            if not read_window(work, text, width, begin, T, lanes, V):
+                work.inputs[0] = -1
+        meet(work.team)
+        if work.inputs[0] < 0:
             return iteration, OUTSIDE, position, smooth_loss
         loss = run_forward(weights, work, T, lanes, H, V)
-        out[0, iteration] = loss
-        out[1, iteration] = smooth_loss
+        if is_first:
+            out[0, iteration] = loss
+            out[1, iteration] = smooth_loss
         if not math.isfinite(loss):
             return iteration, NOT_FINITE, position, smooth_loss
         rate = rates[iteration]
@@ -118,7 +133,9 @@ def train(
                 weights, gradients, first, second, work, (T, lanes, H, V, begin == 0),
                 rule, rate, steps, clip, safe,
             )  # fmt: skip
-        copy_rows(hidden, 0, work.states[T * B :])
+        if is_first:
+            copy_rows(hidden, 0, work.states[T * B :])
+        meet(work.team)
         position = begin + T
         smooth_loss = smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
     return out.shape[1], DONE, position, smooth_loss

@@ -16,8 +16,12 @@ import torch
 
 from ..kernels.padding import block, padded
 from ..kernels.products import ROWS
+from ..kernels.team import ALONE, Team, portion
+from ..kernels.tiles import CHAIN_BYTES
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
+Rows = tuple[int, int]  # the first row and the end (exclusive)
+
 TERMS = 64  # least number of terms (steps times streams) per block; products of fewer are slow
 
 
@@ -34,7 +38,12 @@ class Arrays(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Buffers for one window. Step t of stream b has the row t * B + b, B padded to whole tiles."""
+    """Buffers for one window. Step t of stream b has the row t * B + b, B padded to whole tiles.
+
+    Threads that compute a window together have one each, with the same arrays except those named in
+    OWN. `lanes` is the first of the thread's streams and their number; the others are the begin and
+    the end of its steps and streams (T B), hidden units and symbols.
+    """
 
     inputs: np.ndarray  # (T B)
     targets: np.ndarray  # (T B)
@@ -53,6 +62,20 @@ class Workspace(NamedTuple):
     gradients: Arrays  # dWxh is zero between windows; dWha and dWya are used by long windows only
     used: np.ndarray  # (V,): the different symbols of the window
     transposed: np.ndarray  # (H, H): Wha transposed, for several streams
+    team: Team
+    lanes: Rows
+    terms: Rows
+    columns: Rows
+    symbols: Rows
+
+
+OWN = (
+    "transposed",
+    "transposed_states",
+    "square",
+    "rows",
+    "used",
+)  # buffers of which each thread has its own
 
 
 def padded_lanes(lanes: int) -> int:
@@ -185,4 +208,29 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         gradients=Storage.zeros(H, V, dtype).arrays(),
         used=np.zeros(V, np.int64),
         transposed=array(h, h) if lanes > 1 else array(1, 1),
+        team=ALONE,
+        lanes=(0, B),
+        terms=(0, -(-T * B // block(dtype)) * block(dtype)),
+        columns=(0, h),
+        symbols=(0, v),
     )
+
+
+def shared(work: Workspace, threads: int) -> list[Workspace]:
+    """Return a workspace for each of some threads, whose portions are those of `work` divided.
+
+    The portions are whole cache lines, so that no two threads write to the same. Every thread has a
+    lone stream: there they divide the hidden units at every step.
+    """
+    B, line = len(work.carried), CHAIN_BYTES // work.dh.itemsize
+    works = []
+    for thread in range(threads):
+        own = {name: torch.from_numpy(getattr(work, name)).clone().numpy() for name in OWN}
+        first, end = portion(thread, threads, B, ROWS) if B > 1 else (0, 1)
+        terms, columns, symbols = (
+            portion(thread, threads, whole[1], line)
+            for whole in (work.terms, work.columns, work.symbols)
+        )
+        portions = {"terms": terms, "columns": columns, "symbols": symbols}
+        works.append(work._replace(lanes=(first, end - first), **portions, **own))
+    return works

@@ -9,10 +9,8 @@ import numpy as np
 import torch
 
 from .gradients import find_initial_signals, find_signals, sum_up
-from .layout import Storage, Workspace, workspace
+from .layout import Rows, Storage, Workspace, workspace
 from .running_clip import limit
-
-Rows = tuple[int, int]  # the first row and the end (exclusive)
 
 
 class Network:

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..kernels.team import ALONE
 from .layout import Storage
 from .rules import Rule, take_step
 
@@ -31,4 +32,4 @@ class Optimizer:
 
         `learns` says whether the initial state takes one too; if not, its gradient must be zero.
         """
-        take_step(self._weights, gradients.arrays(), *self.arrays, learns, self.rule, rate)
+        take_step(self._weights, gradients.arrays(), *self.arrays, learns, self.rule, rate, ALONE)

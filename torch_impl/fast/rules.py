@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.compiled import inlined, internal, kernel
+from ..kernels.team import meet
+from ..kernels.tiles import CHAIN_BYTES
 from ..kernels.vectors import load, splat, sqrt, store, vector_length
 from .running_clip import bounded
 
@@ -39,9 +41,9 @@ NOTEBOOKS = Rule()
 
 
 @inlined
-def adagrad(values, sums, row, gradients, gradient_row, rate):
-    """Take an Adagrad step on one row, with the operations in the reference's order."""
-    for j in range(0, values.shape[1], vector_length(values)):
+def adagrad(values, sums, row, gradients, gradient_row, columns, rate):
+    """Take an Adagrad step on columns (begin, end) of a row, in the reference's order."""
+    for j in range(columns[0], columns[1], vector_length(values)):
         g = load(gradients, gradient_row, j)
         total = load(sums, row, j) + g * g
         store(sums, row, j, total)
@@ -50,51 +52,67 @@ def adagrad(values, sums, row, gradients, gradient_row, rate):
 
 
 @kernel
-def take_step(weights, gradients, first, second, steps, learns, rule, rate):
+def take_step(weights, gradients, first, second, steps, learns, rule, rate, team):
     """Clip the gradients and take a step in place; steps[0] counts it.
 
     If `learns`, the initial state takes one too, counted by steps[1]; otherwise its gradient must
     be zero.
     """
-    step_by_rule(weights, gradients, first, second, steps, learns, rule, rate)
+    step_by_rule(weights, gradients, first, second, steps, learns, rule, rate, team)
 
 
 @internal
-def step_by_rule(weights, gradients, first, second, steps, learns, rule, rate):
-    """The body of `take_step`, for other kernels."""
-    _clip_finished(gradients.all, gradients.a0, rule)
-    steps[0] += 1
-    _update(weights.all, gradients.all, first.all, second.all, rule, rate, int(steps[0]))
+def step_by_rule(weights, gradients, first, second, steps, learns, rule, rate, team):
+    """The body of `take_step`, for other kernels; each thread changes its own numbers."""
+    step, learning_step = int(steps[0]) + 1, int(steps[1]) + 1
+    meet(team)
+    factor = _factor(gradients, rule)
+    meet(team)
+    if team.thread == 0:
+        steps[0] = step
+    columns = _own(gradients.all, team)
+    _clip_finished(gradients.all, columns, rule, factor)
+    _update(weights.all, gradients.all, first.all, second.all, columns, rule, rate, step)
+    columns = _own(gradients.a0, team)
+    _clip_finished(gradients.a0, columns, rule, factor)
     if learns:
-        steps[1] += 1
-        _update(weights.a0, gradients.a0, first.a0, second.a0, rule, rate, int(steps[1]))
+        if team.thread == 0:
+            steps[1] = learning_step
+        a0 = weights.a0
+        _update(a0, gradients.a0, first.a0, second.a0, columns, rule, rate, learning_step)
+
+
+@inlined
+def _own(row, team):
+    """Return the begin and the end of this thread's columns of a row, in whole vectors."""
+    line = CHAIN_BYTES // row.itemsize
+    size = -(-row.shape[1] // (team.threads * line)) * line
+    return min(team.thread * size, row.shape[1]), min((team.thread + 1) * size, row.shape[1])
 
 
 @internal
-def _clip_finished(gradients, of_initial_state, rule):
-    """Bound every entry of the two rows, or the Euclidean norm of both together."""
-    if rule.clip_kind == BY_VALUE:
-        _bound(gradients, rule.clip)
-        _bound(of_initial_state, rule.clip)
-    elif rule.clip_kind == BY_NORM:
-        squares = _sum_of_squares(gradients) + _sum_of_squares(of_initial_state)
-        norm = math.sqrt(squares)
+def _factor(gradients, rule):
+    """Return the number by which a clip by norm multiplies the gradients, 1 for none.
+
+    Every thread adds up the whole norm, in one order.
+    """
+    if rule.clip_kind == BY_NORM:
+        norm = math.sqrt(_sum_of_squares(gradients.all) + _sum_of_squares(gradients.a0))
         if norm > rule.clip:
-            _scale(gradients, rule.clip / norm)
-            _scale(of_initial_state, rule.clip / norm)
+            return rule.clip / norm
+    return 1.0
 
 
 @internal
-def _bound(row, clip):
-    for j in range(0, row.shape[1], vector_length(row)):
-        store(row, 0, j, bounded(load(row, 0, j), clip))
-
-
-@internal
-def _scale(row, factor):
-    for j in range(0, row.shape[1], vector_length(row)):
-        g = load(row, 0, j)
-        store(row, 0, j, g * splat(g, factor))
+def _clip_finished(row, columns, rule, factor):
+    """Bound every entry of columns (begin, end) of a row, or multiply it by the factor."""
+    if rule.clip_kind == BY_VALUE:
+        for j in range(columns[0], columns[1], vector_length(row)):
+            store(row, 0, j, bounded(load(row, 0, j), rule.clip))
+    elif factor != 1.0:
+        for j in range(columns[0], columns[1], vector_length(row)):
+            g = load(row, 0, j)
+            store(row, 0, j, g * splat(g, factor))
 
 
 @internal
@@ -126,24 +144,24 @@ def power(base, exponent):
 
 
 @internal
-def _update(values, gradients, first, second, rule, rate, step):
-    """Take one step on a row of parameters, in place.
+def _update(values, gradients, first, second, columns, rule, rate, step):
+    """Take one step on columns (begin, end) of a row of parameters, in place.
 
     `first` and `second` are the rule's state; `step` counts the steps from 1.
     """
     if rule.kind == ADAGRAD:
-        adagrad(values, first, 0, gradients, 0, rate)
+        adagrad(values, first, 0, gradients, 0, columns, rate)
     elif rule.kind == SGD:
-        _sgd(values, gradients, first, rule, rate)
+        _sgd(values, gradients, first, columns, rule, rate)
     elif rule.kind == RMSPROP:
-        _rmsprop(values, gradients, first, rule, rate)
+        _rmsprop(values, gradients, first, columns, rule, rate)
     else:
-        _adam(values, gradients, first, second, rule, rate, step)
+        _adam(values, gradients, first, second, columns, rule, rate, step)
 
 
 @internal
-def _sgd(values, gradients, buffer, rule, rate):
-    for j in range(0, values.shape[1], vector_length(values)):
+def _sgd(values, gradients, buffer, columns, rule, rate):
+    for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)
         g = load(gradients, 0, j) + splat(w, rule.weight_decay) * w
         if rule.momentum > 0.0:
@@ -153,8 +171,8 @@ def _sgd(values, gradients, buffer, rule, rate):
 
 
 @internal
-def _rmsprop(values, gradients, squares, rule, rate):
-    for j in range(0, values.shape[1], vector_length(values)):
+def _rmsprop(values, gradients, squares, columns, rule, rate):
+    for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)
         g = load(gradients, 0, j) + splat(w, rule.weight_decay) * w
         mean = splat(w, KEPT) * load(squares, 0, j) + splat(w, 1.0 - KEPT) * g * g
@@ -163,13 +181,13 @@ def _rmsprop(values, gradients, squares, rule, rate):
 
 
 @internal
-def _adam(values, gradients, means, squares, rule, rate, step):
+def _adam(values, gradients, means, squares, columns, rule, rate, step):
     """Adam, or AdamW, whose decay of the weights is apart from the gradient."""
     root = math.sqrt(1.0 - power(KEPT_SQUARES, step))
     own_rate = rate / (1.0 - power(KEPT_MEAN, step))
     added = rule.weight_decay if rule.kind == ADAM else 0.0
     kept = 1.0 - rate * rule.weight_decay if rule.kind == ADAMW else 1.0
-    for j in range(0, values.shape[1], vector_length(values)):
+    for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)
         g = load(gradients, 0, j) + splat(w, added) * w
         mean = load(means, 0, j)

@@ -43,7 +43,7 @@ def bounded(sums, clip):
 
 @internal
 def measure_reach(work, T, B):
-    """Compute how far each block of steps can move the running sums in rows of dWha and dWya.
+    """Compute how far each block of steps can move the running sums in own rows of dWha and dWya.
 
     That is the sum of |dh| or |dz| times the largest state. States computed by tanh are at most 1
     in magnitude; initial states may be larger.
@@ -54,14 +54,14 @@ def measure_reach(work, T, B):
     for block in range(work.reach.shape[0]):
         begin, end = block * work.steps * B, min(N, (block + 1) * work.steps * B)
         given = B if block == 0 else begin
-        for i in range(0, work.dh.shape[1], unit):
+        for i in range(work.columns[0], work.columns[1], unit):
             reach = splat(work.dh, 0.0)
             for n in range(begin, given):
                 reach = fma(absolute(load(work.dh, n, i)), weight, reach)
             for n in range(given, end):
                 reach = reach + absolute(load(work.dh, n, i))
             store(work.reach, block, i, reach)
-        for v in range(work.reach_y.shape[1]):
+        for v in range(work.symbols[0], work.symbols[1]):
             reach = splat(work.dz, 0.0)
             for n in range(begin, end, unit):  # dz is zero beyond the end of the window
                 reach = reach + absolute(load(work.dz, v, n))
@@ -77,10 +77,10 @@ def _largest_given(work, B):
         for i in range(0, work.states.shape[1], unit):
             size = absolute(load(work.states, b, i))
             first = select(greater(first, size), first, size)
-    store(work.scratch, 0, 0, first)
-    largest = work.scratch.dtype.type(1.0)
+    store(work.square, 0, 0, first)
+    largest = work.square.dtype.type(1.0)
     for lane in range(unit):
-        size = work.scratch[0, lane]
+        size = work.square[0, lane]
         largest = largest if largest >= size else size  # takes NaN over
     return largest
 
@@ -127,9 +127,9 @@ def _folded(sums, grad, column, factors, j, begin, end, B, clip):
 
 
 @internal
-def fold_hidden_bias(out, dh, T, B, clip):
-    """Sum dbh with the running clip, always step by step: it is cheap."""
-    for i in range(0, out.shape[1], vector_length(out)):
+def fold_hidden_bias(out, dh, columns, T, B, clip):
+    """Sum columns (begin, end) of dbh with the running clip, always step by step: it is cheap."""
+    for i in range(columns[0], columns[1], vector_length(out)):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
             for n in range((t + 1) * B - 1, t * B - 1, -1):
@@ -139,13 +139,14 @@ def fold_hidden_bias(out, dh, T, B, clip):
 
 
 @internal
-def fold_output_bias(out, dz, T, B, square, clip):
+def fold_output_bias(out, dz, symbols, T, B, square, clip):
     """Sum dby with the running clip, step by step, a vector of symbols at a time.
 
-    `square` is a buffer for a vector's worth of rows and columns of dz.
+    `symbols` are a begin and an end; `square` is a buffer for a vector's worth of rows and columns
+    of dz.
     """
     unit = vector_length(out)
-    for v in range(0, out.shape[1], unit):
+    for v in range(symbols[0], symbols[1], unit):
         sums = splat(out, 0.0)
         for t in range(T - 1, -1, -1):
             for n in range((t + 1) * B - 1, t * B - 1, -1):
@@ -157,8 +158,8 @@ def fold_output_bias(out, dz, T, B, square, clip):
 
 
 @internal
-def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
-    """Sum dWhx (transposed) with the running clip, into rows that must be zero.
+def fold_input_weights(dWxh, columns, used, inputs, dh, T, B, clip):
+    """Sum columns (begin, end) of dWhx (transposed) with the running clip; they must be zero.
 
     Returns the number of different symbols and lists them in `used`. A step touches only the rows
     of its own symbols, so that clipping step by step is cheap.
@@ -174,9 +175,9 @@ def fold_input_weights(dWxh, used, inputs, dh, T, B, clip):
             if not known:
                 used[count] = inputs[n]
                 count += 1
-            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
+            for i in range(columns[0], columns[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, load(dWxh, inputs[n], i) + load(dh, n, i))
         for n in range(t * B, (t + 1) * B):
-            for i in range(0, dWxh.shape[1], vector_length(dWxh)):
+            for i in range(columns[0], columns[1], vector_length(dWxh)):
                 store(dWxh, inputs[n], i, bounded(load(dWxh, inputs[n], i), clip))
     return count

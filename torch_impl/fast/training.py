@@ -11,8 +11,10 @@ import torch
 from reference import Hyperparameters, Step, Vocabulary, initialize_parameters
 
 from ..kernels.padding import padded
+from ..kernels.team import Team
+from ..kernels.threads import run_with_barrier
 from .iterations import NOT_FINITE, OUTSIDE, train
-from .layout import Storage, padded_lanes, workspace
+from .layout import Storage, padded_lanes, shared, workspace
 from .optimizer import Optimizer
 from .rules import NOTEBOOKS, Rule
 from .running_clip import limit
@@ -21,6 +23,15 @@ from .text import as_bytes, index_error, readable_text
 from .window import checked_clip, common_dtype
 
 LONGEST_CALL = 500  # iterations; Ctrl-C has no effect while a kernel runs
+# Least number of multiply-adds for each thread: of a window's recurrence, and of a step of a lone
+# lane, at whose end all threads wait for each other.
+WINDOW, STEP = 2**22, 2**19
+
+
+def paying_threads(H: int, T: int, lanes: int, most: int | None) -> int:
+    """Return the number of threads that pay for these sizes, up to `most`, or to torch's number."""
+    paying = H * H // STEP if lanes == 1 else T * lanes * H * H // WINDOW
+    return max(1, min(torch.get_num_threads() if most is None else most, paying))
 
 
 class Training:
@@ -53,6 +64,7 @@ class Training:
         dtype: torch.dtype = torch.float64,
         rule: Rule = NOTEBOOKS,
         rate: Callable[[int], float] | None = None,
+        threads: int | None = None,
     ) -> None:
         """Start from a copy of `parameters` if given, otherwise from weights drawn with `seed`.
 
@@ -61,16 +73,19 @@ class Training:
         outside the vocabulary raises ValueError in the iteration that reads it. `clip` is the
         running clip's bound, None for plain backpropagation through time. `rule` is the optimizer,
         by default the notebook's; `rate` gives the learning rate of an iteration, counted from 1,
-        and is by default that of the hyperparameters.
+        and is by default that of the hyperparameters. The sizes decide how many threads compute, up
+        to `threads`, by default torch.get_num_threads(); the bits don't depend on it.
 
         Raises ValueError for sections shorter than one window and its last target, an index
-        outside the vocabulary, lanes below 1, a negative clip or parameters of a wrong shape;
+        outside the vocabulary, lanes or threads below 1, a negative clip or wrong shapes;
         TypeError for a text that doesn't hold integers or a dtype other than float32 and float64.
         """
         H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
         common_dtype([torch.empty(0, dtype=dtype)])
         if lanes < 1:
             raise ValueError(f"lanes must be at least 1, got {lanes}")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.text = readable_text(text, V)
         if self.text.ndim != 1:
             raise ValueError(f"the text must have one dimension, got shape {self.text.shape}")
@@ -92,6 +107,7 @@ class Training:
         self._weights.fill(parameters, "parameters")
         self._hidden = torch.zeros(padded_lanes(lanes), padded(H, dtype), dtype=dtype)
         self._work = workspace(H, V, T, lanes, dtype)
+        self._works = shared(self._work, paying_threads(H, T, lanes, threads))
         self._arrays = (self._weights.arrays(), self._gradients.arrays())
         self.position = 0
         self.iteration = 0
@@ -180,11 +196,8 @@ class Training:
         if self.position < 0:
             raise ValueError(f"position must be at least 0, got {self.position}")
         out = np.empty((2, count))
-        done, reason, self.position, self.smooth_loss = train(
-            *self._arrays,
-            *self.optimizer.arrays,
-            self._hidden.numpy(),
-            self._work,
+        before = *self._arrays, *self.optimizer.arrays, self._hidden.numpy()
+        after = (
             as_bytes(self.text),
             self.text.itemsize,
             self.position,
@@ -196,6 +209,12 @@ class Training:
             number(safe),
             out,
         )
+
+        def run(arrived: np.ndarray, thread: int, threads: int) -> tuple[int, int, int, float]:
+            work = self._works[thread]._replace(team=Team(thread, threads, arrived))
+            return train(*before, work, *after)
+
+        done, reason, self.position, self.smooth_loss = run_with_barrier(run, len(self._works))
         error = None
         if reason == NOT_FINITE:
             error = FloatingPointError(

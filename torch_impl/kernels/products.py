@@ -83,13 +83,17 @@ def tile_width(vectors):
 
 
 @internal
-def multiply_row(y, x, B, depth):
-    """Compute y = x[:, :depth] @ B[:depth] for a single row, reading B once."""
+def multiply_row(y, x, B, depth, begin, end):
+    """Compute columns begin : end of y = x[:, :depth] @ B[:depth] for one row, reading B once.
+
+    They are at least one vector, and whole ones.
+    """
     length = vector_length(y)
-    vectors = y.shape[1] // length
+    vectors = (end - begin) // length
     width = row_width(vectors)
     for tile in range(-(-vectors // width)):
-        n = min(tile * width, vectors - width) * length  # the last tile may overlap the one before
+        first = min(tile * width, vectors - width)  # the last tile may overlap the one before
+        n = begin + first * length
         _multiply_row_columns(y, x, loose(B), n, n, depth, width)
 
 
@@ -140,17 +144,6 @@ def multiply_block(y, W, x, i):
     W's rows are padded to whole vectors.
     """
     multiply_rows(y, W, x, i, 0)
-
-
-@internal
-def transpose(out, matrix):
-    """Write the transpose; both matrices are padded to whole vectors in both dimensions."""
-    length = vector_length(matrix)
-    for i in range(0, matrix.shape[0], length):
-        for j in range(0, matrix.shape[1], length):
-            for row in range(i, i + length):
-                for column in range(j, j + length):
-                    out[column, row] = matrix[row, column]
 
 
 @internal

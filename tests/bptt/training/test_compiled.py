@@ -8,6 +8,7 @@ import torch
 
 from bptt.engines.registry import gradient_engine
 from bptt.settings import Settings
+from bptt.training import start as beginning
 from bptt.training.compiled import CompiledTraining
 from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
@@ -102,3 +103,15 @@ def test_rate_of_a_plateau_is_read_again_after_each_validation() -> None:
     twin.advance(1)
     assert torch.equal(training.learned["Wya"], twin.learned["Wya"])
     assert not torch.equal(training.learned["Wya"], before)
+
+
+def test_every_training_of_a_process_may_take_the_threads_that_torch_had_at_first() -> None:
+    sizes = {"lanes": 16, "hidden_size": 280, "engine": "fast"}
+    beginning._threads.cache_clear()
+    torch.set_num_threads(2)
+    for _ in range(2):
+        training = beginning.start(settings_of(**sizes), INDICES, VOCABULARY)
+        assert isinstance(training, CompiledTraining)
+        assert len(training._works) == 2
+        assert torch.get_num_threads() == 1
+    beginning._threads.cache_clear()

@@ -13,8 +13,8 @@ from torch import Tensor
 from tests.torch_impl.elman.layers import options_of
 from torch_impl.elman.compiled import CompiledLayer
 from torch_impl.elman.computation import LayerGradients, LayerInputs, LayerOptions
-from torch_impl.elman.threads import run_in_threads, run_with_barrier
 from torch_impl.kernels.barrier import APART, GIVEN_UP
+from torch_impl.kernels.threads import run_in_threads, run_with_barrier
 
 PLAIN = LayerOptions()
 
