@@ -6,7 +6,7 @@ The names are those of the formulas: dz is the loss gradient with respect to the
 respect to the pre-activations.
 """
 
-from ..kernels.compiled import inlined, internal
+from ..kernels.compiled import internal
 from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
 from ..kernels.team import meet
 from ..kernels.vectors import load, splat, store, vector_length
@@ -82,7 +82,7 @@ def propagate(weights, work, T, H):
             meet(work.team)
 
 
-@inlined
+@internal
 def carry_back(carried, dh, Wha, columns, H):
     """Write Whaᵀ dh of a thread's lanes to `carried`; of a lone lane, only its columns."""
     begin, end = columns
