@@ -11,7 +11,8 @@ EXPECTED = json.loads(digests.EXPECTED.read_text())
 
 def test_every_digest_has_a_name_in_the_file() -> None:
     rules = len(digests.RULES) * len(digests.SIZES)
-    assert len(EXPECTED) == len(digests.DTYPES) * (rules + len(digests.LAYERS))
+    layers = len(digests.LAYERS) + len(digests.STACKS)
+    assert len(EXPECTED) == len(digests.DTYPES) * (rules + layers)
     assert len(set(EXPECTED.values())) == len(EXPECTED)
 
 
@@ -29,3 +30,10 @@ def test_short_run_has_its_bits(rule: str, sizes: tuple[int, int, int], dtype: s
 def test_layer_has_its_bits(sizes: tuple[int, int, int, int], dtype: str) -> None:
     name = "layer, {}, B={}, H={}, I={}, T={}".format(dtype, *sizes)
     assert digests.layer(dtype, *sizes) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("dtype", digests.DTYPES)
+@pytest.mark.parametrize("name", digests.STACKS)
+def test_two_layers_have_their_bits(name: str, dtype: str) -> None:
+    found = digests.stack(dtype, **digests.STACKS[name])
+    assert found == EXPECTED[f"two layers, {dtype}, {name}"]
