@@ -70,13 +70,18 @@ class _Watcher:
 
     @contextmanager
     def calling(self, what: str, limit: float) -> Iterator[None]:
-        before = self.call.begun, self.call.limit, self.call.what
-        self.call.what = what.encode()[:79]
-        self.call.begun, self.call.limit = time.monotonic(), limit
+        before = self.call.what, self.call.begun, self.call.limit
+        self._note(what.encode()[:79], time.monotonic(), limit)
         try:
             yield
         finally:
-            self.call.begun, self.call.limit, self.call.what = before
+            self._note(*before)
+
+    def _note(self, what: bytes, begun: float, limit: float) -> None:
+        """Write the limit last: the parent may look at any moment, and 0 stands for no call."""
+        self.call.limit = 0.0
+        self.call.what, self.call.begun = what, begun
+        self.call.limit = limit
 
 
 def run(work: Callable[[Send], None], found: Callable[[Any], None]) -> Death | None:
@@ -115,7 +120,7 @@ def _follow(process: Any, ours: Any, call: Any, found: Callable[[Any], None], tr
         hung = False
         try:
             if not ours.poll(POLL):
-                if not call.limit or time.monotonic() < call.begun + call.limit + GRACE:
+                if not _is_overdue(call):
                     continue
                 hung = True
                 raise EOFError
@@ -141,6 +146,13 @@ def _follow(process: Any, ours: Any, call: Any, found: Callable[[Any], None], tr
             raise RuntimeError(f"in the process of the verification:\n{content}")
         else:
             return None
+
+
+def _is_overdue(call: Any) -> bool:
+    """Return whether one call, and not two that follow each other, has outlived its limit."""
+    seen = call.begun, call.limit
+    overdue = 0.0 < seen[1] < time.monotonic() - seen[0] - GRACE
+    return overdue and (call.begun, call.limit) == seen
 
 
 def _innermost(trace: str) -> str:

@@ -179,7 +179,11 @@ SOURCES = sorted(
             r"\b(c?pickle|marshal|shelve|dill)\b(?!ing)|torch\.(load|save)\(|allow_pickle",
             {"compiled.py"},  # numba's own cache of its code
         ),
-        (r"(?<![.\w])(eval|exec)\(|yaml\.load", {"loading.py"}),  # which runs a person's own file
+        (
+            r"(?<![.\w])(eval|exec)\(|yaml\.load",
+            # A person's own file is run, and an audited function gets other code.
+            {"loading.py", "named_functions.py"},
+        ),
     ],
     ids=["the clock", "pickle", "eval"],
 )

@@ -1,10 +1,13 @@
 """Whatever a backward pass does to its process, the report says at which input."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from bptt.errors import InputError
 from bptt.verify import BackwardProblem, Settings, verify_backward
+from bptt.verify.checker import processes
 from bptt.verify.checker.report.report import Report
 
 from . import deadly
@@ -85,3 +88,22 @@ def test_function_that_raises_at_some_sizes_is_reported_and_the_check_goes_on() 
     refused = {check.name: check.message for check in report.checks if check.verdict == "refused"}
     assert "sizes above 3 aren't supported, at N=17" in refused["plain calls at medium sizes"]
     assert any(check.verdict == "passed" for check in report.checks)
+
+
+class Looked(SimpleNamespace):
+    """A call as the parent sees it, which may look after every single write."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        assert not processes._is_overdue(self)
+
+
+def test_no_call_looks_overdue_while_another_begins_or_ends() -> None:
+    call = Looked()
+    vars(call).update(what=b"", begun=0.0, limit=0.0)
+    watcher = processes._Watcher(None, call)
+    with watcher.calling("outer", 1e9), watcher.calling("inner", 1e-9):
+        assert call.what == b"inner"
+    assert (call.what, call.begun, call.limit) == (b"", 0.0, 0.0)
+    vars(call).update(begun=-1e9, limit=1.0)
+    assert processes._is_overdue(call)
