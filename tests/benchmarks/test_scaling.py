@@ -8,6 +8,7 @@ import pytest
 from benchmarks.scaling import command, wire
 
 
+@pytest.mark.campaign
 def test_tiny_measurement_has_all_its_points_and_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

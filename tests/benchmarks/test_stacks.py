@@ -18,13 +18,13 @@ def threads():
 
 
 def test_tiny_measurement_has_all_its_points(tmp_path: Path) -> None:
-    stacks.stacks(tmp_path, threads=[1], rounds=3, seconds=0.001, lanes=[1, 2], hidden=[4])
+    stacks.stacks(tmp_path, threads=[1], rounds=3, seconds=0.001, lanes=[2], hidden=[4])
     with (tmp_path / "rounds.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 3 * len(stacks.KINDS)
+    assert len(rows) == 3 * len(stacks.KINDS)
     assert all(float(row["ours"]) > 0 and float(row["theirs"]) > 0 for row in rows)
     text = (tmp_path / "stacks.md").read_text()
-    assert text.count("\n| 1, 4 | ") == text.count("\n| 2, 4 | ") == 1
+    assert text.count("\n| 2, 4 | ") == 1
     assert all(f" {kind} |" in text for kind in stacks.KINDS)
 
 

@@ -101,7 +101,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("columns", [24, 60, 80, 120])
+@pytest.mark.parametrize("columns", [24, 80])
 def test_terminal_shows_a_bar_that_fits_and_keeps_what_validation_said(
     columns: int, folder: Path
 ) -> None:

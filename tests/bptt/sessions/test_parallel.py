@@ -147,6 +147,7 @@ def test_run_of_two_processes_goes_on_in_one_and_back(folder: Path, tmp_path: Pa
         np.testing.assert_array_equal(ours[name], value, err_msg=name)
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(not PROC.exists(), reason="finds processes in /proc")
 def test_killed_workers_are_started_anew_and_the_run_ends_in_the_same_bytes(
     folder: Path, tmp_path: Path
@@ -170,7 +171,7 @@ def test_killed_workers_are_started_anew_and_the_run_ends_in_the_same_bytes(
     assert len(log.read_text().splitlines()) == len(whole.read_text().splitlines())
 
 
-@pytest.mark.parametrize("how", ["signal", "breakdown"])
+@pytest.mark.parametrize("how", ["signal", pytest.param("breakdown", marks=pytest.mark.campaign)])
 def test_all_processes_end_when_the_first_one_ends_early(how: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     arguments = ["text.txt", *OPTIONS, "--out", "run", "--iterations", 10**6]

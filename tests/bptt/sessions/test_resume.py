@@ -97,7 +97,7 @@ def test_stopped_and_resumed_run_ends_in_the_same_bytes(
     assert ours.loss_plot.read_bytes() == theirs.loss_plot.read_bytes()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_damaged_byte_of_a_checkpoint_is_noticed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -204,5 +204,6 @@ def run_through_kills(tmp_path: Path, kills: int, seed: int) -> int:
     return killed
 
 
+@pytest.mark.campaign
 def test_killed_run_ends_in_the_same_bytes(tmp_path: Path) -> None:
     assert run_through_kills(tmp_path, kills=1, seed=1) > 0
