@@ -41,7 +41,11 @@ LAYER_TESTS = (
     "tests/torch_impl/elman/test_threads.py",
     "tests/torch_impl/elman/test_bits.py",
 )
-RULES_TESTS = ("tests/bptt/training/test_compiled.py", "tests/bptt/training/test_loop.py")
+RULES_TESTS = (
+    "tests/bptt/training/test_compiled.py",
+    "tests/bptt/training/test_loop.py",
+    "tests/torch_impl/fast/test_threads.py",
+)
 ENGINES = (
     "numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer", "rules"
 )  # fmt: skip

@@ -47,7 +47,7 @@ def test_150_iterations_in_lockstep_with_the_reference(
         np.testing.assert_allclose(ours.hidden_state, right.hidden_state, rtol=0, atol=1e-12)
         assert_close(got=ours.parameters, expected=right.parameters, relative=1e-12)
         assert_close(got=ours.accumulators, expected=right.accumulators, relative=1e-11)
-    assert rewound > 2
+    assert rewound
 
 
 def test_first_steps_and_their_samples_are_the_references() -> None:
