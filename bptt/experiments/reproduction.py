@@ -19,7 +19,7 @@ from ..versions import Versions
 
 @dataclass(frozen=True)
 class Claim:
-    """What a run folder, a card or a protocol says of a training: settings, texts and digests.
+    """A training's settings, texts and digests, read from a run folder, a card or a protocol.
 
     `texts` has the records by the settings that name them, "corpus" among them. `final` and `best`
     are the digests of the last weights and of the best by validation (None: not told). `log` has

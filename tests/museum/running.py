@@ -15,9 +15,9 @@ FOUND, MISSED, FALSE_ALARM, NOT_APPLICABLE = "found", "missed", "alarm", "n/a"
 
 @dataclass(frozen=True)
 class Result:
-    """What a checker says of an exhibit: `outcome` is one of found, missed, alarm and n/a.
+    """The outcome of a checker on an exhibit: found, missed, alarm or n/a.
 
-    A false alarm is one about the right version; it counts whatever is said of the wrong one.
+    "alarm" is a false alarm, about the right version, whatever the outcome on the wrong version.
     `reason` and `seconds` are of both versions.
     """
 

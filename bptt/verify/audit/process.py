@@ -108,7 +108,7 @@ class Worker:
         return json.loads(line)
 
     def end(self, patience: float = 0.0) -> None:
-        """End the process, and on POSIX what it started, after so many seconds to end by itself."""
+        """Wait `patience` seconds for the process, then kill it, on POSIX with its children."""
         process, self.process = self.process, None
         if process is None:
             return

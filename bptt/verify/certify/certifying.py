@@ -48,9 +48,10 @@ def certify_gradient(
 
     `target` is a function problem(T, H, ..., rng) that returns a GradientProblem over NumPy
     arrays, or the text "file.py:problem". `sizes` are the function's sizes (4 for those left out),
-    `seed` that of its rng; the parameters are multiplied by `scale`. With `digits`, so many must be
-    right, relative to the largest entry of each parameter; without, the formula must be right to
-    the rounding of its constants, and its result to half the digits of its dtype. `most_bits` is
+    `seed` that of its rng; the parameters are multiplied by `scale`. `digits` is the number of
+    digits that must be right, relative to the largest entry of each parameter; by default the
+    formula must be right to the rounding of its constants, and its result to half the digits of its
+    dtype. `most_bits` is
     the highest precision tried, `time_limit` the seconds that each call may take.
 
         certificate = certify_gradient("examples/gru.py:problem", {"T": 4, "H": 4})

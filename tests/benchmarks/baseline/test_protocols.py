@@ -1,4 +1,4 @@
-"""Every protocol is a file of settings, and what some say of their results can be compared."""
+"""Every protocol is a file of settings; results that it records can be compared with a new run."""
 
 from pathlib import Path
 

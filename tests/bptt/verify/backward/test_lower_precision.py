@@ -1,4 +1,4 @@
-"""Lower precisions: rounding passes, a factor of 1 + 2^-6 doesn't, and nothing is said of noise."""
+"""Lower precisions: rounding passes, a factor of 1 + 2^-6 fails, pure noise gets no verdict."""
 
 import numpy as np
 import pytest

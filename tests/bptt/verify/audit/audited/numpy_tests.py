@@ -46,7 +46,7 @@ def test_relative_error():
 
 
 def crash_and_hang():
-    """Pass, but end the process on NaN, and hang on zeros."""
+    """A test that passes, kills its process if a gradient is NaN, and hangs if it is zero."""
     gradient = Model().loss_and_gradients()[1]["bias"]
     if np.isnan(gradient).any():
         os._exit(3)
