@@ -37,6 +37,7 @@ def configurations(draw: st.DrawFn) -> dict:
         "bidirectional": draw(st.booleans()),
         "nonlinearity": draw(st.sampled_from(["tanh", "relu"])),
         "dropout": draw(st.sampled_from([0.0, 0.4])),
+        "training": draw(st.booleans()),
         "packed": draw(st.sampled_from(["no", "sorted", "unsorted"])),
         "I": draw(st.integers(1, 9)),
         "H": draw(st.integers(1, 40) | st.sampled_from([64, 83])),
@@ -114,6 +115,7 @@ class Call:
         With order 2 the gradients are those of a sum of squared gradients.
         """
         c, ours = self.c, isinstance(layer, ElmanRNN)
+        layer.train(c["training"])
         x: Any = self.x
         if c["indices"] and ours:
             x = self.symbols
