@@ -10,6 +10,8 @@ demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
 	else $(BIN)/bptt train --out runs/demo --iterations 20000 --sample-every 2000; fi
 
+# The same examples each time, so that a change that passed here passes there; campaign draws anew.
+test: export HYPOTHESIS_PROFILE ?= ci
 test: .venv/.dev
 	$(BIN)/python -m tests.warm_up
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

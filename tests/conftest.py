@@ -1,4 +1,4 @@
-"""Hypothesis: the same examples each time in CI, new ones elsewhere, many in a campaign."""
+"""Hypothesis: the same examples each time for `make test`, new ones elsewhere."""
 
 import os
 
@@ -18,9 +18,7 @@ settings.register_profile(
 settings.register_profile(  # nobody reads a planted error's smallest case
     "planted", settings.get_profile("ci"), max_examples=60, phases=[Phase.explicit, Phase.generate]
 )
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
-)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

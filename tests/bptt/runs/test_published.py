@@ -59,7 +59,7 @@ def outcome(final: str, best: str) -> Results:
     )  # fmt: skip
 
 
-PATHS = st.text(LETTERS, min_size=1).map("/".__add__)
+PATHS = st.text(LETTERS, min_size=1).map(lambda name: str(Path("/", name)))  # "/0/" is "/0"
 
 
 @given(
