@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40
 )
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None)
+settings.register_profile(
+    "ci", settings.get_profile("default"), max_examples=25, derandomize=True, database=None
+)
 settings.register_profile(
     "explore",
     settings.get_profile("default"),
