@@ -12,6 +12,8 @@ demo: .venv/.run
 
 # The same examples each time, so that a change that passed here passes there; campaign draws anew.
 test: export HYPOTHESIS_PROFILE ?= ci
+# Two processes share the cores: torch's threads must not spin where the other one could work.
+test: export OMP_WAIT_POLICY ?= passive
 test: .venv/.dev
 	$(BIN)/python -m tests.warm_up
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
