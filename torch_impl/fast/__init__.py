@@ -15,6 +15,7 @@ try:
 except ImportError as error:
     raise ImportError("the fast engine needs numba: pip install numba") from error
 
+from .dropout import Dropout as Dropout
 from .layout import Storage as Storage
 from .training import Training as Training
 from .window import Window as Window

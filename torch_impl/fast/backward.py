@@ -10,6 +10,7 @@ from ..kernels.compiled import internal
 from ..kernels.products import ROWS, copy_rows, loose, multiply, multiply_row, zero_rows
 from ..kernels.team import meet
 from ..kernels.vectors import load, splat, store, vector_length
+from .dropout import mask_carried, mask_from_logits
 from .running_clip import (
     add_block,
     fold_hidden_bias,
@@ -35,7 +36,11 @@ def run_backward(weights, work, T, H, V, clip):
 def compute_dh(weights, work, T, H, V):
     """Compute dh for all steps and streams, before any sum over them."""
     begin, end = work.terms
-    multiply(work.from_logits[begin:end], loose(work.dz.T[begin:end]), weights.Wya, V, False)
+    width = work.transposed_states.shape[1]
+    for first in range(begin, end, width):
+        last = min(first + width, end)
+        multiply(work.from_logits[first:last], loose(work.dz.T[first:last]), weights.Wya, V, False)
+        mask_from_logits(work, first, last)
     meet(work.team)
     propagate(weights, work, T, H)
 
@@ -59,6 +64,7 @@ def begin_sums(gradients, work, T, clip):
 def propagate(weights, work, T, H):
     """Compute dh_t = (1 - a_t²) (Wyaᵀ dz_t + Whaᵀ dh_{t+1}) for all steps, the last one first.
 
+    With dropout both products are multiplied by the masks of the states that their weights read.
     The threads divide the work as in advance_states.
     """
     B = work.carried.shape[0]
@@ -71,6 +77,7 @@ def propagate(weights, work, T, H):
         if t < T - 1:
             after = work.dh[n + B : n + B + lanes]
             carry_back(work.carried[lane : lane + lanes], after, weights.Wha, work.columns, H)
+            mask_carried(work)
         for b in range(lanes):
             for i in range(begin, end, unit):
                 a = load(work.states, n + B + b, i)
@@ -101,10 +108,10 @@ def sum_long_window(work, Wha_rows, Wya_rows, T, clip, safe):
     window it could act on most. A window of a single block is left to those two functions.
     """
     if work.reach.shape[0] > 1:
-        gradients, after = work.gradients, work.states[work.carried.shape[0] :]
+        gradients, after = work.gradients, work.read[work.carried.shape[0] :]
         dh_by_unit, dz_by_symbol = loose(work.dh.T), loose(work.dz)
         _sum_blocks(
-            gradients.Wha, work, dh_by_unit, work.states, work.reach, Wha_rows, T, clip, safe
+            gradients.Wha, work, dh_by_unit, work.recurrent, work.reach, Wha_rows, T, clip, safe
         )
         _sum_blocks(gradients.Wya, work, dz_by_symbol, after, work.reach_y, Wya_rows, T, clip, safe)
 
@@ -142,10 +149,10 @@ def recurrent_rows(work, row, T, clip, safe):
         copy_rows(work.rows, 0, work.gradients.Wha[row : row + ROWS])
         return
     terms = loose(work.dh.T[row : row + ROWS, :N])
-    multiply(work.rows, terms[:, ::-1], work.states[:N][::-1], N, False)
+    multiply(work.rows, terms[:, ::-1], work.recurrent[:N][::-1], N, False)
     for r in range(ROWS):
         if not work.reach[0, row + r] < safe:
-            fold_row(work.rows, r, loose(work.dh), row + r, work.states, T, B, clip)
+            fold_row(work.rows, r, loose(work.dh), row + r, work.recurrent, T, B, clip)
 
 
 @internal
@@ -156,7 +163,7 @@ def output_rows(work, row, T, clip, safe):
     if work.reach.shape[0] > 1:
         copy_rows(work.rows, 0, work.gradients.Wya[row : row + ROWS])
         return
-    after = work.states[B:]
+    after = work.read[B:]
     terms = loose(work.dz[row : row + ROWS, :N])
     multiply(work.rows, terms[:, ::-1], after[:N][::-1], N, False)
     for r in range(ROWS):

@@ -10,6 +10,7 @@ from ..kernels.products import loose, multiply, multiply_block
 from ..kernels.team import meet
 from ..kernels.transcendental import exp, log, tanh
 from ..kernels.vectors import greater, load, select, splat, store, vector_length
+from .dropout import mask_outputs
 
 
 @internal
@@ -24,10 +25,11 @@ def run_forward(weights, work, T, lanes, H, V):
     width = work.transposed_states.shape[1]
     first, last = work.terms
     for begin in range(first, last, width):
+        mask_outputs(work, begin, min(begin + width, last))
         for i in range(0, work.states.shape[1], unit):
             for n in range(begin, min(begin + width, last, T * B)):
                 for h in range(i, i + unit):
-                    work.transposed_states[h, n - begin] = work.states[n + B, h]
+                    work.transposed_states[h, n - begin] = work.read[n + B, h]
         logits = work.dz[:, begin : min(begin + width, last)]
         multiply(logits, loose(weights.Wya), work.transposed_states, H, False)
     differentiate_loss(work, weights.by, first, last, lanes, V)
@@ -44,19 +46,20 @@ def run_forward(weights, work, T, lanes, H, V):
 def advance_states(weights, work, T, H):
     """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh).
 
-    A negative index stands for no input. The threads share the lanes or, at every step, a lone
+    Wha reads the masked states, if the recurrence has dropout. A negative index stands for no input. The threads share the lanes or, at every step, a lone
     lane's hidden units.
     """
     B = work.carried.shape[0]
     unit = vector_length(work.states)
     begin, end = work.columns
     lane, lanes = work.lanes
+    masked = work.dropout.recurrent > 0.0
     if B > 1:
         transpose_into(work.transposed, weights.Wha)
         begin, end = 0, work.states.shape[1]
     for t in range(T):
         n = t * B + lane
-        before, after = work.states[n : n + lanes], work.states[n + B : n + B + lanes]
+        before, after = work.recurrent[n : n + lanes], work.states[n + B : n + B + lanes]
         if B > 1:
             multiply(after, loose(before), work.transposed, H, False)
         for b in range(lanes):
@@ -69,7 +72,10 @@ def advance_states(weights, work, T, H):
                 h = load(after, b, i)
                 if x >= 0:
                     h = h + load(weights.Wxh, x, i)
-                store(after, b, i, tanh(h + load(weights.bh, 0, i)))
+                a = tanh(h + load(weights.bh, 0, i))
+                store(after, b, i, a)
+                if masked:
+                    store(work.recurrent, n + B + b, i, a * load(work.kept, lane + b, i))
         if B == 1 or t == T - 1:
             meet(work.team)
 

@@ -16,12 +16,14 @@ from .backward import (
     recurrent_rows,
     sum_long_window,
 )
+from .dropout import begin_window, mask_carried
 from .forward import run_forward
 
 
 @kernel
 def find_signals(weights, work, T, lanes, H, V):
     """Compute the states, dz and dh of the window in `work`; return its loss in nats."""
+    begin_window(work)
     loss = run_forward(weights, work, T, lanes, H, V)
     compute_dh(weights, work, T, H, V)
     return loss
@@ -62,6 +64,7 @@ def carry_to_start(weights, work, H):
     lane, lanes = work.lanes
     carried, dh = work.carried[lane : lane + lanes], work.dh[lane : lane + lanes]
     carry_back(carried, dh, weights.Wha, work.columns, H)
+    mask_carried(work)
 
 
 @internal

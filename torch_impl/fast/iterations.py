@@ -8,9 +8,10 @@ from ..kernels.compiled import internal, kernel
 from ..kernels.products import copy_rows, zero_rows
 from ..kernels.team import all_begin, meet
 from .backward import compute_dh, run_backward
+from .dropout import begin_window
 from .forward import run_forward
 from .gradients import carry_to_start, sum_initial_signals, write_sums
-from .rules import ADAGRAD, AS_IT_IS, step_by_rule
+from .rules import ADAGRAD, AS_IT_IS, average_weights, step_by_rule
 from .text import index_at
 from .update import update_parameters
 
@@ -67,6 +68,7 @@ def train(
     first,
     second,
     steps,
+    averages,
     hidden,
     work,
     text,
@@ -76,6 +78,8 @@ def train(
     sizes,
     rule,
     rates,
+    shares,
+    completed,
     clip,
     safe,
     out,
@@ -85,7 +89,9 @@ def train(
     out[0] receives the losses, out[1] the smoothed loss before each iteration, both in nats.
     `first`, `second` and `steps` are the rule's state, `sizes` is (T, lanes, H, V), `text` holds
     the text's bytes, `width` of them per index, `rates` the learning rates, `clip` is the running
-    clip's bound (inf for none) and `safe` is `running_clip.limit` for it.
+    clip's bound (inf for none) and `safe` is `running_clip.limit` for it. `shares` holds those of
+    the new weights in `averages`, or nothing if the weights aren't averaged. `completed` is the
+    number of earlier iterations.
 
     Returns the number of completed iterations, the reason for stopping, the position and the
     smoothed loss. It stops before an iteration that reads an index outside 0..V-1 or whose loss is
@@ -115,6 +121,8 @@ def train(
                     copy_rows(work.states, lane, weights.a0)
             if not read_window(work, text, width, begin, T, lanes, V):
                 work.inputs[0] = -1
+            work.iteration[0] = completed + iteration + 1
+            begin_window(work)
         meet(work.team)
         if work.inputs[0] < 0:
             return iteration, OUTSIDE, position, smooth_loss
@@ -133,6 +141,10 @@ def train(
                 weights, gradients, first, second, work, (T, lanes, H, V, begin == 0),
                 rule, rate, steps, clip, safe,
             )  # fmt: skip
+        if shares.shape[0] > 0:
+            meet(work.team)
+            learns = rule.learns_initial_state
+            average_weights(averages, weights, shares[iteration], learns, work.team)
         if is_first:
             copy_rows(hidden, 0, work.states[T * B :])
         meet(work.team)

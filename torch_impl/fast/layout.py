@@ -18,6 +18,7 @@ from ..kernels.padding import block, padded
 from ..kernels.products import ROWS
 from ..kernels.team import ALONE, Team, portion
 from ..kernels.tiles import CHAIN_BYTES
+from .dropout import NO_DROPOUT, Dropout
 
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
 Rows = tuple[int, int]  # the first row and the end (exclusive)
@@ -62,6 +63,11 @@ class Workspace(NamedTuple):
     gradients: Arrays  # dWxh is zero between windows; dWha and dWya are used by long windows only
     used: np.ndarray  # (V,): the different symbols of the window
     transposed: np.ndarray  # (H, H): Wha transposed, for several streams
+    dropout: Dropout
+    iteration: np.ndarray  # (1,): whose masks dropout draws
+    kept: np.ndarray  # (B, H): the recurrent masks of the window
+    recurrent: np.ndarray  # as states, masked: what Wha reads; without a mask the states themselves
+    read: np.ndarray  # likewise, what Wya reads; the initial states are not used
     team: Team
     lanes: Rows
     terms: Rows
@@ -180,7 +186,9 @@ def steps_of_block(lanes: int, dtype: torch.dtype) -> int:
     return -(-TERMS // (B * whole)) * whole
 
 
-def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspace:
+def workspace(
+    H: int, V: int, T: int, lanes: int, dtype: torch.dtype, dropout: Dropout = NO_DROPOUT
+) -> Workspace:
     """Allocate the buffers for windows of T characters in `lanes` parallel streams."""
     B = padded_lanes(lanes)
     h, v, n = padded(H, dtype), padded(V, dtype), padded(T * B, dtype)
@@ -190,10 +198,11 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
     def array(*shape: int) -> np.ndarray:
         return torch.zeros(shape, dtype=dtype).numpy()
 
+    states = array(T * B + B, h)
     return Workspace(
         inputs=np.zeros(T * B, np.int64),
         targets=np.zeros(T * B, np.int64),
-        states=array(T * B + B, h),
+        states=states,
         transposed_states=array(h, min(n, steps * B)),
         dz=array(v, n),
         scratch=array(2, n),
@@ -208,6 +217,11 @@ def workspace(H: int, V: int, T: int, lanes: int, dtype: torch.dtype) -> Workspa
         gradients=Storage.zeros(H, V, dtype).arrays(),
         used=np.zeros(V, np.int64),
         transposed=array(h, h) if lanes > 1 else array(1, 1),
+        dropout=dropout,
+        iteration=np.zeros(1, np.int64),
+        kept=array(B, h) if dropout.recurrent else array(1, 1),
+        recurrent=np.zeros_like(states) if dropout.recurrent else states,
+        read=np.zeros_like(states) if dropout.output else states,
         team=ALONE,
         lanes=(0, B),
         terms=(0, -(-T * B // block(dtype)) * block(dtype)),

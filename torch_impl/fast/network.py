@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from .dropout import NO_DROPOUT, Dropout
 from .gradients import find_initial_signals, find_signals, sum_up
 from .layout import Rows, Storage, Workspace, workspace
 from .running_clip import limit
@@ -28,23 +29,25 @@ class Network:
         seq_length: int,
         lanes: int,
         dtype: torch.dtype,
+        dropout: Dropout = NO_DROPOUT,
     ) -> None:
         """Copy the parameters. Raises the errors of Storage.fill."""
         weights = Storage.zeros(hidden_size, vocab_size, dtype)
         weights.fill(parameters, "parameters")
-        self._begin(weights, seq_length, lanes)
+        self._begin(weights, seq_length, lanes, dropout)
 
-    def _begin(self, weights: Storage, seq_length: int, lanes: int) -> None:
+    def _begin(self, weights: Storage, seq_length: int, lanes: int, dropout: Dropout) -> None:
         self.weights = weights
         self.gradients = Storage.zeros(weights.H, weights.V, weights.dtype)
         self.seq_length, self.lanes = seq_length, lanes
-        self.work: Workspace = workspace(weights.H, weights.V, seq_length, lanes, weights.dtype)
+        H, V, dtype = weights.H, weights.V, weights.dtype
+        self.work: Workspace = workspace(H, V, seq_length, lanes, dtype, dropout)
         self._arrays = (weights.arrays(), self.gradients.arrays())
 
     def with_lanes(self, lanes: int) -> "Network":
         """Return a network that shares these weights but has its own buffers and gradients."""
         other = object.__new__(Network)
-        other._begin(self.weights, self.seq_length, lanes)
+        other._begin(self.weights, self.seq_length, lanes, self.work.dropout)
         return other
 
     def differentiate(
@@ -53,22 +56,29 @@ class Network:
         targets: np.ndarray,
         state: torch.Tensor | np.ndarray,
         clip: float,
+        iteration: int = 1,
     ) -> float:
         """Compute `gradients` for a window; return its loss in nats, summed over steps and streams.
 
         `inputs` and `targets` are (T, B) with indices in 0..V-1 (not checked here), `state` is
-        (H, B); `clip` is the running clip's bound, inf for none.
+        (H, B); `clip` is the running clip's bound, inf for none. Dropout's masks are those of an
+        `iteration`.
         """
-        loss = self.find_signals(inputs, targets, state)
+        loss = self.find_signals(inputs, targets, state, iteration)
         self.sum_up(clip, (0, self.weights.H), (0, self.weights.V))
         return loss
 
     def find_signals(
-        self, inputs: np.ndarray, targets: np.ndarray, state: torch.Tensor | np.ndarray
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        state: torch.Tensor | np.ndarray,
+        iteration: int = 1,
     ) -> float:
         """Compute the states, dz and dh of a window in `work`; return its loss in nats."""
         H, V, T, B = self.weights.H, self.weights.V, self.seq_length, self.lanes
         self.read(inputs, state)
+        self.work.iteration[0] = iteration
         self.work.targets.reshape(T, -1)[:, :B] = targets
         return find_signals(self._arrays[0], self.work, T, B, H, V)
 

@@ -160,6 +160,22 @@ def _update(values, gradients, first, second, columns, rule, rate, step):
 
 
 @internal
+def average_weights(averages, weights, share, with_initial_state, team):
+    """Move each average towards its weight by a share of the distance; a thread moves its own."""
+    _move(averages.all, weights.all, share, team)
+    if with_initial_state:
+        _move(averages.a0, weights.a0, share, team)
+
+
+@internal
+def _move(averages, values, share, team):
+    columns = _own(averages, team)
+    for j in range(columns[0], columns[1], vector_length(averages)):
+        m = load(averages, 0, j)
+        store(averages, 0, j, m + splat(m, share) * (load(values, 0, j) - m))
+
+
+@internal
 def _sgd(values, gradients, buffer, columns, rule, rate):
     for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)

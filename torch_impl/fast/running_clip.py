@@ -46,11 +46,12 @@ def measure_reach(work, T, B):
     """Compute how far each block of steps can move the running sums in own rows of dWha and dWya.
 
     That is the sum of |dh| or |dz| times the largest state. States computed by tanh are at most 1
-    in magnitude; initial states may be larger.
+    in magnitude; initial states may be larger. Dropout enlarges those that it keeps.
     """
     unit = vector_length(work.dh)
     N = T * B
     weight = splat(work.dh, _largest_given(work, B))
+    scale, scale_y = 1.0 / (1.0 - work.dropout.recurrent), 1.0 / (1.0 - work.dropout.output)
     for block in range(work.reach.shape[0]):
         begin, end = block * work.steps * B, min(N, (block + 1) * work.steps * B)
         given = B if block == 0 else begin
@@ -60,12 +61,12 @@ def measure_reach(work, T, B):
                 reach = fma(absolute(load(work.dh, n, i)), weight, reach)
             for n in range(given, end):
                 reach = reach + absolute(load(work.dh, n, i))
-            store(work.reach, block, i, reach)
+            store(work.reach, block, i, reach * splat(reach, scale))
         for v in range(work.symbols[0], work.symbols[1]):
             reach = splat(work.dz, 0.0)
             for n in range(begin, end, unit):  # dz is zero beyond the end of the window
                 reach = reach + absolute(load(work.dz, v, n))
-            work.reach_y[block, v] = total(reach)
+            work.reach_y[block, v] = total(reach * splat(reach, scale_y))
 
 
 @internal

@@ -13,6 +13,7 @@ from reference import Hyperparameters, Step, Vocabulary, initialize_parameters
 from ..kernels.padding import padded
 from ..kernels.team import Team
 from ..kernels.threads import run_with_barrier
+from .dropout import NO_DROPOUT, Dropout
 from .iterations import NOT_FINITE, OUTSIDE, train
 from .layout import Storage, padded_lanes, shared, workspace
 from .optimizer import Optimizer
@@ -20,7 +21,7 @@ from .rules import NOTEBOOKS, Rule
 from .running_clip import limit
 from .sampling import generate
 from .text import as_bytes, index_error, readable_text
-from .window import checked_clip, common_dtype
+from .window import checked_clip, checked_dropout, common_dtype
 
 LONGEST_CALL = 500  # iterations; Ctrl-C has no effect while a kernel runs
 # Least number of multiply-adds for each thread: of a window's recurrence, and of a step of a lone
@@ -39,7 +40,8 @@ class Training:
 
     As in reference.Training, its state is in attributes: `parameters`, `accumulators`,
     `hidden_state`, `position`, `iteration`, `smooth_loss`. The first three are views of the
-    engine's storage: they always show the current values, and assigning to them copies.
+    engine's storage: they always show the current values, and assigning to them copies. `average`
+    holds the averaged weights, if they are averaged; it begins as the initial ones.
 
     With B lanes, the text is cut into B sections of equal length (the remainder is dropped) that
     are read in parallel, from the same position in each. Every lane carries its own hidden state,
@@ -64,6 +66,8 @@ class Training:
         dtype: torch.dtype = torch.float64,
         rule: Rule = NOTEBOOKS,
         rate: Callable[[int], float] | None = None,
+        share: Callable[[int], float] | None = None,
+        dropout: Dropout = NO_DROPOUT,
         threads: int | None = None,
     ) -> None:
         """Start from a copy of `parameters` if given, otherwise from weights drawn with `seed`.
@@ -73,11 +77,14 @@ class Training:
         outside the vocabulary raises ValueError in the iteration that reads it. `clip` is the
         running clip's bound, None for plain backpropagation through time. `rule` is the optimizer,
         by default the notebook's; `rate` gives the learning rate of an iteration, counted from 1,
-        and is by default that of the hyperparameters. The sizes decide how many threads compute, up
-        to `threads`, by default torch.get_num_threads(); the bits don't depend on it.
+        and is by default that of the hyperparameters. `share` gives the share of the new weights in
+        their average after an iteration; by default there is no average. `dropout` states which
+        fractions of the hidden states are dropped. The sizes decide how many threads compute, up to
+        `threads`, by default torch.get_num_threads(); the bits don't depend on it.
 
         Raises ValueError for sections shorter than one window and its last target, an index
-        outside the vocabulary, lanes or threads below 1, a negative clip or wrong shapes;
+        outside the vocabulary, lanes or threads below 1, a negative clip, wrong shapes or a dropout
+        outside [0, 1);
         TypeError for a text that doesn't hold integers or a dtype other than float32 and float64.
         """
         H, V, T = hyperparameters.hidden_size, len(vocabulary), hyperparameters.seq_length
@@ -101,12 +108,14 @@ class Training:
         self._weights = Storage.zeros(H, V, dtype)
         self._gradients = Storage.zeros(H, V, dtype)
         self.optimizer = Optimizer(rule, self._weights)
+        self._share = share
         self._rate = rate or (lambda iteration: hyperparameters.learning_rate)
         if parameters is None:
             parameters = initialize_parameters(vocab_size=V, hidden_size=H, seed=seed)
         self._weights.fill(parameters, "parameters")
+        self.average = None if share is None else self._weights.copy()
         self._hidden = torch.zeros(padded_lanes(lanes), padded(H, dtype), dtype=dtype)
-        self._work = workspace(H, V, T, lanes, dtype)
+        self._work = workspace(H, V, T, lanes, dtype, checked_dropout(dropout))
         self._works = shared(self._work, paying_threads(H, T, lanes, threads))
         self._arrays = (self._weights.arrays(), self._gradients.arrays())
         self.position = 0
@@ -196,7 +205,9 @@ class Training:
         if self.position < 0:
             raise ValueError(f"position must be at least 0, got {self.position}")
         out = np.empty((2, count))
-        before = *self._arrays, *self.optimizer.arrays, self._hidden.numpy()
+        averages = (self.average or self._weights).arrays()
+        before = *self._arrays, *self.optimizer.arrays, averages, self._hidden.numpy()
+        iterations = range(self.iteration + 1, self.iteration + 1 + count)
         after = (
             as_bytes(self.text),
             self.text.itemsize,
@@ -204,7 +215,9 @@ class Training:
             float(self.smooth_loss),
             (T, self.lanes, H, V),
             self.optimizer.rule,
-            np.array([self._rate(self.iteration + 1 + done) for done in range(count)]),
+            np.array([self._rate(n) for n in iterations]),
+            np.array([self._share(n) for n in iterations] if self._share else [], float),
+            self.iteration,
             number(self._bound),
             number(safe),
             out,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .dropout import NO_DROPOUT, Dropout
 from .layout import NAMES, Storage
 from .network import Network
 
@@ -33,16 +34,20 @@ def differentiate_window(
     targets: torch.Tensor | np.ndarray,
     initial_state: torch.Tensor | np.ndarray,
     clip: float | None = 5.0,
+    *,
+    dropout: Dropout = NO_DROPOUT,
+    iteration: int = 1,
 ) -> Window:
     """Run one window forward and backward.
 
     `inputs` and `targets` are (T,) for a single stream or (T, B) for B parallel ones,
     `initial_state` is (H, B). A step's contributions are summed over the streams before the
     running clip, whose bound is `clip` (None: plain backpropagation through time). Computes in the
-    parameters' dtype, float32 or float64. A loss that is not finite is returned, not raised.
+    parameters' dtype, float32 or float64. With `dropout`, the masks are those of an `iteration` of
+    training. A loss that is not finite is returned, not raised.
 
     Raises ValueError for sizes that don't fit, an empty window, no streams, an index outside the
-    vocabulary or a negative clip; TypeError for other or mixed dtypes.
+    vocabulary, a negative clip or a dropout outside [0, 1); TypeError for other or mixed dtypes.
 
     Example:
         window = differentiate_window(parameters, inputs, targets, torch.zeros(H, 1))
@@ -68,8 +73,9 @@ def differentiate_window(
         raise ValueError(f"initial_state must be of shape {(H, B)}, got {tuple(state.shape)}")
     bound = checked_clip(clip)
 
-    network = Network(given, vocab_size=V, hidden_size=H, seq_length=T, lanes=B, dtype=dtype)
-    loss = network.differentiate(x, y, state.detach(), bound)
+    sizes = {"vocab_size": V, "hidden_size": H, "seq_length": T, "lanes": B}
+    network = Network(given, **sizes, dtype=dtype, dropout=checked_dropout(dropout))
+    loss = network.differentiate(x, y, state.detach(), bound, iteration)
     return Window(loss, network.gradients, network.final_state)
 
 
@@ -89,6 +95,17 @@ def checked_clip(clip: float | None) -> float:
     if clip is not None and not clip >= 0.0:
         raise ValueError(f"clip must be None or a number of at least 0, got {clip}")
     return math.inf if clip is None else float(clip)
+
+
+def checked_dropout(dropout: Dropout) -> Dropout:
+    """Return the dropout; raise ValueError for a rate outside [0, 1) or a seed outside 32 bits."""
+    for name in ("output", "recurrent"):
+        rate = getattr(dropout, name)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {name} {rate}")
+    if not 0 <= dropout.seed < 2**32:
+        raise ValueError(f"the seed of dropout must lie in 0..2**32 - 1, got {dropout.seed}")
+    return Dropout(float(dropout.output), float(dropout.recurrent), int(dropout.seed))
 
 
 def checked_indices(indices: torch.Tensor | np.ndarray, name: str, V: int) -> np.ndarray:

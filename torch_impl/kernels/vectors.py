@@ -73,7 +73,7 @@ def element_pointer(context, builder, array_type, array, indices) -> ir.Value:
     )
 
 
-def _vector_of(array: types.Array) -> Vector:
+def vector_type(array: types.Array) -> Vector:
     if not isinstance(array, types.Array) or not isinstance(array.dtype, types.Float):
         raise TypeError(f"expected an array of floats, got {array}")
     return Vector(array.dtype)
@@ -94,7 +94,7 @@ def store_at(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, vector: 
 @intrinsic
 def load(typingctx, array, row, column):
     """Read array[row, column : column + length]; the rows must be contiguous."""
-    vector = _vector_of(array)
+    vector = vector_type(array)
 
     def emit(context, builder, signature, args):
         pointer = element_pointer(context, builder, array, args[0], args[1:])
@@ -106,7 +106,7 @@ def load(typingctx, array, row, column):
 @intrinsic
 def store(typingctx, array, row, column, value):
     """Write array[row, column : column + length]; the rows must be contiguous."""
-    vector = _vector_of(array)
+    vector = vector_type(array)
 
     def emit(context, builder, signature, args):
         pointer = element_pointer(context, builder, array, args[0], args[1:3])
@@ -122,7 +122,7 @@ def splat(typingctx, like, scalar):
 
     `like` is a vector or an array.
     """
-    vector = like if isinstance(like, Vector) else _vector_of(like)
+    vector = like if isinstance(like, Vector) else vector_type(like)
 
     def emit(context, builder, signature, args):
         return broadcast(builder, args[1], vector.llvm)
@@ -275,5 +275,5 @@ def vector_length(array) -> int:
 
 @overload(vector_length)
 def _vector_length(array):
-    length = _vector_of(array).length
+    length = vector_type(array).length
     return lambda array: length

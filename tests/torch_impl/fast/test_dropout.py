@@ -1,0 +1,112 @@
+"""Dropout's gradients are autograd's of the same masks, and its masks those of the documents."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import Parameters
+from torch_impl.fast import Dropout, Window, differentiate_window, training
+from torch_impl.fast.network import Network
+
+from ...lockstep import assert_close
+from .masks import masks
+
+DTYPES = {torch.float64: 1e-12, torch.float32: 3e-5}
+
+
+def drawn(V: int, H: int, T: int, B: int, seed: int) -> tuple[Any, ...]:
+    """Return weights, inputs, targets and states that both formats hold."""
+    rng = np.random.default_rng(seed)
+    shapes = ((H, V), (H, H), (V, H), (H, 1), (V, 1))
+    weights = [0.6 * rng.standard_normal(shape) / np.sqrt(shape[1]) for shape in shapes]
+    state = np.tanh(rng.standard_normal((H, B)))
+    *weights, state = (torch.from_numpy(a.astype(np.float32)).double() for a in (*weights, state))
+    characters = rng.integers(0, V, (T + 1, B))
+    return weights, characters[:-1], characters[1:], state
+
+
+def folded(contributions: torch.Tensor, clip: float | None) -> torch.Tensor:
+    """Sum over the first axis with the running clip, from the last step on."""
+    total = torch.zeros_like(contributions[0])
+    for one in reversed(contributions):
+        total = total + one
+        total = total if clip is None else total.clamp(-clip, clip)
+    return total
+
+
+def by_autograd(
+    weights: Any, inputs: Any, targets: Any, state: Any, dropout: Dropout, iteration: int,
+    clip: float | None = None,
+) -> tuple[float, list[torch.Tensor], torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Return the loss, the gradients, the final state and the gradient of the initial one.
+
+    Each step has its own copy of the weights, whose gradients are the running clip's terms.
+    """
+    (T, B), H = inputs.shape, len(state)
+    kept, kept_state = (
+        torch.from_numpy(found)
+        for found in masks(dropout.seed, iteration, T, B, H, dropout.output, dropout.recurrent)
+    )
+    copies = [w.expand(T, *w.shape).clone().requires_grad_() for w in weights]
+    initial = state.clone().requires_grad_()
+    a, losses = initial, []
+    for t in range(T):
+        Whx, Wha, Wya, bh, by = (copy[t] for copy in copies)
+        a = torch.tanh(Wha @ (kept_state * a) + Whx[:, inputs[t]] + bh)
+        z = Wya @ (kept[t] * a) + by
+        losses.append((torch.logsumexp(z, 0) - z[targets[t], torch.arange(B)]).sum())
+    loss = torch.stack(losses).sum()
+    *terms, to_initial = torch.autograd.grad(loss, [*copies, initial], allow_unused=True)
+    assert to_initial is not None
+    return loss.item(), [folded(term, clip) for term in terms], a.detach(), to_initial
+
+
+def in_kernels(weights: Any, *window: Any, dtype: torch.dtype, **options: Any) -> Window:
+    inputs, targets, state = window
+    own = [w.to(dtype) for w in weights]
+    return differentiate_window(own, inputs, targets, state.to(dtype), **options)
+
+
+RATES = st.sampled_from([0.0, 0.1, 0.5, 0.9])
+
+
+@settings(max_examples=60)
+@given(
+    V=st.integers(1, 6),
+    H=st.sampled_from([1, 5, 16, 17, 33, 40, 70]),
+    T=st.integers(1, 9),
+    B=st.sampled_from([1, 2, 5, 9]),
+    seed=st.integers(0, 2**32 - 1),
+    iteration=st.sampled_from([1, 2, 77, 2**31, 2**32 + 5]),
+    output=RATES,
+    recurrent=RATES,
+    dtype=st.sampled_from(list(DTYPES)),
+    clip=st.sampled_from([None, 5.0, 0.1]),
+)
+def test_gradients_are_autograds_of_the_documented_masks(
+    V, H, T, B, seed, iteration, output, recurrent, dtype, clip
+) -> None:
+    dropout, problem = Dropout(output, recurrent, seed), drawn(V, H, T, B, seed)
+    loss, gradients, final, _ = by_autograd(*problem, dropout, iteration, clip)
+    found = in_kernels(*problem, dtype=dtype, clip=clip, dropout=dropout, iteration=iteration)
+    relative = DTYPES[dtype]
+    assert found.loss == pytest.approx(loss, rel=relative, abs=relative)
+    rounding = (relative * T * B / (1 - max(output, recurrent)),) * 5
+    assert_close(got=found.gradients, expected=gradients, relative=relative, rounding=rounding)
+    np.testing.assert_allclose(found.final_state, final, relative, 10 * relative)
+
+
+@pytest.mark.parametrize("B", [1, 3])
+def test_gradient_of_the_initial_state_passes_its_mask(B: int) -> None:
+    weights, inputs, targets, state = drawn(4, 20, 6, B, 1)
+    dropout = Dropout(0.3, 0.4, 7)
+    *_, expected = by_autograd(weights, inputs, targets, state, dropout, 9)
+    sizes = {"vocab_size": 4, "hidden_size": 20, "seq_length": 6, "lanes": B}
+    network = Network(weights, **sizes, dtype=torch.float64, dropout=dropout)
+    network.differentiate(inputs, targets, state, np.inf, 9)
+    torch.testing.assert_close(network.initial_signal, expected, rtol=1e-11, atol=1e-13)
+    assert 0 < np.count_nonzero(expected.numpy() == 0) < expected.numel()
