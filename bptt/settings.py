@@ -10,10 +10,10 @@ from pydantic import model_validator
 
 from reference import Hyperparameters
 
-from .strict import Strict, option, shown
+from .split import ALL, shares
+from .strict import Strict, option
 
 RATES = {"adagrad": 0.05, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.002, "sgd": 0.01}
-ALL = "all"  # of a text: train on the whole of it
 STANDARD_INPUT = "-"
 
 
@@ -66,6 +66,31 @@ class Settings(Strict):
         "Weight decay, for every optimizer but adagrad.",
         metavar="RATE",
         ge=0,
+    )
+    output_dropout: float = option(
+        0.0,
+        "Optimization",
+        "Fraction of hidden units that the output layer doesn't see, others at each step.",
+        metavar="FRACTION",
+        ge=0,
+        lt=1,
+    )
+    recurrent_dropout: float = option(
+        0.0,
+        "Optimization",
+        "Fraction of hidden units that the next state doesn't see, the same through a window.",
+        metavar="FRACTION",
+        ge=0,
+        lt=1,
+    )
+    average_decay: float = option(
+        0.0,
+        "Optimization",
+        "Decay of an exponential average of the weights, which is then what is evaluated, such as "
+        "0.999; 0: no average.",
+        metavar="FRACTION",
+        ge=0,
+        lt=1,
     )
     schedule: Literal["constant", "cosine", "plateau"] = option(
         "constant", "Schedule", "How the learning rate changes over the run."
@@ -205,6 +230,8 @@ class Settings(Strict):
             return f"momentum is sgd's, got it with optimizer {self.optimizer}"
         if self.weight_decay > 0 and self.optimizer == "adagrad":
             return "weight_decay needs another optimizer than adagrad"
+        if self.drops and self.engine != "fast":
+            return f"output_dropout and recurrent_dropout need engine fast, got {self.engine}"
         if (self.final_share > 0 or self.warmup > 0) and self.schedule != "cosine":
             return (
                 f"warmup and final_share are the cosine's, got them with schedule {self.schedule}"
@@ -239,6 +266,11 @@ class Settings(Strict):
         return self.validation_file is not None or shares(self.split)[1] > 0
 
     @property
+    def drops(self) -> bool:
+        """Whether training drops hidden states, of either kind."""
+        return self.output_dropout > 0 or self.recurrent_dropout > 0
+
+    @property
     def running_clip(self) -> float | None:
         """The bound inside the sum over steps, where that is how this run clips."""
         return self.clip if self.clip_kind == "running" else None
@@ -252,25 +284,6 @@ class Settings(Strict):
             iterations=self.iterations,
             sample_every=self.sample_every,
         )
-
-
-def shares(split: str) -> tuple[float, float, float]:
-    """Read TRAIN/VALIDATION/TEST, such as 90/5/5, as shares that add up to 1, or "all".
-
-    Raises ValueError for anything else.
-    """
-    if split == ALL:
-        return 1.0, 0.0, 0.0
-    try:
-        parts = [float(part) for part in split.split("/")]
-    except ValueError:
-        parts = []
-    if len(parts) != 3 or not all(0 <= part < 1e9 for part in parts) or parts[0] == 0:
-        raise ValueError(
-            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {shown(split)}"
-        )
-    whole = sum(parts)
-    return parts[0] / whole, parts[1] / whole, parts[2] / whole
 
 
 DEFAULTS = Settings().model_dump()

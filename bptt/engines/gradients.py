@@ -17,10 +17,12 @@ from torch import Tensor
 import reference
 import torch_impl
 
+from ..settings import Settings
 from .names import PARAMETER_NAMES
 
 if TYPE_CHECKING:
-    from torch_impl.fast.layout import Storage  # numba may be missing
+    from torch_impl.fast.dropout import Dropout  # numba may be missing
+    from torch_impl.fast.layout import Storage
 
 Window = tuple[Int[np.ndarray, "T B"], Int[np.ndarray, "T B"], Float[Tensor, "H B"]]
 
@@ -32,7 +34,7 @@ class GradientEngine(ABC):
     `final_state` is the hidden state after the last window; `initial_state_gradient`, of the same
     shape, is the gradient of the window's loss with respect to the hidden state before it.
     `storages` are the parameters and the gradients in the compiled kernels' memory, for engines
-    that have them there.
+    that have them there. An engine with dropout draws the masks of `iteration`, counted from 1.
 
     >>> engine = CompiledEngine(parameters, seq_length=35, lanes=1, dtype=torch.float32)
     >>> loss = engine.differentiate((inputs, targets, state), clip=5.0)
@@ -42,6 +44,7 @@ class GradientEngine(ABC):
     parameters: dict[str, Tensor]
     gradients: dict[str, Tensor]
     storages: "tuple[Storage, Storage] | None" = None
+    iteration: int = 1
 
     @property
     @abstractmethod
@@ -135,8 +138,15 @@ class CompiledEngine(GradientEngine):
     """The fast engine's compiled kernels, for windows of one size."""
 
     def __init__(
-        self, parameters: reference.Parameters, *, seq_length: int, lanes: int, dtype: torch.dtype
+        self,
+        parameters: reference.Parameters,
+        *,
+        seq_length: int,
+        lanes: int,
+        dtype: torch.dtype,
+        dropout: "Dropout | None" = None,
     ) -> None:
+        from torch_impl.fast.dropout import NO_DROPOUT
         from torch_impl.fast.network import Network  # only here: numba may be missing
 
         H, V = parameters.Whx.shape
@@ -147,12 +157,14 @@ class CompiledEngine(GradientEngine):
             seq_length=seq_length,
             lanes=lanes,
             dtype=dtype,
+            dropout=dropout or NO_DROPOUT,
         )
         self.storages = self._network.weights, self._network.gradients
         self.parameters, self.gradients = map(named, self.storages)
 
     def differentiate(self, window: Window, clip: float | None) -> float:
-        return self._network.differentiate(*window, math.inf if clip is None else clip)
+        bound = math.inf if clip is None else clip
+        return self._network.differentiate(*window, bound, self.iteration)
 
     @property
     def final_state(self) -> Float[Tensor, "H B"]:
@@ -161,6 +173,13 @@ class CompiledEngine(GradientEngine):
     @property
     def initial_state_gradient(self) -> Float[Tensor, "H B"]:
         return self._network.initial_signal
+
+
+def dropout(settings: Settings) -> "Dropout":
+    """Return the compiled engine's dropout for these settings."""
+    from torch_impl.fast.dropout import Dropout
+
+    return Dropout(settings.output_dropout, settings.recurrent_dropout, settings.seed)
 
 
 def named(values: Iterable[Tensor]) -> dict[str, Tensor]:

@@ -198,6 +198,8 @@ def refuse(settings: Settings, group: ProcessGroup) -> None:
             f"{group.size} processes share a training only with --engine fast, "
             f"got engine {settings.engine}"
         )
+    if group.size > 1 and settings.drops:
+        raise InputError(f"dropout needs a training in one process, got {group.size} processes")
     if settings.lanes < group.size:
         raise InputError(
             f"every process needs a lane: --lanes must be at least {group.size} for "

@@ -138,5 +138,9 @@ def gradient_engine(settings: Settings, parameters: Parameters) -> gradients.Gra
             return gradients.TorchEngine(convert.from_reference(parameters, dtype=dtype))
         case "fast":
             return gradients.CompiledEngine(
-                parameters, seq_length=settings.seq_length, lanes=settings.lanes, dtype=dtype
+                parameters,
+                seq_length=settings.seq_length,
+                lanes=settings.lanes,
+                dtype=dtype,
+                dropout=gradients.dropout(settings),
             )

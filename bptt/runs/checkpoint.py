@@ -16,7 +16,7 @@ from ..engines.names import PARAMETER_NAMES
 from ..errors import InputError, explained
 from ..strict import Strict, explain, shown
 from ..training.base import Training
-from ..training.state import INITIAL_STATE, expected, put_arrays, to_arrays
+from ..training.state import INITIAL_STATE, expected, published, put_arrays, to_arrays
 from ..training.validation import ValidationHistory
 from . import digests
 from .config import Config
@@ -96,6 +96,7 @@ def load(path: Path, config: Config) -> tuple[CheckpointHeader, dict[str, np.nda
 class Model:
     """A trained model: weights and initial hidden state (H, 1), in the run's dtype.
 
+    They are averages over the iterations if the run averages.
     `digest` is that of the weights.
     """
 
@@ -112,6 +113,7 @@ class Model:
 def load_model(path: Path, config: Config) -> Model:
     """Read a checkpoint's model. Raises as load."""
     header, tensors = load(path, config)
+    tensors = published(tensors)
     parameters = tuple(tensors[name] for name in PARAMETER_NAMES)
     initial_state = tensors.get(INITIAL_STATE, np.zeros_like(tensors["bh"]))
     digest = digests.of_weights(tensors)

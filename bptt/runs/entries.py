@@ -42,7 +42,7 @@ def of_step(
 ) -> Entry:
     """Return an iteration's entry, given the seconds spent so far and the learning rate.
 
-    `learned` holds the weights, which must be those after this iteration where a regular checkpoint
+    `learned` holds the weights (their averages, if there are any), which must be those after this iteration where a regular checkpoint
     is due.
     """
     is_saved = step.iteration % config.checkpoint_every == 0

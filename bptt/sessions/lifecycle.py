@@ -226,7 +226,8 @@ def refuse_too_large(settings: Settings, V: int) -> None:
     """
     H, T, B = settings.hidden_size, settings.seq_length, settings.lanes
     weights_gradients_and_sums = 3 * (H * H + 2 * H * V)
-    window = T * B * (3 * H + V)
+    states = 3 + (settings.output_dropout > 0) + (settings.recurrent_dropout > 0)
+    window = T * B * (states * H + V)
     size = (weights_gradients_and_sums + window) * np.dtype(settings.dtype).itemsize
     installed = memory.installed()
     if size > installed:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
+from ..engines.names import PARAMETER_NAMES
 from ..errors import InputError, explained
 from ..runs import checkpoint, entries, log, smoothing
 from ..runs.config import Config
@@ -174,7 +175,7 @@ class Session:
             ends = is_last and self.ended is not None
             if ends or evaluated is not None or entries.is_due(step, config):
                 rate = schedule.rate(config, step.iteration, progress)
-                seconds, learned = self._seconds, training.learned
+                seconds, learned = self._seconds, training.published
                 entry = entries.of_step(step, config, seconds, rate, evaluated, learned)
                 lines.add(entry)
                 display.show(entry)
@@ -216,8 +217,8 @@ class Session:
     def _evaluate(self) -> Evaluation:
         assert self.validation is not None
         _refuse_broken(self.training)
-        arrays = to_arrays(self.training)
-        parameters = (np.asarray(value) for value in self.training.parameters)
+        arrays = {name: np.asarray(value) for name, value in self.training.published.items()}
+        parameters = (arrays[name] for name in PARAMETER_NAMES)
         state = arrays.get(INITIAL_STATE)
         return evaluate(parameters, self.validation, state, engine=self.config.engine)
 

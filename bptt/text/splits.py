@@ -8,7 +8,8 @@ import numpy as np
 from reference import Vocabulary
 
 from ..errors import InputError
-from ..settings import Settings, shares
+from ..settings import Settings
+from ..split import shares
 from .encoded import Encoded, stretches
 from .library import Library
 from .records import CorpusRecord, Split, Splits

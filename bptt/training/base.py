@@ -16,7 +16,9 @@ class Training(ABC):
 
     `learned` and `optimizer_state` hold tensors by name, which are updated in place. `hidden_state`
     (H, B) is the initial state of the next window, which begins at `position` in each lane's
-    section of the text. `progress` is the history of validations, for the learning-rate schedule.
+    section of the text. `averages` holds averages of `learned` over the iterations, or nothing if
+    the settings ask for none. `progress` is the history of validations, for the learning-rate
+    schedule.
 
     >>> for step in training:
     ...     print(step.iteration, step.loss)  # nats per window, summed over the lanes
@@ -25,6 +27,7 @@ class Training(ABC):
     parameters: Iterable[Any]
     learned: dict[str, Any]
     optimizer_state: dict[str, Any]
+    averages: dict[str, Any]
     hidden_state: Any
     position: int
     iteration: int
@@ -33,6 +36,11 @@ class Training(ABC):
     text: Any
     lanes: int
     progress: ValidationHistory
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """The weights, and a learned initial state, to evaluate: their averages where there are."""
+        return self.averages or self.learned
 
     @abstractmethod
     def step(self) -> Step:

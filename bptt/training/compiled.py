@@ -1,5 +1,7 @@
 """The compiled engine's own loop, which takes many iterations a call."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from jaxtyping import Integer
@@ -8,7 +10,7 @@ from reference import Parameters, Vocabulary
 from torch_impl import fast
 from torch_impl.fast.layout import Storage
 
-from ..engines.gradients import named
+from ..engines.gradients import dropout, named
 from ..settings import Settings
 from . import sampling, schedule
 from .base import Training
@@ -40,14 +42,19 @@ class CompiledTraining(fast.Training, Training):  # pyright: ignore[reportIncomp
             dtype=getattr(torch, settings.dtype),
             rule=rule(settings),
             rate=lambda iteration: schedule.rate(settings, iteration, self.progress),
+            share=partial(schedule.average_share, settings) if settings.average_decay else None,
+            dropout=dropout(settings),
             threads=threads,
         )
         self.settings = settings
         self.progress = ValidationHistory()
-        self.learned = named(self.parameters)
-        if settings.learn_initial_state:
-            self.learned[INITIAL_STATE] = self.parameters.a0
+        self.learned = self._named(self.parameters)
+        self.averages = {} if self.average is None else self._named(self.average)
         self.optimizer_state = named_state(settings, self.optimizer)
+
+    def _named(self, storage: Storage) -> dict[str, torch.Tensor]:
+        own = {INITIAL_STATE: storage.a0} if self.settings.learn_initial_state else {}
+        return named(storage) | own
 
     def _sample(self, parameters: Storage) -> str:
         last, state = int(self.text[self.position - 1]), self.hidden_state[:, :1]

@@ -59,6 +59,8 @@ class TrainingLoop(Training):
             storages = engine.storages
             own = torch.zeros_like(bh) if storages is None else storages[0].a0
             self.learned[INITIAL_STATE] = own
+        average = settings.average_decay > 0
+        self.averages = {n: w.clone() for n, w in self.learned.items()} if average else {}
         self._optimizer = optimizers.make(settings, self.learned, engine)
         self.optimizer_state = self._optimizer.state
         self.hidden_state = bh.new_zeros((len(bh), B))
@@ -75,6 +77,7 @@ class TrainingLoop(Training):
         """
         begins = self._begin_section_where_due()
         window = self._window()
+        self._engine.iteration = self.iteration + 1
         loss = self._engine.differentiate(window, self.clip)
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss must be a finite number, got {loss}")
@@ -86,6 +89,9 @@ class TrainingLoop(Training):
         sample = self._write(window) if self._is_due() else None
         rate = schedule.rate(self.settings, self.iteration + 1, self.progress)
         self._optimizer.step(gradients, rate)
+        share = schedule.average_share(self.settings, self.iteration + 1)
+        for name, mean in self.averages.items():
+            mean += share * (self.learned[name] - mean)
 
         self.hidden_state = final_state
         self.position += self.settings.seq_length

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: constant, cosine after a warm-up, reduced on a plateau."""
+"""Schedules of the learning rate and of the average of the weights."""
 
 import math
 
@@ -23,6 +23,15 @@ def rate(settings: Settings, iteration: int, progress: ValidationHistory) -> flo
     done = (iteration - settings.warmup) / (settings.iterations - settings.warmup)
     share = settings.final_share
     return settings.learning_rate * (share + (1 - share) * _left_of_cosine(done))
+
+
+def average_share(settings: Settings, iteration: int) -> float:
+    """Return the share of the weights after an iteration, counted from 1, in their average.
+
+    It is 1 minus the decay, and more in the first iterations, where the decay is at most
+    (1 + n) / (10 + n), so that the initial weights are soon forgotten.
+    """
+    return 1.0 - min(settings.average_decay, (1 + iteration) / (10 + iteration))
 
 
 def _left_of_cosine(done: float) -> float:

@@ -31,7 +31,8 @@ class SharedTraining(TrainingLoop):
         group = self._group
         if group.leads:
             group.broadcast_command(Command.STATE)
-        for value in (*self.learned.values(), *self.optimizer_state.values(), self.hidden_state):
+        in_place = self.learned, self.optimizer_state, self.averages
+        for value in (*(v for kind in in_place for v in kind.values()), self.hidden_state):
             group.broadcast(value)
         scalars = torch.tensor(
             [self.position, self.iteration, self.smooth_loss], dtype=torch.float64

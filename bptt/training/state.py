@@ -3,6 +3,9 @@
 V symbols, H hidden units, B lanes.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from ..engines.names import PARAMETER_NAMES
@@ -13,6 +16,7 @@ Shape = tuple[int, ...]
 
 INITIAL_STATE = "a0"  # exists if the settings make it learned
 HIDDEN_STATE = "hidden_state"
+AVERAGE = "average"  # before the name of a parameter, if the settings ask for averages
 
 # The optimizer's state for each parameter, by torch.optim's names; `step` counts updates.
 STATE_NAMES: dict[str, tuple[str, ...]] = {
@@ -43,13 +47,15 @@ def expected(settings: Settings, V: int) -> dict[str, tuple[Shape, str]]:
     for key in state_names(settings):
         for name, shape in shapes.items():
             arrays[f"{key}.{name}"] = ((), "float32") if key == UPDATES else (shape, dtype)
+    if settings.average_decay > 0:
+        arrays |= {f"{AVERAGE}.{name}": (shape, dtype) for name, shape in shapes.items()}
     arrays[HIDDEN_STATE] = ((H, settings.lanes), dtype)
     return arrays
 
 
 def to_arrays(training: Training) -> dict[str, np.ndarray]:
     """Return a training's state by name, sorted by name."""
-    arrays = training.learned | training.optimizer_state
+    arrays = _in_place(training)
     arrays[HIDDEN_STATE] = training.hidden_state
     # asarray, since ascontiguousarray makes a scalar a vector
     return {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
@@ -59,6 +65,21 @@ def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
     """Set a training's state to the arrays of `to_arrays`, from any engine of the same dtype."""
     import torch  # only here: sampling and comparing do without, and it takes a second to import
 
-    for name, value in (training.learned | training.optimizer_state).items():
+    for name, value in _in_place(training).items():
         value.copy_(torch.from_numpy(arrays[name]))
     training.hidden_state = torch.from_numpy(arrays[HIDDEN_STATE])
+
+
+def published(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights to evaluate, and a learned initial state, of the arrays of `to_arrays`.
+
+    They are the averages if there are any.
+    """
+    names = [name for name in (*PARAMETER_NAMES, INITIAL_STATE) if name in arrays]
+    averaged = any(name.startswith(f"{AVERAGE}.") for name in arrays)
+    return {name: arrays[f"{AVERAGE}.{name}" if averaged else name] for name in names}
+
+
+def _in_place(training: Training) -> dict[str, Any]:
+    averages = {f"{AVERAGE}.{name}": value for name, value in training.averages.items()}
+    return training.learned | training.optimizer_state | averages

@@ -46,8 +46,8 @@ def run_forward(weights, work, T, lanes, H, V):
 def advance_states(weights, work, T, H):
     """Compute the state after every step: a_t = tanh(Wha a_{t-1} + Whx[:, x_t] + bh).
 
-    Wha reads the masked states, if the recurrence has dropout. A negative index stands for no input. The threads share the lanes or, at every step, a lone
-    lane's hidden units.
+    With dropout of the recurrence, Wha reads masked states. A negative index stands for no input.
+    The threads share the lanes or, at every step, a lone lane's hidden units.
     """
     B = work.carried.shape[0]
     unit = vector_length(work.states)

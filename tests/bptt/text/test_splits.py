@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bptt.errors import InputError
 from bptt.sessions import lifecycle
-from bptt.settings import Settings, shares
+from bptt.settings import Settings
+from bptt.split import shares
 from bptt.text import splits
 from bptt.text.encoded import open_corpus
 

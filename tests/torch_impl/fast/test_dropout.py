@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference import Parameters
-from torch_impl.fast import Dropout, Window, differentiate_window, training
+from torch_impl.fast import Dropout, Window, differentiate_window
 from torch_impl.fast.network import Network
 
 from ...lockstep import assert_close
