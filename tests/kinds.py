@@ -18,4 +18,10 @@ KINDS: list[dict] = [
     {"engine": "torch", "dtype": "float32", "optimizer": "adam", "learn_initial_state": True,
      "sample_temperature": 1.0, "schedule": "cosine", "final_share": 0.1},
     {"engine": "torch", "optimizer": "adamw", "clip_kind": "value", "initialization": "glorot"},
+    {"engine": "fast", "output_dropout": 0.3, "recurrent_dropout": 0.2, "average_decay": 0.9,
+     "learn_initial_state": True, "optimizer": "adamw", "weight_decay": 0.1},
+    {"engine": "fast", "dtype": "float32", "recurrent_dropout": 0.5, "clip": 0.1},
+    {"engine": "fast", "output_dropout": 0.5, "optimizer": "sgd", "clip": None},
+    {"average_decay": 0.99, "optimizer": "adam"},
+    {"engine": "torch", "average_decay": 0.5, "learn_initial_state": True},
 ]  # fmt: skip

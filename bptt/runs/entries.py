@@ -42,8 +42,8 @@ def of_step(
 ) -> Entry:
     """Return an iteration's entry, given the seconds spent so far and the learning rate.
 
-    `learned` holds the weights (their averages, if there are any), which must be those after this iteration where a regular checkpoint
-    is due.
+    `learned` holds the weights, or their averages if there are any, which must be those after this
+    iteration where a regular checkpoint is due.
     """
     is_saved = step.iteration % config.checkpoint_every == 0
     sample = step.sample

@@ -10,8 +10,8 @@ import pytest
 from bptt.errors import InputError
 from bptt.sessions import lifecycle
 from bptt.settings import RATES, Settings
-from bptt.split import shares
 from bptt.settings_file import over, read_file
+from bptt.split import shares
 
 from ..program import TEXT
 

@@ -32,8 +32,14 @@ def text_loss(parameters: Iterable[Any], text: np.ndarray, initial_state: np.nda
     """
     given = [torch.as_tensor(np.asarray(value)) for value in parameters]
     H, V = given[0].shape
-    sizes = {"vocab_size": V, "hidden_size": H, "seq_length": STRETCH, "lanes": 1}
-    network = Network(given, **sizes, dtype=given[0].dtype)
+    network = Network(
+        given,
+        vocab_size=V,
+        hidden_size=H,
+        seq_length=STRETCH,
+        lanes=1,
+        dtype=given[0].dtype,
+    )
     work, weights = network.work, network.weights.arrays()
     work.states[0, :H] = initial_state[:, 0]
     total = 0.0

@@ -21,7 +21,7 @@ WORD, PAIR = ir.IntType(32), ir.IntType(64)
 SPAN = 32  # units of a row whose words come from 16 counters: unit u and u + 16 from one
 
 
-def _cipher(builder: ir.IRBuilder, key, counter) -> tuple[ir.Value, ir.Value]:
+def _cipher(builder: ir.IRBuilder, key, counter):
     """Emit the two words of a key and a counter, two words each: numbers, or vectors of them."""
     kind = counter[0].type
     lanes = f"v{kind.count}i32" if isinstance(kind, ir.VectorType) else "i32"
@@ -46,7 +46,7 @@ def _cipher(builder: ir.IRBuilder, key, counter) -> tuple[ir.Value, ir.Value]:
     return x, y
 
 
-def _words(builder: ir.IRBuilder, pair: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _words(builder: ir.IRBuilder, pair: ir.Value):
     """Emit the lower and the upper half of 64 bits."""
     return builder.trunc(pair, WORD), builder.trunc(builder.lshr(pair, PAIR(32)), WORD)
 

@@ -27,6 +27,7 @@ RULES: list[dict[str, Any]] = [
     {"optimizer": "adam", "weight_decay": 0.1, "clip": 0.3},
     {"optimizer": "adamw", "weight_decay": 0.1, "clip_kind": "norm", "clip": 0.5},
 ]
+MEANS: dict[str, Any] = {"output_dropout": 0.3, "recurrent_dropout": 0.4, "average_decay": 0.7}
 SCHEDULES: list[dict[str, Any]] = [{}, {"schedule": "cosine", "warmup": 5, "final_share": 0.1}]
 
 
@@ -54,6 +55,7 @@ def start(engine: str, loop: bool, **given: Any) -> TrainingLoop | CompiledTrain
 def test_every_rule_is_torchs_in_lockstep(rule, learn, lanes, dtype) -> None:
     """From the same state each iteration, since training is chaotic."""
     given = {**rule, **SCHEDULES[lanes > 1], "learn_initial_state": learn, "lanes": lanes}
+    given["average_decay"] = 0.7
     ours = start("fast", False, dtype=dtype, **given)
     theirs = start("torch", True, dtype=dtype, **given)
     unit = 1e-11 if dtype == "float64" else 2e-3
@@ -78,9 +80,10 @@ def test_every_rule_is_torchs_in_lockstep(rule, learn, lanes, dtype) -> None:
     ("dtype", "lanes", "learn"),
     [("float64", 1, True), ("float64", 5, True), ("float64", 5, False), ("float32", 5, True)],
 )
+@pytest.mark.parametrize("means", [{}, MEANS], ids=["plain", "means"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule['optimizer']}-{rule['clip']}")
-def test_own_loop_gives_the_bits_of_the_loop_from_parts(rule, learn, lanes, dtype) -> None:
-    given = {**rule, **SCHEDULES[lanes == 1], "learn_initial_state": learn, "lanes": lanes}
+def test_own_loop_gives_the_bits_of_the_loop_from_parts(rule, means, learn, lanes, dtype) -> None:
+    given = {**rule, **SCHEDULES[lanes == 1], "learn_initial_state": learn, "lanes": lanes, **means}
     whole, parts = (start("fast", loop, dtype=dtype, **given) for loop in (False, True))
     steps = whole.advance(1) + whole.advance(16) + whole.advance(7)
     assert steps == list(parts)

@@ -38,13 +38,13 @@ def folded(contributions: torch.Tensor, clip: float | None) -> torch.Tensor:
 
 
 def by_autograd(
-    weights: Any, inputs: Any, targets: Any, state: Any, dropout: Dropout, iteration: int,
-    clip: float | None = None,
-) -> tuple[float, list[torch.Tensor], torch.Tensor, torch.Tensor]:  # fmt: skip
+    problem: tuple[Any, ...], dropout: Dropout, iteration: int, clip: float | None = None
+) -> tuple[float, list[torch.Tensor], torch.Tensor, torch.Tensor]:
     """Return the loss, the gradients, the final state and the gradient of the initial one.
 
     Each step has its own copy of the weights, whose gradients are the running clip's terms.
     """
+    weights, inputs, targets, state = problem
     (T, B), H = inputs.shape, len(state)
     kept, kept_state = (
         torch.from_numpy(found)
@@ -90,7 +90,7 @@ def test_gradients_are_autograds_of_the_documented_masks(
     V, H, T, B, seed, iteration, output, recurrent, dtype, clip
 ) -> None:
     dropout, problem = Dropout(output, recurrent, seed), drawn(V, H, T, B, seed)
-    loss, gradients, final, _ = by_autograd(*problem, dropout, iteration, clip)
+    loss, gradients, final, _ = by_autograd(problem, dropout, iteration, clip)
     found = in_kernels(*problem, dtype=dtype, clip=clip, dropout=dropout, iteration=iteration)
     relative = DTYPES[dtype]
     assert found.loss == pytest.approx(loss, rel=relative, abs=relative)
@@ -101,11 +101,18 @@ def test_gradients_are_autograds_of_the_documented_masks(
 
 @pytest.mark.parametrize("B", [1, 3])
 def test_gradient_of_the_initial_state_passes_its_mask(B: int) -> None:
-    weights, inputs, targets, state = drawn(4, 20, 6, B, 1)
+    weights, *window = problem = drawn(4, 20, 6, B, 1)
     dropout = Dropout(0.3, 0.4, 7)
-    *_, expected = by_autograd(weights, inputs, targets, state, dropout, 9)
-    sizes = {"vocab_size": 4, "hidden_size": 20, "seq_length": 6, "lanes": B}
-    network = Network(weights, **sizes, dtype=torch.float64, dropout=dropout)
-    network.differentiate(inputs, targets, state, np.inf, 9)
+    *_, expected = by_autograd(problem, dropout, 9)
+    network = Network(
+        weights,
+        vocab_size=4,
+        hidden_size=20,
+        seq_length=6,
+        lanes=B,
+        dtype=torch.float64,
+        dropout=dropout,
+    )
+    network.differentiate(*window, np.inf, 9)
     torch.testing.assert_close(network.initial_signal, expected, rtol=1e-11, atol=1e-13)
     assert 0 < np.count_nonzero(expected.numpy() == 0) < expected.numel()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import Hyperparameters, Vocabulary
-from torch_impl.fast import Training, rules, training
+from torch_impl.fast import Dropout, Training, rules, training
 from torch_impl.kernels import threads as threading
 
 V, ITERATIONS = 29, 5
@@ -23,6 +23,7 @@ RULES = {
     "adam": rules.Rule(rules.ADAM, weight_decay=0.1, learns_initial_state=True),
     "adamw": rules.Rule(rules.ADAMW, weight_decay=0.1, clip_kind=rules.BY_NORM, clip=0.5),
 }
+MEANS: dict[str, Any] = {"dropout": Dropout(0.4, 0.3, 5), "share": lambda n: 1 / (n + 1)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -42,6 +43,7 @@ def start(threads: int, *, lanes: int = 5, H: int = 21, T: int = 7, **options: A
 def state(of: Training) -> list[np.ndarray]:
     optimizer = of.optimizer
     tensors = of.parameters.memory, optimizer.first.memory, optimizer.second.memory, optimizer.steps
+    tensors += () if of.average is None else (of.average.memory,)
     numbers = np.array([of.position, of.iteration, of.smooth_loss])
     return [*(tensor.numpy().copy() for tensor in (*tensors, of.hidden_state)), numbers]
 
@@ -59,10 +61,14 @@ def assert_same(a: Training, b: Training) -> None:
     rule=st.sampled_from(list(RULES)),
     clip=st.sampled_from([None, 5.0, 0.05]),
     dtype=st.sampled_from([torch.float32, torch.float64]),
+    means=st.sampled_from([{}, MEANS]),
     threads=st.integers(2, 3),
 )
-def test_the_number_of_threads_changes_no_bit(lanes, H, T, rule, clip, dtype, threads) -> None:
+def test_the_number_of_threads_changes_no_bit(
+    lanes, H, T, rule, clip, dtype, means, threads
+) -> None:
     options = {"lanes": lanes, "H": H, "T": T, "rule": RULES[rule], "clip": clip, "dtype": dtype}
+    options |= means
     alone, shared = start(1, **options), start(threads, **options)
     assert alone.advance(ITERATIONS) == shared.advance(ITERATIONS)
     assert_same(alone, shared)
