@@ -21,13 +21,13 @@ from torch_impl.fast.network import Network
 def train(dtype: torch.dtype) -> None:
     """Take an iteration, and differentiate a window, of the engine."""
     vocabulary = Vocabulary("ab")
-    text, sizes = vocabulary.encode("abba"), {"vocab_size": 2, "hidden_size": 3}
+    text = vocabulary.encode("abba")
     training = fast.Training(
         text, Hyperparameters(hidden_size=3, seq_length=2), vocabulary=vocabulary, dtype=dtype
     )
     training.step()
-    parameters = initialize_parameters(**sizes, seed=1)
-    network = Network(parameters, **sizes, seq_length=2, lanes=1, dtype=dtype)
+    parameters = initialize_parameters(vocab_size=2, hidden_size=3, seed=1)
+    network = Network(parameters, vocab_size=2, hidden_size=3, seq_length=2, lanes=1, dtype=dtype)
     network.differentiate(text[:2, None], text[1:3, None], np.zeros((3, 1)), 5.0)
 
 

@@ -80,7 +80,7 @@ def multipliers(typingctx, like, key, first, threshold, scale):
         _, pair, begin, limit, factor = args
         kind = ir.VectorType(WORD, vector.length)
 
-        def spread(value: ir.Value) -> ir.Value:
+        def spread(value):
             return broadcast(builder, value, kind)
 
         steps = ir.Constant(kind, list(range(vector.length)))

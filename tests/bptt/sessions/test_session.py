@@ -5,11 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from bptt.runs import checkpoint, results
+from bptt.engines.names import PARAMETER_NAMES
+from bptt.runs import checkpoint, digests, results
 from bptt.sessions import lifecycle, session
 from bptt.sessions.session import Session
 from bptt.training.state import to_arrays
@@ -56,6 +58,23 @@ def test_best_is_the_checkpoint_of_the_fewest_bits(tmp_path: Path) -> None:
     found = results.evaluated(run.folder.load_model(), run.texts.validation, "the text", "numpy")
     assert found is not None
     assert found.bits_per_character == bits[best.iteration]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
+def test_averages_are_what_is_validated_and_published(engine: str, tmp_path: Path) -> None:
+    given = {"engine": engine, "validate_every": 10, "checkpoint_every": 10, "optimizer": "adam"}
+    averaged = make(tmp_path, "run", average_decay=0.9, learn_initial_state=True, **given)
+    train(averaged)
+    entries = [json.loads(line) for line in averaged.folder.log.read_text().splitlines()]
+    model, published = averaged.folder.load_model(last=True), averaged.training.published
+    for value, name in zip(model.parameters, PARAMETER_NAMES, strict=True):
+        np.testing.assert_array_equal(value, published[name])
+        assert not np.array_equal(value, averaged.training.learned[name])
+    np.testing.assert_array_equal(model.initial_state, published["a0"])
+    assert model.digest == digests.of_weights(published) == entries[-1]["weights"]
+    found = results.evaluated(model, averaged.texts.validation, "the text", engine)
+    assert found is not None
+    assert found.bits_per_character == entries[-1]["validation_bits"]
 
 
 def test_death_between_the_checkpoint_and_the_best_is_made_good(tmp_path, monkeypatch) -> None:

@@ -101,7 +101,7 @@ def test_gradients_are_autograds_of_the_documented_masks(
 
 @pytest.mark.parametrize("B", [1, 3])
 def test_gradient_of_the_initial_state_passes_its_mask(B: int) -> None:
-    weights, *window = problem = drawn(4, 20, 6, B, 1)
+    problem = weights, inputs, targets, state = drawn(4, 20, 6, B, 1)
     dropout = Dropout(0.3, 0.4, 7)
     *_, expected = by_autograd(problem, dropout, 9)
     network = Network(
@@ -113,6 +113,70 @@ def test_gradient_of_the_initial_state_passes_its_mask(B: int) -> None:
         dtype=torch.float64,
         dropout=dropout,
     )
-    network.differentiate(*window, np.inf, 9)
+    network.differentiate(inputs, targets, state, np.inf, 9)
     torch.testing.assert_close(network.initial_signal, expected, rtol=1e-11, atol=1e-13)
     assert 0 < np.count_nonzero(expected.numpy() == 0) < expected.numel()
+
+
+@pytest.mark.parametrize("B", [1, 5])
+@pytest.mark.parametrize("of", ["Wha", "Wya"])
+def test_running_clip_acts_on_sums_that_dropout_has_enlarged(of: str, B: int) -> None:
+    """In a window of one step it is a clip of the sum; unmasked states could not reach it."""
+    rates = Dropout(output=0.75) if of == "Wya" else Dropout(recurrent=0.75)
+    weights, inputs, targets, _ = drawn(5, 40, 1, B, 3)
+    state = torch.ones(40, B, dtype=torch.float64)
+    weights[3][:] = 3.0  # states near 1, which attain the bound of the sums
+    problem = weights, inputs, targets, state
+    free = in_kernels(*problem, dtype=torch.float64, clip=None, dropout=rates)
+    largest = getattr(free.gradients, of).abs().max()
+    clipped = 0
+    for factor in (0.3, 0.6, 0.9, 1.1):
+        clip = float(factor * largest)
+        found = in_kernels(*problem, dtype=torch.float64, clip=clip, dropout=rates)
+        expected = getattr(free.gradients, of).clamp(-clip, clip)
+        assert torch.equal(getattr(found.gradients, of), expected)
+        clipped += int((expected != getattr(free.gradients, of)).sum())
+    assert clipped > 0
+
+
+@settings(max_examples=20)
+@given(
+    few=st.integers(2, 6), more=st.integers(1, 9), seed=st.integers(0, 2**32 - 1),
+    dtype=st.sampled_from(list(DTYPES)),
+)  # fmt: skip
+def test_lanes_beside_it_change_no_bit_of_a_lane(few, more, seed, dtype) -> None:
+    weights, inputs, targets, state = drawn(4, 20, 5, few + more, seed)
+    dropout = Dropout(0.3, 0.5, seed)
+    wide = in_kernels(weights, inputs, targets, state, dtype=dtype, dropout=dropout)
+    own = inputs[:, :few], targets[:, :few], state[:, :few]
+    narrow = in_kernels(weights, *own, dtype=dtype, dropout=dropout)
+    assert torch.equal(wide.final_state[:, :few], narrow.final_state)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_units_are_dropped_at_the_rate_and_independently(rate: float) -> None:
+    T, B, H = 16, 16, 160
+    windows = [masks(1, n, T, B, H, rate, rate)[0] == 0 for n in (1, 2)]
+    windows.append(masks(2, 1, T, B, H, rate, rate)[0] == 0)
+    dropped, size, spread = windows[0], T * B * H, rate * (1 - rate)
+    others = [*windows[1:], *(np.roll(dropped, 1, axis) for axis in range(3)),
+              np.roll(dropped, 16, 1), dropped[:, ::-1]]  # fmt: skip
+    for window in windows:
+        assert abs(window.mean() - rate) < 5 * np.sqrt(spread / size)
+    for other in others:
+        covariance = ((dropped - rate) * (other - rate)).mean()
+        assert abs(covariance) < 5 * np.sqrt(spread**2 / size)
+
+
+@pytest.mark.parametrize(
+    ("dropout", "said"),
+    [
+        (Dropout(output=1.0), "at least 0 and below 1, got output 1.0"),
+        (Dropout(recurrent=-0.1), "at least 0 and below 1, got recurrent -0.1"),
+        (Dropout(output=float("nan")), "at least 0 and below 1, got output nan"),
+        (Dropout(0.5, seed=2**32), r"must lie in 0..2\*\*32 - 1, got 4294967296"),
+    ],
+)
+def test_rates_and_seeds_outside_their_bounds_are_refused(dropout: Dropout, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        in_kernels(*drawn(2, 3, 2, 1, 1), dtype=torch.float64, dropout=dropout)
