@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_sequence
 
+from bptt.engines.names import PARAMETER_NAMES
 from bptt.settings import Settings
 from bptt.training.compiled import CompiledTraining
 from bptt.training.evaluation import evaluate
@@ -33,8 +34,10 @@ RULES: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": "adam", "clip_kind": "norm", "clip": 0.5, "schedule": "cosine"},
     "adamw": {"optimizer": "adamw", "weight_decay": 0.1, "learn_initial_state": True},
     "rmsprop": {"optimizer": "rmsprop", "clip_kind": "value", "clip": 0.1},
+    "dropout, average": {"optimizer": "adamw", "clip_kind": "norm", "clip": 0.5, "seed": 3,
+                         "output_dropout": 0.3, "recurrent_dropout": 0.2, "average_decay": 0.9},
     "sgd": {"optimizer": "sgd", "momentum": 0.9, "clip": None},
-}
+}  # fmt: skip
 SIZES = ((1, 50, 25), (5, 37, 70), (16, 50, 9))  # lanes, hidden units, characters in a window
 LAYERS = ((1, 64, 64, 9), (3, 37, 5, 20), (16, 150, 40, 11), (33, 80, 600, 5), (2, 530, 7, 3))
 
@@ -58,7 +61,8 @@ def trained(rule: str, dtype: str, lanes: int, H: int, T: int) -> str:
     vocabulary = Vocabulary([chr(65 + symbol) for symbol in range(V)])
     run = CompiledTraining(text, settings, vocabulary=vocabulary, parameters=weights)
     losses = [step.loss for step in run.advance(1) + run.advance(24)]
-    bits = evaluate(run.parameters, text[:700], engine="fast").bits_per_character
+    published = [run.published[name] for name in PARAMETER_NAMES]
+    bits = evaluate(published, text[:700], engine="fast").bits_per_character
     return digest([*to_arrays(run).values(), np.array([*losses, bits])])
 
 

@@ -196,6 +196,11 @@ REFUSED = [
         "only with --engine fast, got engine torch",
     ),
     (ProcessGroup(0, 3), {"lanes": 2, "engine": "fast"}, "at least 3 for 3 processes, got 2"),
+    (
+        ProcessGroup(0, 2),
+        {"lanes": 2, "engine": "fast", "recurrent_dropout": 0.1},
+        "dropout needs a training in one process, got 2 processes",
+    ),
 ]
 
 

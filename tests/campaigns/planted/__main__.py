@@ -1,7 +1,7 @@
 """Plants wrong lines in the backward passes, one at a time, and asks the property tests.
 
 python -m tests.campaigns.planted [numpy] [torch-float64] [torch-float32] [fast-float64]
-[fast-float32] [layer] [rules]
+[fast-float32] [layer] [rules] [means]
 
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.campaigns.planted import engine as engine_edits
-from tests.campaigns.planted import layer, rules
+from tests.campaigns.planted import layer, means, rules
 from tests.campaigns.planted.edit import Edit
 
 ROOT = Path(__file__).parents[3]
@@ -46,12 +46,22 @@ RULES_TESTS = (
     "tests/bptt/training/test_loop.py",
     "tests/torch_impl/fast/test_threads.py",
 )
+MEANS_TESTS = (
+    "tests/torch_impl/kernels/test_threefry.py",
+    "tests/torch_impl/fast/test_dropout.py",
+    "tests/torch_impl/fast/test_threads.py::test_the_number_of_threads_changes_no_bit",
+    "tests/bptt/training/test_averages.py",
+    "tests/bptt/training/test_compiled.py::test_own_loop_gives_the_bits_of_the_loop_from_parts",
+    "tests/bptt/sessions/test_session.py::test_averages_are_what_is_validated_and_published",
+    "tests/bptt/sessions/test_resume.py::test_stopped_and_resumed_run_ends_in_the_same_bytes",
+)
 ENGINES = (
-    "numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer", "rules"
+    "numpy", "torch-float64", "torch-float32", "fast-float64", "fast-float32", "layer", "rules",
+    "means"
 )  # fmt: skip
 
 
-OWN_TESTS = {"layer": LAYER_TESTS, "rules": RULES_TESTS}
+OWN_TESTS = {"layer": LAYER_TESTS, "rules": RULES_TESTS, "means": MEANS_TESTS}
 
 
 def edits(engine: str) -> list[Edit]:
@@ -59,6 +69,8 @@ def edits(engine: str) -> list[Edit]:
         return layer.EDITS
     if engine == "rules":
         return rules.EDITS
+    if engine == "means":
+        return means.EDITS
     if engine.startswith("fast"):
         return engine_edits.EDITS
     folder = "reference" if engine == "numpy" else "torch_impl"
