@@ -27,7 +27,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"training"},
         {"engines", "text"},
     ],
-    "bptt.verify": [{"certify"}, {"network", "backward", "audit"}, {"checker"}],
+    "bptt.verify": [{"certify", "lesson"}, {"network", "backward", "audit"}, {"checker"}],
     "torch_impl": [{"fast", "elman"}, {"kernels"}],
     "benchmarks": [
         {"__main__"},

@@ -26,13 +26,23 @@ def loss(
     initial_state: Num[np.ndarray, "H 1"],
 ) -> complex:
     """Return the window's loss in nats, where each time step has its own five parameters."""
+    return loss_and_state(parameters_of_step, inputs, targets, initial_state)[0]
+
+
+def loss_and_state(
+    parameters_of_step: Sequence[Sequence[Num[np.ndarray, "..."]]],
+    inputs: Int[np.ndarray, " T"],
+    targets: Int[np.ndarray, " T"],
+    initial_state: Num[np.ndarray, "H 1"],
+) -> tuple[complex, Num[np.ndarray, "H 1"]]:
+    """Return the window's loss in nats and its final state."""
     state, total = initial_state, 0j
     for (Whx, Wha, Wya, bh, by), x, y in zip(parameters_of_step, inputs, targets, strict=True):
         state = _tanh(Wha @ state + Whx[:, [x]] + bh)
         logits = (Wya @ state + by)[:, 0]
         shift = np.real(logits).max()
         total += np.log(np.exp(logits - shift).sum()) + shift - logits[y]
-    return complex(total)
+    return complex(total), state
 
 
 def _tanh(z: Num[np.ndarray, "H 1"]) -> Num[np.ndarray, "H 1"]:
