@@ -17,13 +17,14 @@ BOUNDS = (0.05, 0.3, 0.6)
 
 Terms = Sequence[np.ndarray]  # a gradient's contributions, in the order in which they are added
 Fold = Callable[[Terms, float], np.ndarray]
+Limit = Callable[[np.ndarray, float], np.ndarray]
 
 
 def bounded(total: np.ndarray, c: float) -> np.ndarray:
     return np.clip(total, -c, c)
 
 
-def running(terms: Terms, c: float, limit: Fold | Any = bounded) -> np.ndarray:
+def running(terms: Terms, c: float, limit: Limit = bounded) -> np.ndarray:
     total = np.zeros_like(terms[0])
     for term in terms:
         total = limit(total + term, c)

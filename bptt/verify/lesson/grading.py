@@ -25,9 +25,10 @@ def grade_forward(forward: Callable[..., Any]) -> Grade:
     """Grade a forward pass over a window.
 
     `forward(parameters, inputs, targets, state)` takes the five parameters, which can be unpacked,
-    indices of inputs and targets, and the initial state (H, 1). It returns T + 1 states (the initial one
-    first), T columns of probabilities, and T losses in nats. It is right if its values are those of
-    the formulas, and if the verifier finds that the gradient of its loss is the reference's.
+    indices of inputs and targets, and the initial state (H, 1). It returns T + 1 states (the
+    initial one first), T columns of probabilities, and T losses in nats. It is right if its values
+    are those of the formulas, and if the verifier finds that the gradient of its loss is the
+    reference's.
 
         print(grade_forward(forward))
 

@@ -52,7 +52,7 @@ def hints_for_clip(function: Callable[..., Any]) -> list[Hint]:
     plain = hints_for_backward(function, float("inf"))
     if plain:
         folded = folds.wrong_folds(function, probes(folds.STEPS, folds.INPUTS))
-        if folded and all(one.way for one in folded):
+        if folded and all(one.way not in ("", "recurrent gradient") for one in folded):
             return folded
         return [replace(one, text=f"Where no entry reaches the bound: {one.text}") for one in plain]
     return folds.wrong_folds(function, probes(folds.STEPS, folds.INPUTS))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from reference import Gradients
+
 from .grade import Hint
 from .texts import hint
 from .ways import Values, agree
@@ -34,7 +36,8 @@ def lost_steps(probes: list[Probe], answers: list[Answer]) -> list[Hint]:
         taken = dz_of_steps(probe, answer) or []
         lost &= {t for t, value in enumerate(taken) if same(value, np.zeros_like(value))}
     last = probes[0].T - 1
-    return [hint("loop", {(0,): "first step lost", (last,): "last step lost"}.get((*lost,), ""))]
+    names = {0: "first step lost", last: "last step lost"}
+    return [hint("loop", names.get(min(lost), "") if len(lost) == 1 else "steps lost")]
 
 
 def has_future_within(probes: list[Probe], answers: list[Answer]) -> bool:
@@ -92,7 +95,7 @@ def wrong_over_steps(
     return found
 
 
-def last(probe: Probe):
+def last(probe: Probe) -> Gradients:
     """Return the contributions of the step that a backward pass takes last, the first one."""
     return probe.contributions()[0]
 
@@ -108,7 +111,7 @@ def _of_logits(probes: list[Probe], answers: list[Answer]) -> list[Hint]:
         return []
     if agree(own, [step for probe in probes for step in probe.dz]):
         return []
-    if any(not step.any() for step in own) and agree(
+    if any(same(step, np.zeros_like(step)) for step in own) and agree(
         [np.sum(steps or [], axis=0) for steps in solved], [made.gradients.by for made in answers]
     ):
         return [hint("loop", "steps lost")]
