@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format campaign kills fuzz planted false-alarms museum bits bits-arm64 bench clean
+.PHONY: demo test lint format docs campaign kills fuzz planted false-alarms museum bits bits-arm64 bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -26,6 +26,11 @@ lint: .venv/.dev
 format: .venv/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: .venv/.docs
+	$(BIN)/python -m tests.bptt.verify.lesson.notebook
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs out/site
+	@echo "open out/site/index.html"
 
 campaign: .venv/.dev
 	$(BIN)/python -m pytest -m campaign
@@ -65,6 +70,10 @@ clean:
 
 .venv/.bench: .venv/.run
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+.venv/.docs: .venv/.run
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
 .venv/.dev: .venv/.run

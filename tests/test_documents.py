@@ -1,13 +1,19 @@
 """README.md and docs/: links lead somewhere, code that is shown is the code, and brevity."""
 
 import re
+import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import typer
+
+from bptt.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAM = re.compile(r"(\.venv/bin/)?(bptt|make|python -m)( |$)")
 LONGEST = 250  # lines of the README
 
 
@@ -54,6 +60,56 @@ def test_lines_shown_of_both_twins_are_theirs(place: int, folder: str) -> None:
         for line in blocks[place].splitlines()
         if line.strip() not in lines and not line.startswith("#")
     ] == []
+
+
+def commands(page: Path) -> list[str]:
+    """Return the command lines that a page shows, in blocks of code and between backticks."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?!python)\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    spans = re.findall(
+        r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    )
+    lines = [line for block in blocks for line in block.splitlines()]
+    shown = [" ".join(line.split()).removeprefix("$ ") for line in [*lines, *spans]]
+    return sorted({line for line in shown if PROGRAM.match(line)})
+
+
+def refused(command: str) -> str:
+    """Return why a command line isn't one of this project; "" for a right one. Runs nothing."""
+    words = [word for word in shlex.split(command, comments=True) if "=" not in word or "-" in word]
+    program, *rest = [word.removeprefix(".venv/bin/") for word in words]
+    if program == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        return " ".join(sorted({word for word in rest if word.isidentifier()} - set(targets)))
+    if program == "python":
+        name = rest[1]
+        own = name.split(".")[0] in ("bptt", "tests", "benchmarks")
+        return "" if not own or find_spec(name) else f"no module {name}"
+    if not rest or rest[0].startswith("-"):
+        return ""
+    group = typer.main.get_command(app)
+    command_class = group.get_command(typer.Context(group), rest[0])  # type: ignore[attr-defined]
+    if command_class is None:
+        return f"no command {rest[0]}"
+    options = {
+        option for one in command_class.params for option in (*one.opts, *one.secondary_opts)
+    }
+    given = {word.split("=")[0] for word in shlex.split(command, comments=True) if word[:2] == "--"}
+    return " ".join(sorted(given - options - {"--help"}))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_are_shown_are_commands_of_this_project(page: Path) -> None:
+    assert {line: why for line in commands(page) if (why := refused(line))} == {}
+
+
+def test_command_that_is_none_would_be_seen() -> None:
+    assert refused("bptt trian novel.txt") == "no command trian"
+    assert refused("bptt train novel.txt --engin fast  # fast") == "--engin"
+    assert refused("make tset") == "tset"
+    assert refused("python -m tests.campaigns.plantet") == "no module tests.campaigns.plantet"
+    assert refused("bptt train novel.txt --engine fast") == ""
+    assert sum(len(commands(page)) for page in PAGES) > 50
 
 
 def test_readme_is_short() -> None:

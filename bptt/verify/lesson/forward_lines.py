@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .grade import Hint, NotReturned
-from .windows import Probe, probes, same
+from .windows import Probe, called, probes, same
 
 STEPS = 3
 MISSING = "The forward pass must return three things: states, probabilities, losses; "
@@ -45,8 +45,12 @@ UNKNOWN = "it is wrong, in a way that this grader has no name for."
 
 def _called(forward: Callable[..., Any], probe: Probe) -> tuple:
     trace, T = probe.trace, probe.T
-    returned = forward(
-        probe.parameters.copy(), trace.inputs.copy(), trace.targets.copy(), trace.states[0].copy()
+    returned = called(
+        forward,
+        probe.parameters.copy(),
+        trace.inputs.copy(),
+        trace.targets.copy(),
+        trace.states[0].copy(),
     )
     try:
         states, chances, losses = ([np.asarray(one) for one in part] for part in returned)

@@ -13,7 +13,8 @@ from .grade import Grade, Hint, NotReturned
 from .locating import hints_for_backward, hints_for_clip
 from .problems import CLIP, backward_problem, forward_problem
 
-SETTINGS = Settings(cases=40, budget=20.0)
+# Ranges of one's own: no large cases follow, for which a reader would wait.
+SETTINGS = Settings(cases=40, budget=20.0, sizes={"T": (1, 6), "H": (1, 5), "V": (1, 5)})
 UNNAMED = Hint(
     "",
     "",
@@ -32,7 +33,7 @@ def grade_forward(forward: Callable[..., Any]) -> Grade:
 
         print(grade_forward(forward))
 
-    An exception in `forward` is raised as it is.
+    An exception in `forward` becomes the hint.
     """
     return _grade("forward", forward, hints_for_forward, forward_problem(forward))
 
@@ -47,7 +48,7 @@ def grade_backward(backward: Callable[..., Any]) -> Grade:
         grade = grade_backward(backward)
         grade.right, grade.hint, grade.report
 
-    An exception in `backward` is raised as it is.
+    An exception in `backward` becomes the hint.
     """
     return _grade("backward", backward, hints_for_backward, backward_problem(backward, None))
 

@@ -7,6 +7,7 @@ steps, the states are independent, and dWya and dWha can be solved for dz_t and 
 V symbols, H hidden units, T characters in a window.
 """
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -110,7 +111,7 @@ def _with_lines(parameters: Parameters, trace: Trace, da_next: np.ndarray) -> Pr
 def answer(function: Callable[..., Any], probe: Probe, *clip: float) -> Answer:
     """Call a reader's backward pass with copies. Raises NotReturned for what is no answer."""
     parameters, trace = probe.parameters.copy(), copied(probe.trace)
-    returned = function(parameters, trace, probe.da_next.copy(), *clip)
+    returned = called(function, parameters, trace, probe.da_next.copy(), *clip)
     for name, given, kept in (
         ("parameters", [*parameters], [*probe.parameters]),
         ("trace", [*values(trace)], [*values(probe.trace)]),
@@ -120,6 +121,18 @@ def answer(function: Callable[..., Any], probe: Probe, *clip: float) -> Answer:
                 f"The cell changed the {name} it was given: work on copies (`p.copy()`)."
             )
     return checked(returned, probe.parameters)
+
+
+def called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a reader's function. Raises NotReturned with its error and the line that raised it."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        lines = traceback.extract_tb(error.__traceback__)[1:]
+        where = f" in line {lines[0].lineno} of the cell" if lines else ""
+        if lines and lines[0].line:
+            where += f", `{lines[0].line}`"
+        raise NotReturned(f"{type(error).__name__}{where}: {error}.") from error
 
 
 def copied(trace: Trace) -> Trace:

@@ -1,0 +1,1 @@
+"""What the pages of docs/ need while the site is built: formulas, numbers, drawings, docstrings."""

@@ -1,0 +1,70 @@
+"""Prepare each page: fill in what is computed, and turn links out of docs/ into names.
+
+On a page, `{{ code("dz = p.copy()", 2) }}` stands for two lines of reference/rnn.py, and `{{ NAME }}`
+or `{{ NAME(arguments) }}` for a value of `numbers`, `verified` or `drawing`. What doesn't exist ends
+the build.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from . import drawing, numbers, verified
+
+ROOT = Path(__file__).parents[2]
+HEARTS = (ROOT / "reference" / "rnn.py", ROOT / "reference" / "loss.py")
+PAGES = {
+    "Learn": ("bptt", "write_it_yourself", "questions", "glossary", "faq"),
+    "Check": ("proof", "verify", "certify", "audit", "museum", "tolerances", "running-clip"),
+    "Train": ("train", "parallel", "baseline", "same-bits", "speed", "notebook"),
+    "Code": ("python", "api"),
+}
+
+
+def code(beginning: str, count: int = 1) -> str:
+    """Return lines of the reference, as code in one cell of a table.
+
+    Raises ValueError unless exactly one line begins so.
+    """
+    found = []
+    for path in HEARTS:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        found += [
+            lines[n : n + count] for n, line in enumerate(lines) if line.startswith(beginning)
+        ]
+    if len(found) != 1:
+        raise ValueError(f"{beginning!r} begins {len(found)} lines of the reference, not one")
+    return "<br>".join(f"`{line.partition('  #')[0]}`" for line in found[0])
+
+
+def prepare(app: Sphinx, name: str, source: list[str]) -> None:
+    """Fill in what is computed, and name the files that a link leads to outside docs/."""
+    text = source[0]
+    text = re.sub(r"\{\{ (.+?) \}\}", lambda match: str(value(match[1])), text)
+    text = re.sub(r"\[(`?[^\]]*`?)\]\(\.\./[^)]*\)", r"\1", text)
+    if name == "README":
+        for caption, pages in PAGES.items():
+            listed = "\n".join(pages)
+            text += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```\n"
+    source[0] = text
+
+
+def value(expression: str) -> object:
+    names = {"code": code} | vars(numbers) | vars(drawing) | vars(verified)
+    made = eval(expression, {"__builtins__": {}}, names)
+    return made() if callable(made) else made
+
+
+def add_index(app: Sphinx, error: Exception | None) -> None:
+    """Let index.html lead to the first page."""
+    if error is None:
+        page = '<!doctype html><meta http-equiv="refresh" content="0; url=README.html">'
+        Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the preparation with Sphinx."""
+    app.connect("source-read", prepare)
+    app.connect("build-finished", add_index)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
