@@ -1,8 +1,8 @@
 """Prepare each page: fill in what is computed, and turn links out of docs/ into names.
 
-On a page, `{{ code("dz = p.copy()", 2) }}` stands for two lines of reference/rnn.py, and `{{ NAME }}`
-or `{{ NAME(arguments) }}` for a value of `numbers`, `verified` or `drawing`. What doesn't exist ends
-the build.
+On a page, `{{ code("dz = p.copy()", 2) }}` stands for two lines of reference/rnn.py, and
+`{{ NAME }}` or `{{ NAME(arguments) }}` for a value of `numbers`, `verified` or `drawing`. What
+doesn't exist ends the build.
 """
 
 import re

@@ -86,11 +86,15 @@ def test_what_is_no_gradient_is_named(returned: object, words: str) -> None:
     assert words in str(grade)
 
 
-def test_an_exception_is_told_with_its_kind() -> None:
-    grade = grade_clip(lambda parameters, trace, da_next, bound: undefined)
-    assert "NameError in line" in str(grade)
-    with pytest.raises(NotReturned, match="TypeError"):
-        hints_for_forward(lambda parameters, inputs, targets, state: 1 + "")
+def fails(*arguments: object) -> None:
+    raise KeyError("dWyx")
+
+
+def test_an_exception_is_told_with_its_kind_and_its_line() -> None:
+    assert "KeyError in line" in str(grade_clip(fails))
+    assert 'raise KeyError("dWyx")' in str(grade_backward(fails))
+    with pytest.raises(NotReturned, match="KeyError"):
+        hints_for_forward(fails)
 
 
 def in_this_process(filled: dict[str, str], *only: str) -> dict[str, str]:
