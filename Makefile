@@ -28,7 +28,7 @@ format: .venv/.dev
 	$(BIN)/ruff format
 
 docs: .venv/.docs
-	$(BIN)/python -m tests.bptt.verify.lesson.notebook
+	$(BIN)/python -m tests.campaigns.planted.notebook
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs out/site
 	@echo "open out/site/index.html"
 

@@ -1,6 +1,6 @@
 """Execute the notebook in Jupyter's kernel: as it stands, filled in right, and with a mistake.
 
-python -m tests.bptt.verify.lesson.notebook
+python -m tests.campaigns.planted.notebook
 
 Needs `pip install -e .[docs]`. Exit status 1 unless every grade is what it should be.
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from tests.campaigns.planted.readers import CELLS
+from .readers import CELLS
 
-PATH = Path(__file__).parents[4] / "notebooks" / "write_it_yourself.ipynb"
+PATH = Path(__file__).parents[3] / "notebooks" / "write_it_yourself.ipynb"
 RIGHT = CELLS | {"clip": CELLS["clip"].replace("def backward(", "def backward_with_clip(")}
 MISTAKES = RIGHT | {"backward": RIGHT["backward"].replace("Wha.T @ dh", "Wha @ dh")}
 

@@ -13,11 +13,10 @@ from bptt.verify.lesson.grade import NotReturned
 from bptt.verify.lesson.locating import hints_for_backward, hints_for_clip
 from bptt.verify.lesson.windows import probes
 from bptt.verify.network import autograd
-from tests.campaigns.planted import hints, readers
-from tests.campaigns.planted.__main__ import window_edits
 from torch_impl import convert
 
-from . import notebook
+from . import hints, notebook, readers
+from .__main__ import window_edits
 
 EDITS = window_edits("np", "dot")
 NAMED = 54  # of the mistakes that readers might make: the lines that are named
