@@ -5,15 +5,20 @@ from latex2mathml import converter
 from sphinx.application import Sphinx
 
 
+def converted(formula: str, display: str) -> str:
+    """Return MathML, in which += is one operator."""
+    made = converter.convert(formula, display=display)
+    plus = "<mo><mrow><mo>&#x0002B;</mo></mrow></mo>"
+    return made.replace(f"{plus}<mo>&#x0003D;</mo>", "<mo>+=</mo>")
+
+
 def inline(writer, node) -> None:
-    writer.body.append(converter.convert(node.astext(), display="inline"))
+    writer.body.append(converted(node.astext(), "inline"))
     raise SkipNode
 
 
 def block(writer, node) -> None:
-    writer.body.append(
-        f'<div class="formula">{converter.convert(node.astext(), display="block")}</div>'
-    )
+    writer.body.append(f'<div class="formula">{converted(node.astext(), "block")}</div>')
     raise SkipNode
 
 

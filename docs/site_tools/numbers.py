@@ -18,7 +18,7 @@ from torch_impl import convert
 TEXT = "".join(topics[name] for name in sorted(topics))[:60_000]
 VOCABULARY = Vocabulary.from_text(TEXT)
 H, T, V = 40, 35, len(VOCABULARY)
-WINDOWS = 1500
+WINDOWS = 1000
 CLIP = 5.0
 NAMES = ("Whx", "Wha", "Wya", "bh", "by")
 Gradient = Callable[[Parameters, Trace], Gradients]

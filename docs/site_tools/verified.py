@@ -77,6 +77,6 @@ def notebook() -> str:
         if cell["cell_type"] == "code":
             made.append(f"```python\n{source}\n```")
         else:
-            # Its headings stand one level below this page's.
-            made.append(re.sub(r"^#", "##", source, flags=re.MULTILINE))
+            # Its headings stand below this page's.
+            made.append(re.sub(r"^#", "###", source, flags=re.MULTILINE))
     return "\n\n".join(made)
