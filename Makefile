@@ -29,7 +29,7 @@ format: .venv/.dev
 
 docs: .venv/.docs
 	$(BIN)/python -m tests.campaigns.planted.notebook
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs out/site
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -q docs out/site
 	@echo "open out/site/index.html"
 
 campaign: .venv/.dev

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .grade import Hint, NotReturned
-from .windows import Probe, called, probes, same
+from .windows import UNFILLED, Probe, called, probes, same
 
 STEPS = 3
 MISSING = "The forward pass must return three things: states, probabilities, losses; "
@@ -56,6 +56,10 @@ def _called(forward: Callable[..., Any], probe: Probe) -> tuple:
         states, chances, losses = ([np.asarray(one) for one in part] for part in returned)
     except (TypeError, ValueError) as error:
         raise NotReturned(f"{MISSING}got {type(returned).__name__}.") from error
+    if any(
+        value[()] is ... for part in (states, chances, losses) for value in part if not value.ndim
+    ):
+        raise NotReturned(f"{UNFILLED}: it returns `...`.")
     H, V = probe.parameters.Whx.shape
     for name, values, count, shape in (
         ("states", states, T + 1, (H, 1)),

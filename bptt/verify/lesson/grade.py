@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ..checker.report.report import Report
 
+NAMES = {"a0": "the initial state"}
+
 
 class NotReturned(Exception):  # noqa: N818 - it is told to the reader, who has to go on
     """Raised where a reader's function returns something else than it has to."""
@@ -55,9 +57,9 @@ def _verdict(report: Report) -> str:
             return f"{report.verdict}, {digits:.0f} digits or more in every case ({cases})."
         messages = sorted({message for _, message in report.troubles if message})
         return "; ".join([f"{report.headline} ({cases})", *messages]) + "."
-    said = [
-        f"{suspect.name}{f' from T = {suspect.first_T} on' if suspect.first_T else ''}"
-        f"{f' ({suspect.pattern})' if suspect.pattern else ''}"
-        for suspect in (*report.diagnosis.suspects, *report.diagnosis.also)
-    ]
+    said = []
+    for suspect in (*report.diagnosis.suspects, *report.diagnosis.also):
+        name = NAMES.get(suspect.name, suspect.name)
+        first = f" from T = {suspect.first_T} on" if suspect.first_T else ""
+        said.append(name + first + (f" ({suspect.pattern})" if suspect.pattern else ""))
     return f"{report.verdict} in {', '.join(said)}; {cases}."

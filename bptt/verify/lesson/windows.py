@@ -21,6 +21,7 @@ from .grade import NotReturned
 
 SIZES = {"V": 7, "H": 5}
 SEEDS = 3
+UNFILLED = "The cell isn't filled in yet"
 NEAR = 1e-11  # relative to the largest entry: the windows are small and well-conditioned
 
 
@@ -132,6 +133,8 @@ def called(function: Callable[..., Any], *arguments: Any) -> Any:
         where = f" in line {lines[0].lineno} of the cell" if lines else ""
         if lines and lines[0].line:
             where += f", `{lines[0].line}`"
+            if "..." in lines[0].line:
+                raise NotReturned(f"{UNFILLED}: `{lines[0].line}`.") from error
         raise NotReturned(f"{type(error).__name__}{where}: {error}.") from error
 
 
@@ -152,7 +155,7 @@ def checked(returned: Any, parameters: Parameters) -> Answer:
     except (TypeError, ValueError) as error:
         raise NotReturned(
             "The cell must return two things, the five gradients (Whx, Wha, Wya, bh, by) and the "
-            f"gradient with respect to the initial state; got {_kind(returned)}."
+            f"gradient with respect to the initial state; got {_kind(returned)}"
         ) from error
     arrays["da_next"] = np.asarray(da_first)
     for (name, value), like in zip(arrays.items(), (*parameters, parameters.bh), strict=True):
@@ -169,8 +172,8 @@ def _kind(returned: Any) -> str:
     if returned is None:
         return "None: is the `return` missing, or the cell not yet filled in?"
     if returned is Ellipsis:
-        return "`...`: the cell isn't filled in yet"
-    return f"a {type(returned).__name__}"
+        return f"`...`. {UNFILLED}."
+    return f"a {type(returned).__name__}."
 
 
 def same(computed: np.ndarray, expected: np.ndarray) -> bool:

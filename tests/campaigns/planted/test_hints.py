@@ -73,7 +73,7 @@ def test_expected_lines_are_the_contributions_that_autograd_computes() -> None:
     ("returned", "words"),
     [
         (None, "got None: is the `return` missing"),
-        (..., "the cell isn't filled in yet"),
+        (..., "The cell isn't filled in yet"),
         ((1, 2, 3), "must return two things"),
         (([np.zeros(2)] * 5, np.zeros(2)), "dWhx must be of shape (5, 7)"),
     ],
@@ -108,6 +108,13 @@ def in_this_process(filled: dict[str, str], *only: str) -> dict[str, str]:
         if cell.endswith("-grade"):
             said[cell.removesuffix("-grade")] = out.getvalue()
     return said
+
+
+def test_blank_cells_are_told_to_be_filled_in() -> None:
+    said = in_this_process({})
+    assert "The cell isn't filled in yet" in said["forward"]
+    assert "not yet right." in said["backward"]
+    assert "not yet filled in?" in said["clip"]
 
 
 def test_notebook_grades_a_right_backward_pass() -> None:
