@@ -1,0 +1,1 @@
+"""Pages to teach with: one HTML file each, which loads nothing from anywhere."""
