@@ -21,7 +21,7 @@ FLOORS: dict[str, list[set[str]]] = {
     "bptt": [
         {"__main__"},
         {"cli"},
-        {"experiments"},
+        {"experiments", "pages"},
         {"sessions"},
         {"runs", "verify"},
         {"training"},

@@ -16,6 +16,7 @@ from .corpora import list_corpora
 from .evaluate import evaluate
 from .grouped import Grouped
 from .lockstep import lockstep
+from .pages import find_the_bug, watch
 from .reproduce import reproduce
 from .sample import sample
 from .train import train
@@ -40,6 +41,8 @@ for name, command, in_short in (
     ("verify", verify, "Search for an error in a hand-written gradient."),
     ("audit", audit, "Say which errors in a backward pass your tests see."),
     ("certify", certify, "Prove how many digits of the gradients are right."),
+    ("watch", watch, "Write a page on which a network reads a text."),
+    ("find-the-bug", find_the_bug, "Write a page of exercises on wrong gradients."),
 ):
     app.command(name, cls=Grouped, short_help=in_short)(command)
 

@@ -33,7 +33,7 @@ function short(value) {
 
 // Axes of a chart: `x` and `y` turn values into places. Ticks are [value, label].
 function chart(label, width, height, xRange, yRange, xTicks, yTicks, xTitle) {
-  const left = 44, right = width - 10, top = 10, bottom = height - 36;
+  const left = 44, right = width - 16, top = 10, bottom = height - 36;
   const x = (value) => left + ((right - left) * (value - xRange[0])) / (xRange[1] - xRange[0] || 1);
   const y = (value) => bottom - ((bottom - top) * (value - yRange[0])) / (yRange[1] - yRange[0] || 1);
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img",

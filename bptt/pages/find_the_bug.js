@@ -10,12 +10,10 @@ function showCode(exercise, answer) {
   list.replaceChildren();
   exercise.code.forEach((code, n) => {
     const solved = (answer.found || answer.shown) && n === exercise.line;
-    const indent = " ".repeat(inPlace(code));
-    const text = element("span", { class: "text" });
-    if (solved)
-      text.append(indent, element("del", {}, code.trimStart()),
-        element("ins", {}, indent + exercise.right));
-    else text.append(code);
+    // Continued below its beginning where the screen is narrow.
+    const text = element("span", { class: "text", style: `padding-left: ${inPlace(code) + 2}ch` });
+    if (solved) text.append(element("del", {}, code.trimStart()), element("ins", {}, exercise.right));
+    else text.append(code.trimStart());
     const number = element("span", { class: "number" }, String(DATA.first + n));
     const item = element("li");
     if (code.trim() === "" || code.trim().startsWith("#")) {
@@ -42,6 +40,7 @@ function choose(n) {
   else answer.missed.add(n);
   show();
   document.querySelector(`[data-line="${n}"]`).focus();
+  byId("feedback").scrollIntoView({ block: "nearest" });
 }
 
 function showFeedback(exercise, answer) {
@@ -65,7 +64,7 @@ function showLosses(exercise) {
   for (let bits = Math.ceil(least); bits <= most; bits++) ticks.push([bits, String(bits)]);
   const { svg, x, y, right: edge } = chart(
     `Loss in bits per character. With the right line it ends at ${ends[0]}, with the wrong one at ${ends[1]}.`,
-    520, 220, [0, DATA.iterations], [least, most],
+    Math.min(520, byId("losses").clientWidth), 220, [0, DATA.iterations], [least, most],
     [0, 100, 200, 300].filter((n) => n <= DATA.iterations).map((n) => [n, String(n)]), ticks, "iteration");
   const line = (losses, kind) => svg.append(drawn("path", { class: `series ${kind}`,
     d: path(losses.map((loss, n) => [x((n + 0.5) * DATA.block), Math.max(2, y(loss))])) }));
@@ -74,8 +73,8 @@ function showLosses(exercise) {
   const legend = (text, kind, row) => svg.append(drawn("text", { class: kind, x: edge, y: 22 + 17 * row,
     "text-anchor": "end" }, text));
   const broke = wrong.length < right.length;
-  legend(`- - right line: ${ends[0]} bits per character at the end`, "theirs", 0);
-  legend(`— wrong line: ${broke ? "it broke down" : `${ends[1]}`}`, "ours", 1);
+  legend(`- - right line, in the end ${ends[0]} bits per character`, "theirs", 0);
+  legend(`— wrong line, ${broke ? "which broke down" : `in the end ${ends[1]}`}`, "ours", 1);
   byId("losses").replaceChildren(svg);
 }
 
@@ -112,7 +111,8 @@ function showEntries(exercise) {
   const maps = byId("entries");
   maps.replaceChildren();
   byId("reading").textContent = "";
-  for (const [name, [rows, columns]] of Object.entries(DATA.shapes)) {
+  for (const name of ["Whx", "Wha", "bh", "by", "Wya"]) { // the tallest last
+    const [rows, columns] = DATA.shapes[name];
     const errors = exercise.errors[name], computed = exercise.computed[name];
     const expected = DATA.expected[exercise.clip][name];
     const wrong = errors.filter((error) => error > DATA.right).length;
@@ -186,4 +186,5 @@ document.addEventListener("keydown", (event) => {
     lines[Math.max(0, Math.min(lines.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
   }
 });
+addEventListener("resize", () => showLosses(DATA.exercises[current]));
 open(0);

@@ -102,7 +102,7 @@ def _entries(values: dict[str, np.ndarray], digits: int) -> dict[str, list[float
 
 
 def blocks(losses: Sequence[float]) -> list[float]:
-    """Return the mean losses of consecutive blocks, to four decimals; an incomplete one is left out.
+    """Return the mean losses of consecutive whole blocks, to four decimals.
 
     >>> blocks([3.0] * 5 + [2.0] * 7)
     [3.0, 2.0]

@@ -11,7 +11,7 @@ Difficult; Pascanu, Mikolov and Bengio (2013), On the Difficulty of Training Rec
 Networks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,12 @@ def measure(
 
 
 def gradient_norms(parameters: Parameters, trace: Trace) -> Float[np.ndarray, " K"]:
-    """Return the mean norm of ∂loss_t / ∂state_{t−k} over the steps t, for each lag k.
+    """Return the mean norm of ∂loss_t / ∂state_{t−k} over the steps t, for each lag k."""
+    return np.array([norms.mean() for norms in norms_by_lag(parameters, trace)])
+
+
+def norms_by_lag(parameters: Parameters, trace: Trace) -> Iterator[Float[np.ndarray, " T-k"]]:
+    """Yield for each lag k = 0, 1, … the norms of ∂loss_t / ∂state_{t−k} for t = k … T − 1.
 
     The gradients of all steps t are propagated back together, one column each: at lag k, the column
     of step t passes through step t − k + 1, and the columns with no state left are dropped.
@@ -81,12 +86,11 @@ def gradient_norms(parameters: Parameters, trace: Trace) -> Float[np.ndarray, " 
     T = len(trace.inputs)
     tanh_derivatives = 1.0 - trace.states[1:, :, 0].T ** 2
     gradients = parameters.Wya.T @ _logit_gradients(trace)  # reverse of: z = Wya @ a + by
-    norms = [np.linalg.norm(gradients, axis=0).mean()]
+    yield np.linalg.norm(gradients, axis=0)
     for k in range(1, T):
         # reverse of: a = tanh(Wha @ state + ...)
         gradients = parameters.Wha.T @ (tanh_derivatives[:, 1 : T - k + 1] * gradients[:, 1:])
-        norms.append(np.linalg.norm(gradients, axis=0).mean())
-    return np.array(norms)
+        yield np.linalg.norm(gradients, axis=0)
 
 
 def _logit_gradients(trace: Trace) -> Float[np.ndarray, "V T"]:
