@@ -42,4 +42,4 @@ def rounded(values: Any, digits: int) -> list[float]:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("bptt.pages").joinpath(name).read_text(encoding="utf-8")

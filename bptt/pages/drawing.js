@@ -31,6 +31,9 @@ function short(value) {
   return size >= 1e4 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
 }
 
+// The width of a chart in this element, in pixels; before the page is laid out it has none.
+const chartWidth = (id) => Math.max(240, Math.min(520, byId(id).clientWidth));
+
 // Axes of a chart: `x` and `y` turn values into places. Ticks are [value, label].
 function chart(label, width, height, xRange, yRange, xTicks, yTicks, xTitle) {
   const left = 44, right = width - 16, top = 10, bottom = height - 36;

@@ -64,17 +64,17 @@ function showLosses(exercise) {
   for (let bits = Math.ceil(least); bits <= most; bits++) ticks.push([bits, String(bits)]);
   const { svg, x, y, right: edge } = chart(
     `Loss in bits per character. With the right line it ends at ${ends[0]}, with the wrong one at ${ends[1]}.`,
-    Math.min(520, byId("losses").clientWidth), 220, [0, DATA.iterations], [least, most],
+    chartWidth("losses"), 220, [0, DATA.iterations], [least, most],
     [0, 100, 200, 300].filter((n) => n <= DATA.iterations).map((n) => [n, String(n)]), ticks, "iteration");
   const line = (losses, kind) => svg.append(drawn("path", { class: `series ${kind}`,
     d: path(losses.map((loss, n) => [x((n + 0.5) * DATA.block), Math.max(2, y(loss))])) }));
-  line(right, "theirs");
   line(wrong, "ours");
+  line(right, "theirs"); // dashed, so that both are seen where they are one
   const legend = (text, kind, row) => svg.append(drawn("text", { class: kind, x: edge, y: 22 + 17 * row,
     "text-anchor": "end" }, text));
   const broke = wrong.length < right.length;
-  legend(`- - right line, in the end ${ends[0]} bits per character`, "theirs", 0);
-  legend(`— wrong line, ${broke ? "which broke down" : `in the end ${ends[1]}`}`, "ours", 1);
+  legend(`- - right line: ${ends[0]} at the end`, "theirs", 0);
+  legend(`— wrong line: ${broke ? "broke down" : `${ends[1]} at the end`}`, "ours", 1);
   byId("losses").replaceChildren(svg);
 }
 
@@ -145,7 +145,7 @@ function showScore() {
 
 function show() {
   const exercise = DATA.exercises[current], answer = answers[current];
-  byId("title").textContent = `Exercise ${current + 1}`;
+  byId("title").textContent = `Exercise ${current + 1}, clip = ${Number(exercise.clip)}`;
   byId("progress").textContent = `${current + 1} of ${answers.length}`;
   byId("previous").disabled = current === 0;
   byId("next").disabled = current === answers.length - 1;

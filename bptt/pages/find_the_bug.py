@@ -37,7 +37,7 @@ line numbers.</p>
 <p><button type="button" id="reveal">Show the line</button></p>
 </section>
 <section aria-label="What the wrong line does">
-<h2>Loss while it trains</h2>
+<h2>Loss while it trains, in bits per character</h2>
 <div id="losses"></div>
 <h2>Error by lag</h2>
 <p class="soft">Only the last target counts, and the window has <i>lag</i> + 1 steps. The largest

@@ -108,7 +108,7 @@ function showNorms() {
   for (let lag = 0; lag < DATA.lags; lag += stride) lagTicks.push([lag, String(lag)]);
   const { svg, x, y, top, bottom, right } = chart(
     `Gradient norm against lag: ${short(own[0])} at lag 0, ${short(own.at(-1))} at lag ${lags - 1}`,
-    Math.min(520, byId("norms").clientWidth), 230, [0, Math.max(1, DATA.lags - 1)], [low, high], lagTicks, ticks, "lag");
+    chartWidth("norms"), 230, [0, Math.max(1, DATA.lags - 1)], [low, high], lagTicks, ticks, "lag");
   const line = (sizes, kind) => svg.append(drawn("path", { class: `series ${kind}`,
     d: path(sizes.map((size, lag) => [x(lag), y(Math.log10(size))]).filter(([, place]) => Number.isFinite(place))) }));
   const cut = at % DATA.window; // in training, the window's first state is the last one reached
@@ -132,14 +132,16 @@ function entry(name, place) {
 }
 
 function touchedMap(name, places) {
-  const [rows, columns] = DATA.shapes[name], cell = Math.max(1, Math.min(4, Math.floor(300 / Math.max(rows, columns))));
-  const canvas = element("canvas", { width: columns * cell, height: rows * cell, class: "touched", role: "img",
-    "aria-label": `Touched entries of d${name}` });
+  const flat = DATA.shapes[name][1] === 1; // biases are drawn as rows
+  const [rows, columns] = flat ? [1, DATA.shapes[name][0]] : DATA.shapes[name];
+  const cell = Math.max(1, Math.min(4, Math.floor(300 / Math.max(rows, columns))));
+  const canvas = element("canvas", { width: columns * cell, height: Math.max(8, rows * cell), class: "touched",
+    role: "img", "aria-label": `Touched entries of d${name}` });
   const paint = canvas.getContext("2d"), side = Math.max(3, cell);
   paint.fillStyle = theme("--bad");
   for (const place of places) {
     const x = (place % columns) * cell, y = Math.floor(place / columns) * cell;
-    paint.fillRect(Math.min(x, columns * cell - side), Math.min(y, Math.max(0, rows * cell - side)), side, side);
+    paint.fillRect(Math.min(x, canvas.width - side), Math.min(y, canvas.height - side), side, flat ? 8 : side);
   }
   return canvas;
 }

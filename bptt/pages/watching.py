@@ -126,7 +126,7 @@ def _own_text(
     if wanted < 2 or len(long_enough) == 0:
         raise InputError(
             f"the {kind} text of {run} has no {max(wanted, 2)} characters in a row that the "
-            f"network knows. Take fewer with --length, or name another: bptt watch {run} --text FILE"
+            f"network knows; take fewer with --length, or name one: bptt watch {run} --text FILE"
         )
     start = int(unknown[long_enough[0]]) + 1
     return f"{record.name} ({kind} text)", indices[start : start + wanted]

@@ -77,7 +77,7 @@ def gradient_norms(parameters: Parameters, trace: Trace) -> Float[np.ndarray, " 
     return np.array([norms.mean() for norms in norms_by_lag(parameters, trace)])
 
 
-def norms_by_lag(parameters: Parameters, trace: Trace) -> Iterator[Float[np.ndarray, " T-k"]]:
+def norms_by_lag(parameters: Parameters, trace: Trace) -> Iterator[Float[np.ndarray, " n"]]:
     """Yield for each lag k = 0, 1, … the norms of ∂loss_t / ∂state_{t−k} for t = k … T − 1.
 
     The gradients of all steps t are propagated back together, one column each: at lag k, the column
