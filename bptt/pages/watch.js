@@ -111,12 +111,12 @@ function showNorms() {
     chartWidth("norms"), 230, [0, Math.max(1, DATA.lags - 1)], [low, high], lagTicks, ticks, "lag");
   const line = (sizes, kind) => svg.append(drawn("path", { class: `series ${kind}`,
     d: path(sizes.map((size, lag) => [x(lag), y(Math.log10(size))]).filter(([, place]) => Number.isFinite(place))) }));
-  const cut = at % DATA.window; // in training, the window's first state is the last one reached
+  const cut = at % DATA.window; // the lag of the first state in the window: training goes back no further
   if (cut + 1 < DATA.lags) {
     svg.append(drawn("rect", { class: "cut", x: x(cut), y: top, width: right - x(cut), height: bottom - top }));
     const late = x(cut) > (x(0) + right) / 2;
     svg.append(drawn("text", { x: x(cut) + (late ? -6 : 6), y: top + 14, "text-anchor": late ? "end" : "start" },
-      "not seen in training"));
+      "before the window"));
   }
   line(means, "theirs");
   line(own, "plain");

@@ -40,7 +40,8 @@ BODY = """
 <section>
 <h2>Gradient against lag</h2>
 <p class="soft">The norm of the gradient of this prediction's loss, in nats, with respect to the
-hidden state <i>lag</i> steps before. Dashed: the mean over the text.</p>
+hidden state <i>lag</i> steps before. Dashed: the mean over the text. Shaded: before the beginning
+of the character's window, where training cuts the gradient off.</p>
 <div id="norms"></div>
 </section>
 <section>
