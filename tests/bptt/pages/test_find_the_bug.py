@@ -146,7 +146,8 @@ def test_page_is_self_contained_and_shows_the_measured_numbers(
     data = data_of(html)
     for shown, one in zip(data["exercises"], made, strict=True):
         assert shown["code"][shown["line"]].strip() == one.mistake.wrong
-        assert shown["losses"] == [round(float(np.mean(one.losses[n : n + 5])), 4) for n in (0, 5, 10)]
+        means = [float(np.mean(one.losses[n : n + 5])) for n in (0, 5, 10)]
+        assert shown["losses"] == [round(mean, 4) for mean in means]
         for name in PARAMETERS:
             computed = one.measurement.computed[name].ravel()
             np.testing.assert_allclose(shown["computed"][name], computed, rtol=6e-5)
