@@ -9,6 +9,8 @@ from .. import files, terminal
 from ..errors import InputError, explained
 from .options import RunPath, whole
 
+LONGEST = 2000  # characters; a page of a few megabytes
+
 Out = Annotated[
     Path,
     typer.Option("--out", metavar="FILE.html", help="The page to write; it loads nothing."),
@@ -45,7 +47,7 @@ def watch(
     length: Annotated[
         int,
         typer.Option(
-            "--length", parser=whole(1, 2000), metavar="N", help="Number of characters to read."
+            "--length", parser=whole(1, LONGEST), metavar="N", help="Number of characters to read."
         ),
     ] = 240,
     last: Annotated[

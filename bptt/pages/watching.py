@@ -22,7 +22,6 @@ from ..text.library import Library
 from ..training.diagnostics import norms_by_lag
 from .touches import Touches, part, touches
 
-LONGEST = 2000  # characters; a page of a few megabytes
 MOST_LAGS = 100
 
 
