@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.baseline.campaign.protocols import PROTOCOLS
 from benchmarks.baseline.search import SPACES, draw
-from benchmarks.baseline.table import PROTOCOLS
 from bptt.runs import published
 from bptt.settings import Settings
 from bptt.settings_file import RESULTS, load, read_file, to_toml
