@@ -36,6 +36,9 @@ def search(
     characters: Annotated[
         int, typer.Option("--characters", min=1, metavar="N", help="Of a trial that isn't stopped.")
     ] = 20_000_000,
+    validations: Annotated[
+        int, typer.Option("--validations", min=8, metavar="N", help="Of a trial; 8, 16, 24, …")
+    ] = 40,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of the draws.")] = 1,
     jobs: Jobs = 1,
 ) -> None:
@@ -47,7 +50,11 @@ def search(
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in spaces.SPACES.glob("*.toml")))
         raise InputError(f"--space must be a file or one of {known}, got {space}")
-    budget = halving.Budget(corpus=corpus, trials=trials, characters=characters, seed=seed)
+    if validations % 8:
+        raise InputError(f"--validations must be a multiple of 8, got {validations}")
+    budget = halving.Budget(
+        corpus=corpus, trials=trials, characters=characters, validations=validations, seed=seed
+    )
     ranking = halving.search(spaces.read(file), budget, out, jobs, _say)
     for line in ranking:
         print(f"trial {line['trial']}: {line['best_bits']:.4f} bits")

@@ -117,7 +117,7 @@ def _of_bptt(path: Path) -> _Opened:
     config = folder.read_config()
     texts = data.texts(config, open_corpus(config.corpus.source, config.corpus.encoding))
     model = folder.load_model()
-    if model.initial_state is not None:
+    if model.initial_state.any():
         raise InputError(f"{path} learned its initial state, which the table has no column for")
     weights = [np.asarray(value, np.float32) for value in model.parameters]
     Whx, Wha, Wya, bh, by = weights

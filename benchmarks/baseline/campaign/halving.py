@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from bptt import files
 from bptt.errors import InputError, explained
 from bptt.runs.log import Entry
@@ -23,16 +25,21 @@ from bptt.settings_file import to_toml
 from bptt.strict import Strict
 
 from .processes import Leg, Training, advance
-from .space import RUNGS, VALIDATIONS, Space, draw, scaled
+from .space import EIGHTHS, Space, draw, scaled
 
 
 class Budget(Strict):
-    """What a search is given: equal for all models that are to be compared."""
+    """What a search is given: equal for all models that are to be compared.
+
+    `characters` are those of a trial that isn't stopped; `validations` are spread evenly over
+    them, and a multiple of 8.
+    """
 
     corpus: str
-    trials: int
-    characters: int
-    seed: int
+    trials: int = Field(gt=0)
+    characters: int = Field(gt=0)
+    validations: int = Field(gt=0, multiple_of=8)
+    seed: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,9 @@ class Trial:
     settings: dict[str, Any]
     training: Training
 
-    def until(self, rung: int) -> int:
+    def until(self, eighths: int) -> int:
         """The iteration of a rung."""
-        return self.settings["iterations"] // VALIDATIONS * rung
+        return self.settings["iterations"] // EIGHTHS[-1] * eighths
 
     def best(self, rung: int) -> float:
         """The lowest bits per character up to a rung; infinite if it wasn't reached."""
@@ -59,7 +66,7 @@ def trials(space: Space, budget: Budget, out: Path) -> list[Trial]:
     """Draw the trials, and write each one's settings to `out`/trial-N.toml."""
     found = []
     for number in range(1, budget.trials + 1):
-        settings = draw(space, budget.seed, number, budget.characters)
+        settings = draw(space, budget.seed, number, budget.characters, budget.validations)
         if space.model == "rnn":
             settings |= {
                 "sample_every": settings["iterations"],
@@ -91,8 +98,8 @@ def search(
     everyone = alive = trials(space, budget, out)
     broken: dict[int, str] = {}
     lines: list[dict[str, Any]] = []
-    for rung in RUNGS:
-        at_end = rung == VALIDATIONS
+    for rung in EIGHTHS:
+        at_end = rung == EIGHTHS[-1]
         legs = [Leg(one.training, None if at_end else one.until(rung)) for one in alive]
         failed = advance(legs, jobs, say)
         broken |= {one.number: failed[one.training] for one in alive if one.training in failed}
@@ -104,7 +111,7 @@ def search(
         if not alive:
             raise InputError(f"every trial broke down: {out / 'trials.jsonl'}")
         say(
-            f"rung {rung}/{VALIDATIONS}: {len(alive)} trials, best {alive[0].best(rung):.4f} bits "
+            f"rung {rung}/{EIGHTHS[-1]}: {len(alive)} trials, best {alive[0].best(rung):.4f} bits "
             f"({alive[0].training.folder.name})"
         )
         if not at_end:
@@ -124,7 +131,7 @@ def _line(trial: Trial, model: str, broken: str | None) -> dict[str, Any]:
     entries = trial.training.entries()
     validations = trial.training.validations()
     size = trial.settings["seq_length"] * trial.settings["lanes"]
-    rungs = [rung for rung in RUNGS if trial.until(rung) in validations]
+    rungs = [rung for rung in EIGHTHS if trial.until(rung) in validations]
     reached = rungs[-1] if rungs else 0
     return {
         "trial": trial.number,
@@ -171,7 +178,7 @@ def adopted(
 def lengthened(settings: dict[str, Any], characters: int) -> dict[str, Any]:
     """Return the settings of the same training over another number of characters."""
     factor = characters / (settings["iterations"] * settings["seq_length"] * settings["lanes"])
-    changed = scaled(settings, characters)
+    changed = scaled(settings, characters, settings["iterations"] // settings["validate_every"])
     if "warmup" in settings:
         changed["warmup"] = int(settings["warmup"] * factor)
     for name, of in (("sample_every", "iterations"), ("checkpoint_every", "validate_every")):
@@ -181,13 +188,14 @@ def lengthened(settings: dict[str, Any], characters: int) -> dict[str, Any]:
 
 
 def speed(entries: list[Entry]) -> int | None:
-    """Return characters a second: the median between entries of a log.
+    """Return characters a second, validation included: the median between the validations of a log.
 
-    A stretch in which the process was suspended leaves it alone.
+    A stretch in which the process was suspended leaves it alone. None for fewer than two.
     """
+    validated = [one for one in entries if one.validation_bits is not None]
     rates = sorted(
         (after.characters - before.characters) / (after.seconds - before.seconds)
-        for before, after in pairwise(entries)
+        for before, after in pairwise(validated)
         if after.seconds > before.seconds and after.characters > before.characters
     )
     return round(rates[len(rates) // 2]) if rates else None

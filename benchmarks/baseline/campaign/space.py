@@ -19,8 +19,7 @@ from bptt.errors import InputError
 from bptt.strict import Strict, explain
 
 SPACES = Path(__file__).parent / "spaces"
-VALIDATIONS = 40  # of every trial, spread evenly
-RUNGS = (5, 10, 20, 40)  # validations after which the better half of the trials goes on
+EIGHTHS = (1, 2, 4, 8)  # of a trial, after which the better half of the trials goes on
 LOGGED = 5  # lines of the log between two validations
 MODELS = ("rnn", "lstm", "gru", "mingru")
 
@@ -76,29 +75,31 @@ def read(path: Path) -> Space:
         raise InputError(f"{path}: {explain(error)}") from error
 
 
-def draw(space: Space, seed: int, number: int, characters: int) -> dict[str, Any]:
+def draw(
+    space: Space, seed: int, number: int, characters: int, validations: int
+) -> dict[str, Any]:
     """Return the settings of trial `number`, which learns from at most `characters` characters.
 
     Trials don't depend on each other: a search with more of them begins with the same ones. Raises
-    InputError if the characters don't suffice for VALIDATIONS iterations.
+    InputError if the characters don't suffice for an iteration a validation.
     """
     rng = np.random.default_rng([seed, number])
     given = dict(space.fixed)
     for name, drawn in space.drawn.items():
         given[name] = drawn.draw(rng)
-    return scaled(given, characters)
+    return scaled(given, characters, validations)
 
 
-def scaled(given: dict[str, Any], characters: int) -> dict[str, Any]:
-    """Return settings for a training on at most `characters` characters."""
+def scaled(given: dict[str, Any], characters: int, validations: int) -> dict[str, Any]:
+    """Return settings for a training on at most `characters` characters, validated that often."""
     size = given["seq_length"] * given["lanes"]
-    every = characters // (size * VALIDATIONS)
+    every = characters // (size * validations)
     if every < 1:
         raise InputError(
-            f"a trial must have at least {size * VALIDATIONS:,} characters: {VALIDATIONS} "
+            f"a trial must have at least {size * validations:,} characters: {validations} "
             f"validations, {size} characters a window; got {characters:,}"
         )
-    iterations = every * VALIDATIONS
+    iterations = every * validations
     found = dict(given) | {
         "iterations": iterations,
         "validate_every": every,
