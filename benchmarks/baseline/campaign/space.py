@@ -75,9 +75,7 @@ def read(path: Path) -> Space:
         raise InputError(f"{path}: {explain(error)}") from error
 
 
-def draw(
-    space: Space, seed: int, number: int, characters: int, validations: int
-) -> dict[str, Any]:
+def draw(space: Space, seed: int, number: int, characters: int, validations: int) -> dict[str, Any]:
     """Return the settings of trial `number`, which learns from at most `characters` characters.
 
     Trials don't depend on each other: a search with more of them begins with the same ones. Raises

@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from bptt import settings_file
 from bptt.errors import InputError
-from bptt.settings import Settings, shares
+from bptt.settings import Settings
+from bptt.split import shares
 from bptt.strict import Strict, explain
 
 Model = Literal["rnn", "lstm", "gru", "mingru"]
