@@ -192,7 +192,7 @@ def _stop_orphan(training: Training) -> None:
     pid, born = training.process_file.read_text().split()
     try:
         process = psutil.Process(int(pid))
-        if process.create_time() == float(born) and process.ppid() != os.getpid():
+        if process.create_time() == float(born):
             process.terminate()
             process.wait()
     except psutil.NoSuchProcess:

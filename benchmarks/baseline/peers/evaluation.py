@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from .networks import Network, State
 
 STRETCH = 64  # time steps evaluated at once; affects only the memory needed
-SECTIONS, WARM_UP = 64, 256  # of `estimate`
+SECTIONS, WARM_UP = 64, 4 * STRETCH  # of `estimate`
 LANES = 64  # windows that are evaluated side by side
 
 
@@ -23,6 +23,9 @@ def _nats(
     """Return the loss of all known symbols after the first 1 + `skip`, and their number."""
     V, nats, counted = network.vocab_size, 0.0, 0
     for start in range(0, len(symbols) - 1, STRETCH):
+        if 0 < start == skip:  # the first section has nothing before it
+            for one in (tensor for layer in state for tensor in layer):
+                one.narrow(-2, 0, 1).zero_()
         piece = symbols[start : start + STRETCH + 1]
         logits, state = network(piece[:-1], state)
         targets = piece[1:].clone()
@@ -47,8 +50,9 @@ def one_stream(network: Network, text: Integer[np.ndarray, " N"]) -> tuple[float
 def estimate(network: Network, text: Integer[np.ndarray, " N"]) -> float:
     """Return nats a character, nearly those of `one_stream` in a fraction of the time.
 
-    SECTIONS sections are read side by side, each after the WARM_UP characters before it. Raises
-    ValueError if no character can be predicted.
+    SECTIONS sections are read side by side, each after the WARM_UP characters before it; of a text
+    shorter than SECTIONS times WARM_UP, some are read after too few. Raises ValueError if no
+    character can be predicted.
     """
     length = -(-max(0, len(text) - 1) // SECTIONS)
     padded = np.full(WARM_UP + length * SECTIONS + 1, network.vocab_size, np.int64)
