@@ -20,6 +20,7 @@ from .settings import PeerSettings
 Dropout = Callable[[Tensor, float], Tensor]
 State = list[tuple[Tensor, ...]]  # of each layer, what it carries from window to window
 CONVOLVED = 4  # characters that the convolution of a minGRU block reads, the present one included
+WIDER = 2  # units of its MLP for each unit; with 3 blocks of 256, nn.LSTM's parameters at 512
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
@@ -93,7 +94,7 @@ class MinGRU(nn.Module):
         nn.init.uniform_(self.convolution, -1 / math.sqrt(CONVOLVED), 1 / math.sqrt(CONVOLVED))
         self.gate_and_candidate = nn.Linear(H, 2 * H)
         self.out = nn.Linear(H, H)
-        self.perceptron = nn.Sequential(nn.Linear(H, 4 * H), nn.GELU(), nn.Linear(4 * H, H))
+        self.perceptron = nn.Sequential(nn.Linear(H, WIDER * H), nn.GELU(), nn.Linear(WIDER * H, H))
 
     def start(self, lanes: int) -> tuple[Tensor, ...]:
         H = self.out.in_features
