@@ -17,6 +17,15 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "baseline.md")
 END = "<!-- end of baseline -->"
 PLACE = re.compile(rf"(<!-- baseline (\S+) (\S+) -->\n).*?({re.escape(END)})", re.DOTALL)
 NAMES = {"rnn": "plain RNN", "lstm": "LSTM", "gru": "GRU", "mingru": "minGRU"}
+METHODS = {
+    "order 0": "frequencies of characters",
+    "order 1": "of pairs",
+    "order 2": "of triples",
+    "5-gram": "5-gram, Kneser-Ney",
+    "7-gram": "7-gram",
+    "xz -9e": "`xz -9e`, what the split adds to the training split",
+    "bzip2 -9": "`bzip2 -9`",
+}  # other methods, such as compressors without the training text, are in results.json only
 LN_2 = 0.6931471805599453
 
 
@@ -34,10 +43,10 @@ def table(record: Record, corpus: str, split: str) -> str:
     if tested:
         heads.append("test, bits")
     rows = [[*_cells(one), *([one.spread("test_bits")] if tested else [])] for one in lines]
-    for one in counts:
+    for one in (count for count in counts if count.method in METHODS):
         nats, bits = f"{one.validation_bits * LN_2:.3f}", f"{one.validation_bits:.3f}"
         test = "" if one.test_bits is None else f"{one.test_bits:.3f}"
-        rows.append([one.method, "", "", "", nats, bits, "", *([test] if tested else [])])
+        rows.append([METHODS[one.method], "", "", "", nats, bits, "", *([test] if tested else [])])
     ruler = ["---", *["---:"] * (len(heads) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ruler, *rows))
 

@@ -12,7 +12,7 @@ from bptt.errors import InputError, explained
 from bptt.runs.published import PublishedResult
 from bptt.settings_file import RESULTS, to_toml
 
-from .record import Line
+from .record import Line, SeedResult
 from .space import MODELS
 
 PROTOCOLS = Path(__file__).parents[1] / "protocols"
@@ -65,26 +65,28 @@ def with_results(path: Path, line: Line) -> None:
     """Write a line's digests into its protocol, in place of those on the same text."""
     with explained("read", path):
         content = path.read_text(encoding="utf-8")
-    tables = settings_file.load(path).get(RESULTS, [])
-    kept = [one for one in tables if one.get("corpus_sha256") != line.corpus_sha256]
-    new = [
-        {
-            "corpus": line.corpus,
-            "corpus_sha256": line.corpus_sha256,
-            "seed": one.seed,
-            "final_weights": one.final_weights,
-            "best_weights": one.best_weights,
-        }
-        for one in line.results
-    ]
-    for one in (*kept, *new):
-        PublishedResult.model_validate(one)
-    head = content.split(f"[[{RESULTS}]]")[0]
-    is_peer = model_of(path) != MODELS[0]
+    head, *blocks = content.split(f"[[{RESULTS}]]\n")
+    kept = [block.strip() for block in blocks if line.corpus_sha256 not in block]
+    new = [_table(line, one) for one in line.results]
     for heading in (HEADING, PEER_HEADING):
         head = head.replace(heading, "")
-    blocks = [f"[[{RESULTS}]]\n{to_toml(one)}" for one in (*kept, *new)]
-    heading = PEER_HEADING if is_peer else HEADING
-    text = "\n\n".join([head.rstrip(), f"{heading}\n{blocks[0]}", *blocks[1:]]) + "\n"
+    heading = HEADING if model_of(path) == MODELS[0] else PEER_HEADING
+    tables = "\n\n".join(f"[[{RESULTS}]]\n{block}" for block in (*kept, *new))
+    text = f"{head.rstrip()}\n\n{heading}\n{tables}\n"
     with explained("write", path):
         files.write(path, text.encode())
+
+
+def _table(line: Line, one: SeedResult) -> str:
+    said = to_toml(
+        PublishedResult(
+            corpus=line.corpus,
+            corpus_sha256=line.corpus_sha256,
+            seed=one.seed,
+            final_weights=one.final_weights,
+            best_weights=one.best_weights,
+        ).model_dump(exclude_none=True)
+    )
+    if line.corpus_version is None:
+        return said
+    return said.replace("\n", f" # {line.corpus_version}\n", 1)
