@@ -21,11 +21,13 @@ from pydantic import Field
 from bptt import files
 from bptt.errors import InputError, explained
 from bptt.runs.log import Entry
+from bptt.sessions import lifecycle
 from bptt.settings_file import to_toml
 from bptt.strict import Strict
 
+from ..peers.settings import checked
 from .processes import Leg, Training, advance
-from .space import EIGHTHS, Space, draw, scaled
+from .space import EIGHTHS, MODELS, Space, draw, scaled
 
 
 class Budget(Strict):
@@ -66,14 +68,7 @@ def trials(space: Space, budget: Budget, out: Path) -> list[Trial]:
     """Draw the trials, and write each one's settings to `out`/trial-N.toml."""
     found = []
     for number in range(1, budget.trials + 1):
-        settings = draw(space, budget.seed, number, budget.characters, budget.validations)
-        if space.model == "rnn":
-            settings |= {
-                "sample_every": settings["iterations"],
-                "checkpoint_every": settings["validate_every"],
-            }
-        else:
-            settings = {"model": space.model} | settings
+        settings = _settings(space, budget, number)
         file = out / f"trial-{number}.toml"
         with explained("write", file):
             files.write(file, (to_toml(settings) + "\n").encode())
@@ -84,6 +79,21 @@ def trials(space: Space, budget: Budget, out: Path) -> list[Trial]:
     return found
 
 
+def _settings(space: Space, budget: Budget, number: int) -> dict[str, Any]:
+    """Draw a trial's settings. Raises InputError if they aren't any, or don't go together."""
+    settings = draw(space, budget.seed, number, budget.characters, budget.validations)
+    if space.model != MODELS[0]:
+        settings = {"model": space.model} | settings
+        checked(settings)
+        return settings
+    settings |= {
+        "sample_every": settings["iterations"],
+        "checkpoint_every": settings["validate_every"],
+    }
+    lifecycle.checked(settings)
+    return settings
+
+
 def search(
     space: Space, budget: Budget, out: Path, jobs: int, say: Callable[[str], None] = print
 ) -> list[dict[str, Any]]:
@@ -92,6 +102,8 @@ def search(
     The lines are in `out`/trials.jsonl, by trial, after every rung. Raises InputError if `out` has
     another search in it, and as `advance` does.
     """
+    for number in range(1, budget.trials + 1):
+        _settings(space, budget, number)  # before anything is written
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     _claim(out / "search.json", space, budget)

@@ -96,6 +96,15 @@ def test_folder_of_another_search_is_refused(tmp_path: Path) -> None:
             halving.search(*other, tmp_path, 2, quiet)
 
 
+def test_nothing_is_written_for_settings_that_are_none(tmp_path: Path) -> None:
+    for wrong in ({"fixed": {"hiden": 3}}, {"fixed": {"seq_length": 8, "lanes": -8}}):
+        drawn = small([0.1]).model_dump(exclude_none=True)
+        drawn["fixed"] |= wrong["fixed"]
+        with pytest.raises(InputError, match=r"hiden|lanes|at least"):
+            halving.search(space.Space.model_validate(drawn), BUDGET, tmp_path / "new", 1, quiet)
+        assert not (tmp_path / "new").exists()
+
+
 def training(tmp_path: Path, iterations: int) -> Training:
     file = tmp_path / "t.toml"
     file.write_text(to_toml({"learning_rate": 0.1, "iterations": iterations, "validate_every": 2}))

@@ -107,6 +107,14 @@ def test_dropout_drops_its_fraction_and_keeps_the_mean() -> None:
     assert float(kept.mean()) == pytest.approx(1.0, abs=0.02)
 
 
+def test_every_iteration_draws_masks_of_its_own() -> None:
+    training, after = PeerTraining(TEXT, V, dropped("lstm")), set()
+    for _ in range(5):
+        training.step()
+        after.add(float(torch.rand(1, generator=training.generator)))
+    assert len(after) == 5
+
+
 def test_average_is_of_all_weights_so_far() -> None:
     training = PeerTraining(TEXT, V, settings("gru", average_decay=0.5))
     expected = training.network.linear.weight.detach().clone()
@@ -141,7 +149,7 @@ def test_windows_are_read_from_a_zero_state_each() -> None:
 
 def test_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "text.txt").write_text("".join("abcdefg"[i] for i in TEXT))
-    given = dropped("lstm").model_dump()
+    given = dropped("lstm").model_dump() | {"log_every": 3}
     whole = run.create(str(tmp_path / "text.txt"), given, tmp_path / "whole")
     assert whole.train() is None
     parts = run.create(str(tmp_path / "text.txt"), given, tmp_path / "parts")
