@@ -4,6 +4,7 @@ Its validation loss falls from 6 bits as learning_rate / iteration does; above 0
 iteration 20, and at 0.8 it fails.
 """
 
+import argparse
 import json
 import signal
 import sys
@@ -17,13 +18,16 @@ def bits(rate: float, iteration: int) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[0] == "--resume":
-        folder = Path(arguments[1])
-    else:
-        options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-        folder = Path(options["--out"])
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("corpus", nargs="?")
+    for name in ("config", "out", "resume"):
+        reader.add_argument(f"--{name}", type=Path)
+    given = reader.parse_args(arguments)
+    folder = given.resume
+    if folder is None:
+        folder = given.out
         folder.mkdir()
-        (folder / "config.toml").write_bytes(Path(options["--config"]).read_bytes())
+        (folder / "config.toml").write_bytes(given.config.read_bytes())
     settings = tomllib.loads((folder / "config.toml").read_text())
     rate, stopped = settings["learning_rate"], []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
