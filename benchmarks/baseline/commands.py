@@ -1,4 +1,4 @@
-"""`python -m benchmarks baseline search|table|parity`: quality of plain RNNs, and time to it."""
+"""`python -m benchmarks baseline campaign|peer|search|parity`: quality of RNNs, and time to it."""
 
 import dataclasses
 import json
@@ -16,16 +16,17 @@ from bptt.settings_file import read_file
 
 from . import parity as parity_race
 from . import search as trials_of
-from . import table as table_of
+from .campaign import protocols
+from .campaign.commands import app as campaign
+from .peers.command import peer
 
 app = typer.Typer(help="Train plain RNNs to compare their quality, and the time that it takes.")
+app.add_typer(campaign, name="campaign")
+app.command()(peer)
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder of the runs; finished ones are reused.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Runs at the same time.")]
-Corpora = Annotated[
-    list[str] | None, typer.Option("--corpus", metavar="NAME", help="Built-in corpus; repeatable.")
-]
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, metavar="N", help="Number of runs, with seeds 1 to N.")
 ]
@@ -71,40 +72,6 @@ def _description(trial: trials_of.Trial) -> str:
 
 
 @app.command()
-def table(
-    out: Out,
-    corpus: Corpora = None,
-    protocol: Annotated[list[str] | None, typer.Option("--protocol", metavar="NAME")] = None,
-    hidden_size: Annotated[list[int] | None, typer.Option("--hidden", metavar="N")] = None,
-    seeds: Seeds = 5,
-    jobs: Jobs = 1,
-) -> None:
-    """Train what the baseline table needs and write the table.
-
-    By default: tinyshakespeare and python-docs, 128, 256 and 512 hidden units, both protocols.
-    """
-    names = corpus or ["tinyshakespeare", "python-docs"]
-    protocols = protocol or ["notebook", "best"]
-    widths = hidden_size or [128, 256, 512]
-    rows = []
-    for row in table_of.rows(names, protocols, widths, seeds, out, jobs):
-        rows.append(row)
-        print(f"{row.corpus} {row.protocol} {row.hidden_size}: {row.test}", flush=True)
-    counted = {name: list(table_of.lines(name, protocols[0], widths[0])) for name in names}
-    drawn = table_of.markdown(rows, counted)
-    with explained("write into", out):
-        files.write(out / "table.md", drawn.encode())
-    _write(
-        out / "table.json",
-        {
-            "rows": [dataclasses.asdict(row) for row in rows],
-            "lines": {k: [dataclasses.asdict(line) for line in v] for k, v in counted.items()},
-        },
-    )
-    print(drawn)
-
-
-@app.command()
 def parity(
     out: Out,
     corpus: Annotated[str, typer.Option("--corpus", metavar="NAME")] = "tinyshakespeare",
@@ -115,7 +82,7 @@ def parity(
     seeds: Seeds = 5,
 ) -> None:
     """Train bptt and nn.RNN with autograd by the same protocol, in alternation, for each seed."""
-    given = read_file(table_of.protocol_file(protocol, hidden_size))
+    given = read_file(protocols.find(f"{protocol}-{hidden_size}"))
     given["iterations"] = iterations
     given["warmup"] = min(given.get("warmup", 0), iterations // 20)
     points: list[parity_race.Point] = []
@@ -144,7 +111,7 @@ def summary(points: list[parity_race.Point]) -> str:
         engine: [_last(points, engine, seed).validation for seed in seeds]
         for engine in (parity_race.OURS, parity_race.PEER)
     }
-    told = [f"{engine}: {table_of.Mean.of(bits)} bits" for engine, bits in ends.items()]
+    told = [f"{engine}: {_spread(bits)} bits" for engine, bits in ends.items()]
     ratios = []
     for seed in seeds:
         target = max(_last(points, engine, seed).validation for engine in ends)
@@ -160,6 +127,12 @@ def summary(points: list[parity_race.Point]) -> str:
             f"({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} seeds)"
         )
     return "\n".join(told)
+
+
+def _spread(values: list[float]) -> str:
+    """Return mean ± sample standard deviation, or the value of a single seed."""
+    mean = f"{statistics.fmean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
 
 
 def _write(path: Path, content: Any) -> None:

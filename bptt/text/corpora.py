@@ -73,6 +73,12 @@ REMOTE = {
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     ),
+    "warpeace": Remote(
+        "Tolstoy's War and Peace in English, three million characters, from ThingsOfBeam/Corpus",
+        "https://raw.githubusercontent.com/ThingsOfBeam/Corpus/"
+        "9aad26592097f5ac852cb11b60bf250f01a39fca/warpeace_input.txt",
+        "0139dcd32c37853541e8710281c32d823bb8ea86a86578916305bad06e3da0ea",
+    ),
     "text8": Remote(
         "a hundred million characters of Wikipedia in 27 symbols",
         "https://mattmahoney.net/dc/text8.zip",

@@ -210,7 +210,7 @@ def test_lines_code_each_text_after_the_training_text_alone() -> None:
         for texts in ((left, right), (right, left))
     )
     assert list(one) == [
-        *("order 0", "order 1", "order 2", "5-gram"),
+        *("order 0", "order 1", "order 2", "5-gram", "7-gram"),
         *("xz -9e", "xz -9e, alone", "bzip2 -9", "bzip2 -9, alone"),
     ]
     for name, line in one.items():
