@@ -1,4 +1,4 @@
-"""Evaluation: the bits per character of a text that a network reads as one stream.
+"""Evaluation: the bits per character of a text, read as one stream or in windows without a past.
 
 N characters of text, V symbols, H hidden units.
 """
@@ -16,6 +16,8 @@ from pydantic import Field
 from ..strict import Strict
 
 STRETCH = 512  # characters whose logits are computed at once; it changes the rounding only
+WINDOW = 256  # characters predicted in a window, by default: nanoGPT's block_size
+SIDE_BY_SIDE = 1024  # windows that NumPy reads at once; it changes the rounding only
 
 
 class Evaluation(Strict):
@@ -29,6 +31,10 @@ class Evaluation(Strict):
     bits_per_character: float
     scored: int = Field(ge=0)
     unseen: int = Field(ge=0)
+
+    @property
+    def nats_per_character(self) -> float:
+        return self.bits_per_character * math.log(2)
 
 
 def evaluate(
@@ -48,6 +54,45 @@ def evaluate(
     >>> evaluate(training.parameters, vocabulary.encode(text)).bits_per_character
     2.31
     """
+    return _evaluate(parameters, indices, initial_state, engine, None)
+
+
+def evaluate_windows(
+    parameters: Iterable[Any],
+    indices: Integer[np.ndarray, " N"],
+    initial_state: Float[np.ndarray, "H 1"] | None = None,
+    *,
+    window: int = WINDOW,
+    engine: str = "numpy",
+) -> Evaluation:
+    """Evaluate a text in windows that don't overlap, each read from the initial state.
+
+    The window from character s on reads `window` characters, s to s + window - 1, and predicts
+    s + 1 to s + window; the next one begins at s + window. So every character but the first is
+    predicted once, up to the last whole window; what is left over is neither read nor counted. The
+    result is the mean over the scored characters of all windows. nanoGPT estimates this mean from
+    windows at random places (train.py, estimate_loss); here are all of them, in order.
+
+    All else is as in `evaluate`. Raises ValueError also for a text shorter than window + 1.
+    """
+    if window < 1:
+        raise ValueError(f"a window must have at least 1 character, got {window}")
+    whole = (len(indices) - 1) // window * window
+    if whole < 1:
+        raise ValueError(
+            f"windows of {window} need a text of at least {window + 1} characters, "
+            f"got {len(indices)}"
+        )
+    return _evaluate(parameters, indices[: whole + 1], initial_state, engine, window)
+
+
+def _evaluate(
+    parameters: Iterable[Any],
+    indices: Integer[np.ndarray, " N"],
+    initial_state: Float[np.ndarray, "H 1"] | None,
+    engine: str,
+    window: int | None,
+) -> Evaluation:
     weights = [np.ascontiguousarray(value) for value in parameters]
     V, H = weights[2].shape
     state = np.zeros((H, 1), weights[0].dtype) if initial_state is None else initial_state
@@ -59,9 +104,11 @@ def evaluate(
     if engine == "fast" and has_numba():
         from torch_impl.fast.evaluation import text_loss
 
-        total = text_loss(weights, indices, state)
-    else:
+        total = text_loss(weights, indices, state, window=window)
+    elif window is None:
         total = _text_loss(weights, indices, state)
+    else:
+        total = _windows_loss(weights, indices, state, window)
     if not math.isfinite(total):
         raise FloatingPointError(f"the loss of the text must be a finite number, got {total}")
     unseen = int(np.count_nonzero(indices == V))
@@ -95,6 +142,29 @@ def _text_loss(
                 state = np.tanh(states[t], out=states[t])
             nats.append(_loss(states[seen] @ Wya.T + by.T, stretch[1:][seen]))
     return sum(nats)  # math.fsum would raise for infinities of both signs
+
+
+def _windows_loss(
+    weights: list[np.ndarray],
+    indices: Integer[np.ndarray, " N"],
+    initial_state: np.ndarray,
+    window: int,
+) -> float:
+    """Return the loss in nats of whole windows, SIDE_BY_SIDE of them at once, a step at a time."""
+    Whx, Wha, Wya, bh, by = weights
+    V, H = Wya.shape
+    from_symbol = np.vstack([Whx.T, np.zeros((1, H), Whx.dtype)]) + bh.T
+    total, block = 0.0, SIDE_BY_SIDE * window
+    for start in range(0, len(indices) - 1, block):
+        read = np.asarray(indices[start : start + block + 1])
+        inputs, targets = (part.reshape(-1, window) for part in (read[:-1], read[1:]))
+        states = np.repeat(np.asarray(initial_state, Wha.dtype).T, len(inputs), axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the loss
+            for t in range(window):
+                states = np.tanh(states @ Wha.T + from_symbol[inputs[:, t]])
+                seen = np.flatnonzero(targets[:, t] < V)
+                total += _loss(states[seen] @ Wya.T + by.T, targets[seen, t])
+    return total
 
 
 def _loss(logits: Float[np.ndarray, "n V"], targets: Integer[np.ndarray, " n"]) -> float:

@@ -23,8 +23,17 @@ def score(weights, work, T, H, V):
     return run_forward(weights, work, T, 1, H, V)
 
 
-def text_loss(parameters: Iterable[Any], text: np.ndarray, initial_state: np.ndarray) -> float:
+def text_loss(
+    parameters: Iterable[Any],
+    text: np.ndarray,
+    initial_state: np.ndarray,
+    *,
+    window: int | None = None,
+) -> float:
     """Return the loss in nats of a text (N,) read from an initial state (H, 1).
+
+    With `window`, the text is read in whole windows of that many predicted characters, each from
+    the initial state; what is left over at its end isn't read.
 
     An index of V stands for a character that the network has no symbol for: it is read as a zero
     input and not scored. `parameters` are the five of any engine, of one dtype, float32 or float64.
@@ -32,23 +41,27 @@ def text_loss(parameters: Iterable[Any], text: np.ndarray, initial_state: np.nda
     """
     given = [torch.as_tensor(np.asarray(value)) for value in parameters]
     H, V = given[0].shape
+    end = len(text) - 1
+    stream = end if window is None else window
+    stretch = STRETCH if window is None else min(STRETCH, window)
     network = Network(
         given,
         vocab_size=V,
         hidden_size=H,
-        seq_length=STRETCH,
+        seq_length=stretch,
         lanes=1,
         dtype=given[0].dtype,
     )
     work, weights = network.work, network.weights.arrays()
-    work.states[0, :H] = initial_state[:, 0]
     total = 0.0
-    for start in range(0, len(text) - 1, STRETCH):
-        stretch = np.asarray(text[start : start + STRETCH + 1]).astype(np.int64)
-        stretch[stretch == V] = NOTHING
-        T = len(stretch) - 1
-        work.inputs[:T], work.targets[:T] = stretch[:-1], stretch[1:]
-        work.inputs[T:], work.targets[T:] = NOTHING, NOTHING
-        total += score(weights, work, STRETCH, H, V)
-        work.states[0] = work.states[STRETCH]
+    for begin in range(0, end - stream + 1, stream) if end > 0 else ():
+        work.states[0, :H] = initial_state[:, 0]
+        for start in range(begin, begin + stream, stretch):
+            T = min(stretch, begin + stream - start)
+            read = np.asarray(text[start : start + T + 1]).astype(np.int64)
+            read[read == V] = NOTHING
+            work.inputs[:T], work.targets[:T] = read[:-1], read[1:]
+            work.inputs[T:], work.targets[T:] = NOTHING, NOTHING
+            total += score(weights, work, stretch, H, V)
+            work.states[0] = work.states[stretch]
     return total

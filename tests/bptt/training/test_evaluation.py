@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptt.training import evaluation
-from bptt.training.evaluation import evaluate
+from bptt.training.evaluation import evaluate, evaluate_windows
 from reference import Parameters, forward, forward_step, softmax
 
 
@@ -76,6 +76,50 @@ def test_unseen_characters_are_counted_not_scored_and_read_as_no_input(
     assert found.unseen == np.count_nonzero(indices == V)
     bits = math.fsum(losses) / len(losses) / math.log(2)
     assert found.bits_per_character == pytest.approx(bits, rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
+@settings(max_examples=40)
+@given(
+    network=networks,
+    length=st.integers(0, 60),
+    window=st.sampled_from([1, 2, 3, 7, 20]),
+    side_by_side=st.sampled_from([1, 2, 1024]),
+    seed=st.integers(0, 99),
+)
+def test_windows_are_scored_one_by_one_from_the_initial_state(
+    engine: str, network, length: int, window: int, side_by_side: int, seed: int
+) -> None:
+    parameters, state = network
+    V = len(parameters.by)
+    indices = np.random.default_rng(seed).integers(0, V + 1, length, np.uint8)
+    places = range(0, (length - 1) // window * window, window) if length else range(0)
+    losses = [
+        loss
+        for start in places
+        for loss in by_hand(parameters, indices[start : start + window + 1].astype(int), state)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "SIDE_BY_SIDE", side_by_side)
+        if not losses:
+            with pytest.raises(ValueError, match="need a text of at least|nothing to score"):
+                evaluate_windows(parameters, indices, state, window=window, engine=engine)
+            return
+        found = evaluate_windows(parameters, indices, state, window=window, engine=engine)
+    assert found.scored == len(losses)
+    nats = math.fsum(losses) / len(losses)
+    assert found.nats_per_character == pytest.approx(nats, rel=1e-11, abs=1e-14)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "fast"])
+@pytest.mark.parametrize("window", [599, 1200])
+def test_windows_longer_than_a_stretch_carry_their_state(engine: str, window: int) -> None:
+    parameters, state = network(4, 5, 1.0, 3)
+    indices = np.random.default_rng(1).integers(0, 4, 2 * window + 9, np.uint8)
+    halves = [indices[start : start + window + 1] for start in (0, window)]
+    apart = [evaluate(parameters, half, state).bits_per_character for half in halves]
+    found = evaluate_windows(parameters, indices, state, window=window, engine=engine)
+    assert found.bits_per_character == pytest.approx(sum(apart) / 2, rel=1e-11)
 
 
 @settings(max_examples=30)
