@@ -177,9 +177,9 @@ class Settings(Strict):
     split: str = option(
         "90/5/5",
         "Text",
-        "Percentages of the text for training, validation and test, in this order; all: training "
-        "only.",
-        metavar="A/B/C|all",
+        "Percentages of the text for training, validation and test, in this order; 90/10: no "
+        "test, and cut as by nanoGPT; all: training only.",
+        metavar="A/B[/C]|all",
     )
     validation_file: str | None = option(
         None,

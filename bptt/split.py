@@ -6,7 +6,7 @@ ALL = "all"  # train on the whole of the text
 
 
 def shares(split: str) -> tuple[float, float, float]:
-    """Read TRAIN/VALIDATION/TEST, such as 90/5/5, as shares that add up to 1, or "all".
+    """Read TRAIN/VALIDATION[/TEST], such as 90/5/5, as shares that add up to 1, or "all".
 
     Raises ValueError for anything else.
     """
@@ -16,9 +16,11 @@ def shares(split: str) -> tuple[float, float, float]:
         parts = [float(part) for part in split.split("/")]
     except ValueError:
         parts = []
-    if len(parts) != 3 or not all(0 <= part < 1e9 for part in parts) or parts[0] == 0:
+    if len(parts) not in (2, 3) or not all(0 <= part < 1e9 for part in parts) or parts[0] == 0:
         raise ValueError(
-            f"split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or all, got {shown(split)}"
+            "split must be TRAIN/VALIDATION/TEST, such as 90/5/5, or TRAIN/VALIDATION, or all, "
+            f"got {shown(split)}"
         )
+    train, validation, test = (*parts, 0.0)[:3]
     whole = sum(parts)
-    return parts[0] / whole, parts[1] / whole, parts[2] / whole
+    return train / whole, validation / whole, test / whole

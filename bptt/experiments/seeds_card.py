@@ -1,10 +1,18 @@
 """card.md of several seeds: the card of a run, with means and deviations."""
 
 from ..markdown import table
-from ..runs import card, published, results
+from ..runs import card, published, results, smoothing
 from ..runs.config import Config
 from ..runs.ending import MEAN
 from .seeds_folder import SeedsFolder, Summary
+
+LINES = {
+    "validation": "validation",
+    "validation_windows": f"validation, {card.IN_WINDOWS}",
+    "test": "test",
+    "test_windows": f"test, {card.IN_WINDOWS}",
+    "smoothed": f"training, {MEAN}",
+}
 
 
 def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
@@ -29,15 +37,16 @@ def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
 
 def _results(config: Config, summary: Summary) -> str:
     rows = []
-    for name in ("validation", "test", "smoothed"):
+    for name, shown in LINES.items():
         spread = getattr(summary, name)
         if spread is not None:
-            figures = (spread.mean, spread.standard_deviation, spread.minimum, spread.maximum)
-            shown = f"training, {MEAN}" if name == "smoothed" else name
-            rows.append((shown, *(f"{figure:.4f}" for figure in figures)))
-    rows.append(("guessing among all symbols", card.guess(config), "", "", ""))
-    header = ("bits per character", "mean", "standard deviation (n − 1)", "lowest", "highest")
-    return table(header, rows)
+            more = (spread.standard_deviation, spread.minimum, spread.maximum)
+            rows.append((shown, *card.both(spread.mean), *(f"{figure:.4f}" for figure in more)))
+    rows.append(("guessing among all symbols", *card.both(smoothing.guess(config)), "", "", ""))
+    header = ("bits per character", "mean", "in nats", "standard deviation (n − 1)", "lowest",
+              "highest")  # fmt: skip
+    windows = summary.validation_windows is summary.test_windows is None
+    return table(header, rows) + ("" if windows else f"\n\n{card.COUNTED}")
 
 
 def _by_seed(summary: Summary) -> str:

@@ -47,13 +47,16 @@ class Spread(Strict):
 class Summary(Strict):
     """summary.json: bits per character and seconds over seeds, values in the order of the seeds.
 
-    `smoothed` is the training loss as by smoothing.bits.
+    `…_windows` are in windows without a past, as in Results; `smoothed` is the training loss as by
+    smoothing.bits.
     """
 
     n: int
     seeds: list[int]
     validation: Spread | None
     test: Spread | None
+    validation_windows: Spread | None = None
+    test_windows: Spread | None = None
     smoothed: Spread
     seconds: Spread
 
@@ -117,6 +120,8 @@ class SeedsFolder:
             seeds=seeds,
             validation=_of_part("validation", found),
             test=_of_part("test", found),
+            validation_windows=_of_part("validation_windows", found),
+            test_windows=_of_part("test_windows", found),
             smoothed=Spread.of(smoothed),
             seconds=Spread.of([one.seconds for one in found]),
         )

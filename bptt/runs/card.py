@@ -1,16 +1,23 @@
 """card.md: a run's settings, data and results, for somebody who finds its folder."""
 
+import math
+
 from .. import files
 from ..errors import explained
 from ..markdown import cell, fenced, table
 from ..text.records import CorpusRecord, Split
-from ..training.evaluation import Evaluation
+from ..training.evaluation import WINDOW, Evaluation
 from . import published, smoothing
 from .config import Config
 from .ending import MEAN, TEMPERATURE, Ending, worse_than_guessing
 from .folder import RunFolder
 from .results import Results
 
+IN_WINDOWS = f"windows of {WINDOW}"
+COUNTED = (
+    f"In windows of {WINDOW}, each begins from the initial state, without what stands before it, as "
+    "nanoGPT counts: all windows that don't overlap, up to the last whole one."
+)
 TITLE = "bptt: hand-written back-propagation through time that can be trusted"
 
 
@@ -42,38 +49,40 @@ def heading(config: Config) -> str:
     return (
         f"# A character-level recurrent network on {cell(config.corpus.name)}\n\n"
         f"One layer of {config.hidden_size:,} tanh units over {len(config.vocabulary):,} symbols, "
-        f"{_weights(config):,} weights, trained by back-propagation through time in windows of "
+        f"{config.parameter_count:,} weights, trained by back-propagation through time in windows of "
         f"{config.seq_length:,} {config.corpus.units}"
         + (f", {config.lanes:,} side by side." if config.lanes > 1 else ".")
     )
 
 
-def _weights(config: Config) -> int:
-    V, H = len(config.vocabulary), config.hidden_size
-    return 2 * H * V + H * H + H + V + H * config.learn_initial_state
-
-
 def _results(config: Config, results: Results, ending: Ending) -> str:
     ended = f" It ended early: {results.ended}." if results.ended else ""
     rows = [
-        (name, f"{one.bits_per_character:.4f}", f"{one.scored:,}", f"{one.unseen:,}")
-        for name, one in (("validation", results.validation), ("test", results.test))
+        (name, *both(one.bits_per_character), f"{one.scored:,}", f"{one.unseen:,}")
+        for name, one in (
+            ("validation", results.validation),
+            (f"validation, {IN_WINDOWS}", results.validation_windows),
+            ("test", results.test),
+            (f"test, {IN_WINDOWS}", results.test_windows),
+        )
         if isinstance(one, Evaluation)
     ]
-    rows.append((f"training, {MEAN}", f"{ending.training_bits:.4f}", "", ""))
-    rows.append(("guessing among all symbols", guess(config), "", ""))
+    rows.append((f"training, {MEAN}", *both(ending.training_bits), "", ""))
+    rows.append(("guessing among all symbols", *both(smoothing.guess(config)), "", ""))
+    windows = "" if results.validation_windows is results.test_windows is None else f" {COUNTED}"
     worse = worse_than_guessing(config, results, ending)
     return (
         (f"**{worse}**\n\n" if worse else "")
-        + table(("", "bits per character", "scored", "unseen"), rows)
+        + table(("", "bits per character", "nats", "scored", "unseen"), rows)
         + f"\n\n{results.iterations:,} iterations, {results.characters:,} {config.corpus.units} "
         f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
-        f"iteration {results.iteration:,}, each text read once, as one stream."
+        f"iteration {results.iteration:,}, each text read once, as one stream.{windows}"
     )
 
 
-def guess(config: Config) -> str:
-    return f"{smoothing.guess(config):.4f}"
+def both(bits: float) -> tuple[str, str]:
+    """Return a loss in bits and in nats."""
+    return f"{bits:.4f}", f"{bits * math.log(2):.4f}"
 
 
 def data(config: Config) -> str:

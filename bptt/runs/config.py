@@ -39,6 +39,12 @@ class Config(Settings):
         """The number of characters that an iteration learns from, over all lanes."""
         return self.seq_length * self.lanes
 
+    @property
+    def parameter_count(self) -> int:
+        """The number of weights, with biases and a learned initial state."""
+        V, H = len(self.vocabulary), self.hidden_size
+        return 2 * H * V + H * H + H + V + H * self.learn_initial_state
+
     def bits_per_character(self, loss: float) -> float:
         """Convert a loss in nats, summed over a window's steps and lanes."""
         return float(loss / (self.window_size * np.log(2)))

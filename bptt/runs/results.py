@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from .. import files
 from ..errors import InputError, explained
 from ..strict import Strict, explain
-from ..training.evaluation import Evaluation, evaluate
+from ..training.evaluation import WINDOW, Evaluation, evaluate, evaluate_windows
 from . import log
 from .checkpoint import Model
 from .config import Config
@@ -22,6 +22,8 @@ class Results(Strict):
 
     `iteration` is that of the evaluated weights, the best by validation; `iterations` were taken,
     in `seconds`; `characters` counts those learned from; `ended` says why the run ended early.
+    `validation` and `test` are of each text as one stream, `…_windows` in windows of WINDOW without
+    a past, as by evaluate_windows (None also for a text that is shorter than one).
     `final_weights` and `best_weights` are digests of the last weights and of the evaluated ones.
     """
 
@@ -32,22 +34,25 @@ class Results(Strict):
     ended: str | None
     validation: Evaluation | None
     test: Evaluation | None
+    validation_windows: Evaluation | None = None
+    test_windows: Evaluation | None = None
     final_weights: str | None = None
     best_weights: str | None = None
 
 
 def evaluated(
-    model: Model, indices: np.ndarray | None, name: str, engine: str
-) -> Evaluation | None:
-    """Evaluate a model on a text, if given, by an engine.
+    model: Model, indices: np.ndarray, name: str, engine: str, window: int | None = None
+) -> Evaluation:
+    """Evaluate a model on a text by an engine: as one stream, or in windows of `window`.
 
     Raises InputError if nothing can be scored.
     """
-    if indices is None:
-        return None
+    given = (model.parameters, indices, model.initial_state)
     try:
         with threadpool_limits(1):  # the same bits whatever the number of cores
-            return evaluate(model.parameters, indices, model.initial_state, engine=engine)
+            if window is None:
+                return evaluate(*given, engine=engine)
+            return evaluate_windows(*given, window=window, engine=engine)
     except (ValueError, FloatingPointError) as error:
         raise InputError(f"{name}: {error}") from error
 
@@ -64,13 +69,26 @@ def finish(
         characters=iterations * config.window_size,
         seconds=entries[-1].seconds if entries else 0.0,
         ended=ended,
-        validation=evaluated(model, texts.validation, "the validation text", config.engine),
-        test=evaluated(model, texts.test, "the test text", config.engine),
+        **_held_out(model, texts, config.engine),
         final_weights=folder.load_model(last=True).digest,
         best_weights=model.digest,
     )
     write(folder.results, results)
     return results
+
+
+def _held_out(model: Model, texts: Texts, engine: str) -> dict[str, Evaluation | None]:
+    found: dict[str, Evaluation | None] = {}
+    for name in ("validation", "test"):
+        indices, called = getattr(texts, name), f"the {name} text"
+        if indices is None:
+            found[name] = None
+            continue
+        found[name] = evaluated(model, indices, called, engine)
+        in_windows = indices[1 : (len(indices) - 1) // WINDOW * WINDOW + 1]
+        if (in_windows < len(texts.vocabulary)).any():
+            found[f"{name}_windows"] = evaluated(model, indices, called, engine, WINDOW)
+    return found
 
 
 def find(path: Path) -> Results | None:

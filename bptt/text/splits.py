@@ -18,7 +18,9 @@ from .records import CorpusRecord, Split, Splits
 def split_text(text: Encoded, settings: Settings, library: Library | None = None) -> Splits:
     """Split a text by the fractions of `settings.split`, or use the files that the settings name.
 
-    The splits follow each other in the text: training, validation, test. `library` loads the files.
+    The splits follow each other in the text: training, validation, test. Their ends are rounded to
+    the nearest character; of two fractions, such as 90/10, the end of training is rounded down, as
+    in nanoGPT's prepare.py, so that the validation text is the same. `library` loads the files.
 
     Raises InputError if a requested split would be empty.
     """
@@ -32,8 +34,9 @@ def split_text(text: Encoded, settings: Settings, library: Library | None = None
         return Splits(train=train, validation=validation, test=test)
     N, start, parts = len(text.indices), 0, []
     wanted = shares(settings.split)
+    down = settings.split.count("/") == 1
     for name, share, until in zip(Splits.model_fields, wanted, np.cumsum(wanted), strict=True):
-        end = round(N * float(until))
+        end = int(N * float(until)) if down and name == "train" else round(N * float(until))
         if share > 0 and end == start:
             raise InputError(
                 f"--split {settings.split} leaves nothing of {text.name}'s {N} {text.units} "

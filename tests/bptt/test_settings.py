@@ -56,7 +56,7 @@ def test_conflict_says_what_was_expected_and_what_came(given: dict, said: str) -
 
 
 @pytest.mark.parametrize(
-    "split", ["", "9", "9/1", "0/5/5", "9/1/1/1", "-9/1/1", "nan/1/1", "9/inf/1", "1e308/1e308/1"]
+    "split", ["", "9", "0/1", "0/5/5", "9/1/1/1", "-9/1/1", "nan/1/1", "9/inf/1", "1e308/1e308/1"]
 )
 def test_split_that_is_none_is_refused(split: str) -> None:
     with pytest.raises(ValueError, match="split must be TRAIN/VALIDATION/TEST"):
@@ -67,6 +67,7 @@ def test_shares_add_up_and_stand_in_order() -> None:
     assert shares("all") == (1.0, 0.0, 0.0)
     assert shares("90/5/5") == (0.9, 0.05, 0.05)
     assert shares("3/0/1") == (0.75, 0.0, 0.25)
+    assert shares("90/10") == (0.9, 0.1, 0.0)
 
 
 def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:

@@ -12,7 +12,8 @@ from bptt.sessions import lifecycle
 from bptt.settings import Settings
 from bptt.split import shares
 from bptt.text import splits
-from bptt.text.encoded import open_corpus
+from bptt.text.encoded import Encoded, open_corpus
+from reference import Vocabulary
 
 
 @given(
@@ -41,6 +42,30 @@ def test_parts_cover_the_text_in_order(tmp_path_factory, text: str, split: tuple
             assert abs(part.length - share * N) <= 1
             end += part.length
     assert end == N
+
+
+@given(N=st.integers(2, 2_000_000), train=st.integers(1, 99))
+def test_two_fractions_cut_where_nanogpt_does(N: int, train: int) -> None:
+    text = Encoded("text", "-", "utf-8", "characters", "0", Vocabulary("a"), np.zeros(N, np.uint8))
+    given = Settings(split=f"{train}/{100 - train}")
+    cut = int(N * (train / 100))
+    if cut == 0:
+        with pytest.raises(InputError, match="leaves nothing of"):
+            splits.split_text(text, given)
+        return
+    found = splits.split_text(text, given)
+    assert found.validation is not None
+    assert (found.train.start, found.train.length) == (0, cut)
+    assert (found.validation.start, found.validation.length) == (cut, N - cut)
+    assert found.test is None
+
+
+def test_last_tenth_of_tinyshakespeare_has_the_length_that_nanogpt_prints() -> None:
+    N = 1_115_394
+    text = Encoded("text", "-", "utf-8", "characters", "0", Vocabulary("a"), np.zeros(N, np.uint8))
+    found = splits.split_text(text, Settings(split="90/10"))
+    assert found.validation is not None
+    assert (found.train.length, found.validation.length) == (1_003_854, 111_540)
 
 
 @given(train=st.text("abc", min_size=1, max_size=40), rest=st.text("abcdé\U0001f40d", max_size=40))
