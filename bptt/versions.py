@@ -8,8 +8,7 @@ import numpy as np
 import safetensors
 from threadpoolctl import threadpool_info
 
-import bptt
-
+from .about import __version__
 from .strict import Strict
 
 
@@ -27,7 +26,7 @@ class Versions(Strict):
     @classmethod
     def current(cls) -> "Versions":
         return cls(
-            bptt=bptt.__version__,
+            bptt=__version__,
             python=platform.python_version(),
             numpy=np.__version__,
             torch=version("torch"),

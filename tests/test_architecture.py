@@ -22,7 +22,7 @@ FLOORS: dict[str, list[set[str]]] = {
         {"__main__"},
         {"cli"},
         {"experiments", "pages"},
-        {"sessions"},
+        {"sessions", "models"},
         {"runs", "verify"},
         {"training"},
         {"engines", "text"},

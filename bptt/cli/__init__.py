@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__, errors, terminal
+from .. import errors, terminal
+from ..about import __version__
 from ..errors import InputError
 from .audit import audit
 from .certify import certify
 from .compare import compare
 from .corpora import list_corpora
 from .evaluate import evaluate
+from .export import export
 from .grouped import Grouped
 from .lockstep import lockstep
 from .pages import find_the_bug, watch
@@ -34,6 +36,7 @@ for name, command, in_short in (
     ("train", train, None),
     ("sample", sample, None),
     ("eval", evaluate, "Measure a run's network on a text."),
+    ("export", export, "Write a run's network for PyTorch."),
     ("reproduce", reproduce, "Train a run again and compare it bit by bit."),
     ("compare", compare, "Show the results of several runs."),
     ("corpora", list_corpora, "List the texts that have a name."),

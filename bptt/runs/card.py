@@ -15,8 +15,8 @@ from .results import Results
 
 IN_WINDOWS = f"windows of {WINDOW}"
 COUNTED = (
-    f"In windows of {WINDOW}, each begins from the initial state, without what stands before it, as "
-    "nanoGPT counts: all windows that don't overlap, up to the last whole one."
+    f"In windows of {WINDOW}, as nanoGPT counts: each window begins from the initial state, "
+    "without what stands before it; all that don't overlap are read, up to the last whole one."
 )
 TITLE = "bptt: hand-written back-propagation through time that can be trusted"
 
@@ -49,8 +49,8 @@ def heading(config: Config) -> str:
     return (
         f"# A character-level recurrent network on {cell(config.corpus.name)}\n\n"
         f"One layer of {config.hidden_size:,} tanh units over {len(config.vocabulary):,} symbols, "
-        f"{config.parameter_count:,} weights, trained by back-propagation through time in windows of "
-        f"{config.seq_length:,} {config.corpus.units}"
+        f"{config.parameter_count:,} weights, trained by back-propagation through time in windows "
+        f"of {config.seq_length:,} {config.corpus.units}"
         + (f", {config.lanes:,} side by side." if config.lanes > 1 else ".")
     )
 

@@ -123,6 +123,14 @@ class RunFolder:
         path = self.checkpoint if last or not self.best.exists() else self.best
         return load_model(path, self.read_config())
 
+    def refuse_unfinished(self, otherwise: str) -> None:
+        """Raise InputError unless the run is finished; `otherwise` says what else can be done."""
+        if not self.results.exists():
+            raise InputError(
+                f"{self.path} must be a finished run, but has no {self.results.name}; finish it: "
+                f"bptt train --resume {self.path}, or {otherwise}"
+            )
+
     def was_made_by(self, job: str | None) -> bool:
         """Return whether the torchrun of this name (see processes.job) made the run."""
         return job is not None and self.job.exists() and self.job.read_text() == job

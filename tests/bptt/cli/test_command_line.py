@@ -150,6 +150,7 @@ HELP = {
               "(batch size)", "Network: --hidden N", "Engine: --engine", "Options: --seeds N"],
     "sample": ["0 always takes the most probable character"],
     "eval": ["[default: the run's own validation and test texts]"],
+    "export": ["those of the best validation", ".pt (torch.save) or .safetensors"],
     "reproduce": ["[default: the run's own text]", "Exit status 1 if any"],
     "compare": ["Run folders and folders of --seeds"],
     "lockstep": ["Learning rate of Adagrad", "[default: 0.05]", "compared with"],

@@ -102,7 +102,7 @@ def test_windows_are_scored_one_by_one_from_the_initial_state(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "SIDE_BY_SIDE", side_by_side)
         if not losses:
-            with pytest.raises(ValueError, match="need a text of at least|nothing to score"):
+            with pytest.raises(ValueError, match=r"need a text of at least|nothing to score"):
                 evaluate_windows(parameters, indices, state, window=window, engine=engine)
             return
         found = evaluate_windows(parameters, indices, state, window=window, engine=engine)

@@ -1,0 +1,49 @@
+"""bptt export: a run's network as a file for PyTorch."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import terminal
+from ..models import export as exporting
+from ..runs.folder import RunFolder
+from .options import RunPath
+
+
+def export(
+    run: RunPath,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="File to write: .pt (torch.save) or .safetensors.",
+            show_default=False,
+        ),
+    ],
+    final: Annotated[
+        bool,
+        typer.Option(
+            "--final/--best",
+            "--last",
+            help="Which weights: the last, or those of the best validation. [default: best]",
+            show_default=False,
+        ),
+    ] = False,
+) -> None:
+    """Write a run's network as the state_dict of an nn.RNN and an nn.Linear.
+
+    The file holds the vocabulary, too, and no pickled code: torch.load(FILE, weights_only=True).
+    examples/sample_exported.py loads it and writes text.
+    """
+    folder = RunFolder(run)
+    exporting.refuse_format(out)
+    config = folder.read_config()
+    folder.refuse_unfinished(f"sample from it as it is: bptt sample {run}")
+    model = exporting.export(folder, out, last=final)
+    terminal.console().print(
+        f"{out}: {config.parameter_count:,} weights of iteration {model.iteration:,}, "
+        f"{config.dtype}, SHA-256 {model.digest}.",
+        markup=False,
+    )
