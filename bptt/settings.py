@@ -133,6 +133,13 @@ class Settings(Strict):
     initialization: Literal["notebook", "orthogonal", "identity", "glorot"] = option(
         "notebook", "Network", "How the initial weights are drawn."
     )
+    init_from: str | None = option(
+        None,
+        "Network",
+        "Start from the best weights of another run, or from a checkpoint in its folder; its "
+        "symbols and hidden units are kept, the optimizer starts anew.",
+        metavar="RUN",
+    )
     learn_initial_state: bool = option(
         False, "Network", "Learn the first hidden state, which otherwise is zero."
     )

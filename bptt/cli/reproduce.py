@@ -31,6 +31,14 @@ def reproduce(
     test_file: Annotated[
         str | None, option_of("test_file", description="The run's test text, if it was moved.")
     ] = None,
+    init_from: Annotated[
+        str | None,
+        option_of(
+            "init_from",
+            description="The run, or a checkpoint, with the weights that RUN started from, if it "
+            "started from another run's and that was moved.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -62,7 +70,12 @@ def reproduce(
 
     library, console = Library(), terminal.console()
     claims = reproduction.chosen(reproduction.claims(run), seed, corpus, library)
-    places = {"corpus": corpus, "validation_file": validation_file, "test_file": test_file}
+    places = {
+        "corpus": corpus,
+        "validation_file": validation_file,
+        "test_file": test_file,
+        "init_from": init_from,
+    }
     if len(claims) > 1 and out is not None:
         raise InputError(f"--out is one run's folder, and {run} has {len(claims)}: choose --seed")
     if out is None:

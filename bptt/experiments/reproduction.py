@@ -23,7 +23,8 @@ class Claim:
 
     `texts` has the records by the settings that name them, "corpus" among them. `final` and `best`
     are the digests of the last weights and of the best by validation (None: not told). `log` has
-    those of the checkpoints, and `versions` what computed them, where that is known.
+    those of the checkpoints, and `versions` what computed them, where that is known; `initial` is
+    the digest of the weights of another run that it started from, if it did.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Claim:
     best: str | None
     log: list[Entry] = field(default_factory=list)
     versions: Versions | None = None
+    initial: str | None = None
 
     @property
     def name(self) -> str:
@@ -73,6 +75,7 @@ def claims(path: Path) -> list[Claim]:
             one.texts,
             one.result.final_weights,
             one.result.best_weights,
+            initial=one.result.initial_weights,
         )
         for one in published.read(path)
     ]
@@ -89,6 +92,7 @@ def of_run(folder: RunFolder) -> Claim:
         found.best_weights,
         log.read(folder.log, Entry),
         config.versions,
+        config.initial_weights,
     )
 
 
@@ -138,11 +142,14 @@ def repeat(
     """Train again, in the folder `out`, and compare.
 
     `places` says where texts lie by now, by the setting that names them: "corpus",
-    "validation_file", "test_file". Raises InputError if a text isn't found or is another one, and
-    as `lifecycle.make` does.
+    "validation_file", "test_file"; and where the initial weights do, "init_from". Raises InputError
+    if a text or the initial weights aren't found or are others, and as `lifecycle.make` does.
     """
     library, given = library or Library(), dict(claim.settings)
+    given["init_from"] = _initial_weights(claim, places.get("init_from"))
     for name, source in places.items():
+        if name == "init_from":
+            continue
         if source is not None and name not in claim.texts:
             raise InputError(f"{claim.path} names no {name}, got {source}")
     for name, record in claim.texts.items():
@@ -151,7 +158,9 @@ def repeat(
         near = claim.path if claim.path.is_dir() else claim.path.absolute().parent
         given[name] = located(record, places.get(name), near, library, advice).source
     given["units"] = claim.texts["corpus"].units
-    run = lifecycle.make(given.pop("corpus"), given, out, library=library)
+    run = lifecycle.make(
+        given.pop("corpus"), given, out, library=library, initial_digest=claim.initial
+    )
     with run.folder.held():
         lifecycle.train_to_end(run)
     found = _finished(run.folder)
@@ -163,6 +172,25 @@ def repeat(
         found.final_weights == claim.final,
         claim.best in (None, found.best_weights),
     )
+
+
+def _initial_weights(claim: Claim, place: str | None) -> str | None:
+    """Return the run, or the checkpoint, that has the weights which a run started from."""
+    recorded = claim.settings["init_from"]
+    if recorded is None:
+        if place is not None:
+            raise InputError(f"{claim.path} starts from drawn weights, got --init-from {place}")
+        return None
+    kept = RunFolder(claim.path).start
+    if place is None and kept.exists():
+        return str(kept)
+    if place is None and not Path(recorded).exists():
+        raise InputError(
+            f"{claim.path} started from the weights of {recorded}, which isn't there any more; "
+            f"they have SHA-256 {claim.initial}. Name a run or a checkpoint that has them: bptt "
+            f"reproduce {claim.path} --init-from RUN"
+        )
+    return place or str(recorded)
 
 
 def compared(first: Sequence[Entry], second: Sequence[Entry]) -> tuple[int, int, int | None]:
@@ -187,6 +215,6 @@ def differences(claim: Claim) -> list[str]:
         found.append(
             f"the bits of --engine {settings['engine']} depend on the processor; fast's don't"
         )
-    elif settings["initialization"] == "notebook":
+    elif settings["initialization"] == "notebook" and settings["init_from"] is None:
         found.append("--initialization notebook takes a logarithm from the C library")
     return found

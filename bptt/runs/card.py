@@ -52,6 +52,16 @@ def heading(config: Config) -> str:
         f"{config.parameter_count:,} weights, trained by back-propagation through time in windows "
         f"of {config.seq_length:,} {config.corpus.units}"
         + (f", {config.lanes:,} side by side." if config.lanes > 1 else ".")
+        + _initial(config)
+    )
+
+
+def _initial(config: Config) -> str:
+    if config.init_from is None:
+        return ""
+    return (
+        f" It started from the weights of {cell(config.init_from)}, SHA-256 "
+        f"{config.initial_weights}."
     )
 
 
@@ -122,7 +132,8 @@ def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
     )
     where = (
         "on any processor"
-        if config.engine == "fast" and config.initialization != "notebook"
+        if config.engine == "fast"
+        and (config.initialization != "notebook" or config.init_from is not None)
         else "on the versions below and the same kind of processor"
     )
     return (

@@ -11,12 +11,17 @@ from ..versions import Versions
 
 
 class Config(Settings):
-    """A run's settings, its texts, and the versions that compute it. Losses are in nats."""
+    """A run's settings, its texts, and the versions that compute it. Losses are in nats.
+
+    `initial_weights` is the SHA-256 of the weights that the run started from, as by
+    digests.of_weights in the run's dtype, if they are of another run (`init_from`).
+    """
 
     corpus: CorpusRecord
     parts: Splits
     vocabulary: list[str]
     versions: Versions
+    initial_weights: str | None = None
 
     @model_validator(mode="after")
     def _symbols_are_a_vocabulary(self) -> "Config":

@@ -63,6 +63,14 @@ class RunFolder:
         return self.path / "best_before_end.safetensors"
 
     @property
+    def start(self) -> Path:
+        """The checkpoint before the first iteration, of a run that starts from another's weights.
+
+        With it, the run can be reproduced when the other one is gone.
+        """
+        return self.path / "start.safetensors"
+
+    @property
     def results(self) -> Path:
         return self.path / "results.json"
 
@@ -198,7 +206,13 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
     with made_aside(path) as aside:
         folder = RunFolder(aside)
         folder.write_config(config)
-        checkpoint.save(folder.checkpoint, training, ValidationHistory(), config.corpus.sha256)
+        kept = (
+            [folder.checkpoint]
+            if config.initial_weights is None
+            else [folder.checkpoint, folder.start]
+        )
+        for file in kept:
+            checkpoint.save(file, training, ValidationHistory(), config.corpus.sha256)
         with explained("make the run folder", path):
             folder.log.touch()
             if job is not None:

@@ -40,7 +40,8 @@ DIGEST_OF = {  # the setting that names a text: the key of its SHA-256
 class PublishedResult(Strict):
     """One [[results]] table: digests of the texts and of the weights that a training ends in.
 
-    `corpus` and `seed` overrule the settings above the tables.
+    `corpus` and `seed` overrule the settings above the tables. `initial_weights` is the digest of
+    the weights that the training started from, if `init_from` is set.
     """
 
     corpus: str | None = None
@@ -48,6 +49,7 @@ class PublishedResult(Strict):
     corpus_sha256: Digest
     validation_sha256: Digest | None = None
     test_sha256: Digest | None = None
+    initial_weights: Digest | None = None
     final_weights: Digest
     best_weights: Digest | None = None
 
@@ -76,6 +78,7 @@ def to_block(
         to_toml(
             {"seed": seed}
             | texts
+            | {"initial_weights": config.initial_weights}
             | {"final_weights": one.final_weights, "best_weights": one.best_weights}
         )
         for seed, one in by_seed.items()
@@ -109,6 +112,11 @@ def _read_one(shared: dict[str, Any], table: Any, place: str) -> Published:
         settings = Settings.model_validate(chosen)
     except ValidationError as error:
         raise InputError(f"{place}: {explain(error)}") from error
+    if (settings.init_from is None) != (result.initial_weights is None):
+        raise InputError(
+            f"{place}: init_from and initial_weights need each other, got "
+            f"{shown(settings.init_from)} and {shown(result.initial_weights)}"
+        )
     sources = {
         "corpus": source or corpora.DEFAULT,
         "validation_file": settings.validation_file,

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from .. import errors, memory, terminal
+from .. import memory, terminal
 from ..engines import processes
 from ..engines.processes import ALONE, Command, ProcessGroup
 from ..errors import InputError
-from ..runs import card, checkpoint, data, ending, results
+from ..runs import card, checkpoint, data, digests, ending, results
 from ..runs import folder as run_folder
 from ..runs.config import Config
 from ..runs.data import Texts, relocated
@@ -24,13 +24,14 @@ from ..text.library import Library
 from ..text.records import CorpusRecord
 from ..training.base import Training
 from ..training.start import start as start_training
+from ..training.state import put_weights
 from ..training.validation import ValidationHistory
 from ..versions import Versions
-from . import display, tensorboard
+from . import changes, display, initial_weights, summary, tensorboard
+from .initial_weights import InitialWeights
 from .session import Session
 
-CAN_CHANGE = ("iterations", "engine", "time_budget")  # when a run is resumed
-FILES = ("validation_file", "test_file")  # which may have moved by then
+FILES = ("validation_file", "test_file")  # which may have moved when a run is resumed
 DYING = 30.0  # seconds for which a killed process may still lock its run folder
 
 
@@ -78,28 +79,51 @@ def make(
     out: Path | None,
     together: ProcessGroup = ALONE,
     library: Library | None = None,
+    initial_digest: str | None = None,
 ) -> Run:
-    """Make the folder of a run before its first iteration. Raises InputError as begin does."""
+    """Make the folder of a run before its first iteration.
+
+    `initial_digest` is the SHA-256 that the weights of another run must have, if it starts from
+    some. Raises InputError as begin does.
+    """
     library = library or Library()
     if out is not None:
         run_folder.refuse_existing(out)
-    settings = checked(given)
+    settings, initial = _initialized(given)
     processes.refuse(settings, together)
     text = library.open(source or corpora.DEFAULT, settings.encoding, settings.units)
     divided = splits.split_text(text, settings, library)
     chosen: dict[str, Any] = settings.model_dump() | splits.sources(divided)
+    vocabulary = splits.vocabulary_of(text, divided.train)
+    if initial is not None:
+        initial.refuse_unknown(vocabulary.symbols, text.name)
+        vocabulary, arrays = initial.vocabulary, initial.arrays(settings)
+        chosen["init_from"] = str(initial.source)
+        chosen["initial_weights"] = digests.of_weights(arrays)
+        if initial_digest is not None:
+            initial_weights.refuse_other(initial_digest, arrays, initial.source)
     config = Config(
         **chosen,
         corpus=CorpusRecord.of(text),
         parts=divided,
-        vocabulary=list(splits.vocabulary_of(text, divided.train).symbols),
+        vocabulary=list(vocabulary.symbols),
         versions=Versions.current(),
     )
     texts = _texts(config, library)
-    training = start(config, texts, together)
+    training = start(config, texts, together, initial)
     path = out or run_folder.next_free(text.name)
     folder = run_folder.create(path, config, training, processes.job())
     return Run(folder, config, texts, training, ValidationHistory())
+
+
+def _initialized(given: dict[str, Any]) -> tuple[Settings, InitialWeights | None]:
+    settings = checked(given)
+    if settings.init_from is None:
+        return settings, None
+    initial = InitialWeights.read(Path(settings.init_from), settings.seed)
+    settings = checked(initial.filled_in(given))
+    initial.check(settings)
+    return settings, initial
 
 
 def checked(given: dict[str, Any]) -> Settings:
@@ -139,7 +163,9 @@ def restored(
     library = library or Library()
     before = folder.read_config()
     files = {key: given[key] for key in FILES if key in given and getattr(before, key) is not None}
-    changed = _changed(before, folder, {key: given[key] for key in given if key not in files})
+    changed = changes.changed(
+        before, folder, {key: given[key] for key in given if key not in files}
+    )
     processes.refuse(changed, together)
     advice = f"Name it: bptt train TEXT --resume {folder.path}"
     config = relocated(changed, folder.path, library, {"corpus": source, **files}, advice)
@@ -177,46 +203,37 @@ def _texts(config: Config, library: Library) -> Texts:
     return texts
 
 
-def _changed(config: Config, folder: RunFolder, given: dict[str, Any]) -> Config:
-    fixed = [key.replace("_", "-") for key in given if key not in CAN_CHANGE]
-    if fixed:
-        raise InputError(
-            f"a resumed run keeps its settings (in {folder.config}); of them only "
-            f"{', '.join(f'--{key}'.replace('_', '-') for key in CAN_CHANGE)} can be given, "
-            f"got {', '.join(fixed)}"
-        )
-    longer = given.get("iterations", config.iterations) != config.iterations
-    if longer and config.schedule == "cosine":
-        raise InputError(
-            f"a cosine schedule depends on the run's length, so it keeps its {config.iterations} "
-            f"iterations, got {given['iterations']}"
-        )
-    try:
-        return Config(**(config.model_dump() | given))
-    except ValidationError as error:
-        raise InputError(explain(error)) from error
-
-
-def start(config: Config, texts: Texts, together: ProcessGroup = ALONE) -> Training:
-    """Make a training, in every process of a group.
+def start(
+    config: Config,
+    texts: Texts,
+    together: ProcessGroup = ALONE,
+    initial: InitialWeights | None = None,
+) -> Training:
+    """Make a training, in every process of a group; the leader's has the initial weights, if given.
 
     Raises InputError if the text is too short for it, or another process has an error.
     """
-    training = make_training(config, texts, together)
+    training = make_training(config, texts, together, initial)
     together.broadcast_text(Command.BEGIN, config.model_dump_json())
     together.agree(None)
     return training
 
 
-def make_training(config: Config, texts: Texts, together: ProcessGroup) -> Training:
+def make_training(
+    config: Config, texts: Texts, together: ProcessGroup, initial: InitialWeights | None = None
+) -> Training:
     """Make this process's training. Raises InputError if the text is too short for it."""
     refuse_too_large(config, len(texts.vocabulary))
     if config.tensorboard:
         tensorboard.require()
     try:
-        return start_training(config, texts.train, texts.vocabulary, together)
+        parameters = None if initial is None else initial.parameters(config)
+        training = start_training(config, texts.train, texts.vocabulary, together, parameters)
     except ValueError as error:
         raise InputError(f"{config.corpus.name}: {error}") from error
+    if initial is not None:
+        put_weights(training, initial.arrays(config))
+    return training
 
 
 def refuse_too_large(settings: Settings, V: int) -> None:
@@ -262,37 +279,10 @@ def train_to_end(run: Run) -> None:
     end = ending.of(config, training, folder.load_model())
     card.write(folder, config, outcome, end)
     folder.draw(config)
-    console.print(_summary(run, outcome, end), markup=False)
+    console.print(summary.of_run(folder, outcome, end), markup=False)
     terminal.advise(
         console, "Sample text", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"
     )
     worse = ending.worse_than_guessing(config, outcome, end)
     if worse:
         print(f"warning: {worse[0].lower()}{worse[1:]}", file=sys.stderr)
-
-
-def _summary(run: Run, outcome: results.Results, end: ending.Ending) -> str:
-    folder, training = run.folder, run.training
-    ended = f" ({outcome.ended})" if outcome.ended else ""
-    lines = [
-        f"Sampled at temperature {ending.TEMPERATURE:g}:\n{_indented(end.drawn)}\n",
-        f"Greedy, always the most probable character:\n{_indented(end.greedy)}\n",
-        f"Finished {training.iteration} iterations{ended}.",
-        f"Training: {end.training_bits:.3f} bits per character ({ending.MEAN}).",
-    ]
-    for name in ("validation", "test"):
-        evaluation = getattr(outcome, name)
-        if evaluation is not None:
-            unseen = f", {evaluation.unseen:,} unseen" if evaluation.unseen else ""
-            lines.append(
-                f"{name.capitalize()}: {evaluation.bits_per_character:.3f} bits per character "
-                f"({evaluation.scored:,} scored{unseen}; weights of iteration {outcome.iteration})."
-            )
-    kept = folder.checkpoint, folder.log, folder.csv, folder.results, folder.samples
-    names = ", ".join(path.name for path in (*kept, folder.loss_plot, folder.config))
-    lines.append(f"{folder.path} holds {names} and {folder.card.name}, which describes the run.")
-    return "\n".join(lines)
-
-
-def _indented(text: str) -> str:
-    return "  " + errors.harmless(text).replace("\n", "\n  ")

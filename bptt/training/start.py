@@ -15,9 +15,13 @@ from .initialization import initialize
 
 
 def start(
-    settings: Settings, text: np.ndarray, vocabulary: Vocabulary, group: ProcessGroup = ALONE
+    settings: Settings,
+    text: np.ndarray,
+    vocabulary: Vocabulary,
+    group: ProcessGroup = ALONE,
+    parameters: reference.Parameters | None = None,
 ) -> Training:
-    """Return a training before its first iteration.
+    """Return a training before its first iteration, from the given parameters or from new ones.
 
     The compiled engine has a loop of its own, which may take as many threads as torch would. Only
     that engine works in a process group.
@@ -28,12 +32,13 @@ def start(
 
     threads = _threads()
     torch.set_num_threads(1)  # the same bits whatever the number of cores
-    parameters = initialize(
-        settings.initialization,
-        vocab_size=len(vocabulary),
-        hidden_size=settings.hidden_size,
-        seed=settings.seed,
-    )
+    if parameters is None:
+        parameters = initialize(
+            settings.initialization,
+            vocab_size=len(vocabulary),
+            hidden_size=settings.hidden_size,
+            seed=settings.seed,
+        )
     try:
         if group.size > 1:
             return _shared(settings, text, vocabulary, parameters, group)

@@ -70,6 +70,16 @@ def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
     training.hidden_state = torch.from_numpy(arrays[HIDDEN_STATE])
 
 
+def put_weights(training: Training, weights: dict[str, np.ndarray]) -> None:
+    """Set the weights of a training before its first iteration, a learned initial state, averages."""
+    averages = {f"{AVERAGE}.{name}": weights[name] for name in training.averages}
+    arrays = to_arrays(training) | weights | averages
+    if INITIAL_STATE in weights:
+        lanes = arrays[HIDDEN_STATE].shape[1]
+        arrays[HIDDEN_STATE] = np.repeat(weights[INITIAL_STATE], lanes, axis=1)
+    put_arrays(training, arrays)
+
+
 def published(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the weights to evaluate, and a learned initial state, of the arrays of `to_arrays`.
 
