@@ -149,6 +149,12 @@ Jobs = Annotated[
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/python-docs-1.")
 ]
+RunOrSeedsPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run folder, such as runs/python-docs-1, or a folder of --seeds."
+    ),
+]
 
 
 def text_argument(default: str) -> Any:

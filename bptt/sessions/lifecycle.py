@@ -163,9 +163,8 @@ def restored(
     library = library or Library()
     before = folder.read_config()
     files = {key: given[key] for key in FILES if key in given and getattr(before, key) is not None}
-    changed = changes.changed(
-        before, folder, {key: given[key] for key in given if key not in files}
-    )
+    others = {key: given[key] for key in given if key not in files}
+    changed = changes.changed(before, folder, others)
     processes.refuse(changed, together)
     advice = f"Name it: bptt train TEXT --resume {folder.path}"
     config = relocated(changed, folder.path, library, {"corpus": source, **files}, advice)

@@ -1,7 +1,9 @@
 """What people run, and what it leaves on disk."""
 
 import json
+import math
 import re
+import statistics
 from importlib.metadata import version
 from pathlib import Path
 
@@ -194,13 +196,42 @@ def test_lr_is_the_learning_rate(folder: Path) -> None:
     assert json.loads((folder / "run/config.json").read_text())["learning_rate"] == 0.25
 
 
-@pytest.mark.parametrize("command", ["sample", "eval"])
-def test_folder_of_seeds_is_named_for_what_it_is(command: str, folder: Path) -> None:
-    done = bptt("train", "text.txt", *SMALL, "--seeds", "2", "--out", "many", folder=folder)
+def test_folder_of_seeds_is_named_for_what_it_is(folder: Path) -> None:
+    given = ("--hidden", "6", "--seq-length", "5", "--iterations", "60", "--seeds", "2")
+    done = bptt("train", "text.txt", *given, "--out", "many", folder=folder)
     assert done.returncode == 0, done
-    assert_refused(
-        bptt(command, "many", folder=folder), "many holds several runs", "such as many/seed-1"
-    )
+    for command in ("sample", "export"):
+        out = ("--out", "model.pt") if command == "export" else ()
+        refused = bptt(command, "many", *out, folder=folder)
+        assert_refused(refused, "many holds several runs", "such as many/seed-1")
+    assert_lines_are_those_of_the_seeds(folder)
+
+
+def assert_lines_are_those_of_the_seeds(folder: Path) -> None:
+    for arguments in ([], ["--windows", "4"], ["text.txt", "--last"]):
+        done = bptt("eval", "many", *arguments, folder=folder)
+        assert done.returncode == 0, done
+        found: dict[str, list[float]] = {}
+        for seed in (1, 2):
+            alone = bptt("eval", f"many/seed-{seed}", *arguments, folder=folder)
+            for heading, bits, nats, scored in re.findall(
+                r"^(.*): ([\d.]+) bits per character, ([\d.]+) nats \((.*)\)$", alone.stdout, re.M
+            ):
+                assert f"{heading} ({scored}):\n" in done.stdout
+                assert f"  seed {seed}: {bits} bits per character, {nats} nats\n" in done.stdout
+                found.setdefault(heading, []).append(float(bits))
+                assert float(nats) == pytest.approx(float(bits) * math.log(2), abs=1e-4)
+        assert len(found) == (4 if "--windows" in arguments else 2)
+        means = re.findall(r"  mean: ([\d.]+) ± ([\d.]+) bits", done.stdout)
+        for (mean, deviation), bits in zip(means, found.values(), strict=True):
+            assert float(mean) == pytest.approx(statistics.fmean(bits), abs=2e-4)
+            assert float(deviation) == pytest.approx(statistics.stdev(bits), abs=2e-4)
+
+
+def test_windows_longer_than_the_text_are_refused(folder: Path) -> None:
+    bptt("train", "text.txt", *SMALL, "--out", "run", folder=folder)
+    done = bptt("eval", "run", "text.txt", "--windows", "228", folder=folder)
+    assert_refused(done, "text: windows of 228 need a text of at least 229 characters, got 228")
 
 
 def test_only_a_run_is_said_to_go_on(folder: Path) -> None:
