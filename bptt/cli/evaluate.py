@@ -135,8 +135,9 @@ class _Evaluator:
                 for name, split in held_out.items()
                 if (split.corpus or record).sha256 == text.sha256
             }
-            for line in _introduction(text, own, config) if console else []:
-                console.print(line, markup=False)
+            if console is not None:
+                for line in _introduction(text, own, config):
+                    console.print(line, markup=False)
             if not own:
                 indices = translated(text.indices, text.vocabulary, self._vocabulary)
                 yield from self._of(text.name, text.name, indices)

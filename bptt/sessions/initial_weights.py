@@ -88,7 +88,9 @@ class InitialWeights:
 
         Raises InputError for a number that the dtype can't hold.
         """
-        named = dict(zip(PARAMETER_NAMES, self.model.parameters, strict=True))
+        named: dict[str, np.ndarray] = dict(
+            zip(PARAMETER_NAMES, self.model.parameters, strict=True)
+        )
         if settings.learn_initial_state:
             named[INITIAL_STATE] = self.model.initial_state
         with np.errstate(over="ignore"):

@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,11 @@ def test_logits_steps_and_loss_are_the_references(runs, kind, seed: int, length:
 @pytest.mark.parametrize("kind", KINDS)
 def test_sample_writes_what_the_command_does(runs, kind: str) -> None:
     network, path = load_run(runs[kind].path), runs[kind].path
-    for choice in ({"temperature": 0.0}, {"temperature": 0.9, "seed": 3, "top_k": 4}):
+    choices: list[dict[str, Any]] = [
+        {"temperature": 0.0},
+        {"temperature": 0.9, "seed": 3, "top_k": 4},
+    ]
+    for choice in choices:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in choice.items()]
         if kind != "bytes":  # of those, the command writes the very bytes, not a str
             done = program.bptt("sample", path.name, *options, "--prime", "shé", folder=path.parent)
