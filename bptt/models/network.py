@@ -28,7 +28,7 @@ class TrainedNetwork:
     """A trained network, computed in float64 by the reference's own operations.
 
     Weights that a run has in float32 are widened, which is exact; so a float32 run's `bits` may
-    differ from those of `bptt eval`, which computes in the run's dtype, in the sixth digit or so.
+    differ from those of `bptt eval`, which computes in the run's dtype, in the eighth digit or so.
 
     `settings` are the run's (`settings.hidden_size`, `settings.corpus.name`), `iteration` is that
     of the weights and `digest` their SHA-256. `initial_state` (H, 1) is zero unless it was learned.

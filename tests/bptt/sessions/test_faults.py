@@ -177,7 +177,7 @@ SOURCES = sorted(
         (r"\btime\.time\b|datetime\.now", {"cache.py"}),
         (
             r"\b(c?pickle|marshal|shelve|dill)\b(?!ing)|torch\.(load|save)\(|allow_pickle",
-            {"compiled.py"},  # numba's own cache of its code
+            {"compiled.py", "export.py"},  # numba's own cache of its code; torch.save for others
         ),
         (
             r"(?<![.\w])(eval|exec)\(|yaml\.load",
