@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 from jaxtyping import Int
 
+from bptt.text.ngrams import KneserNey
 from reference import Vocabulary
 
 from . import compressors
-from .ngrams import KneserNey
 
 # All with modified Kneser-Ney smoothing; an order is the number of characters in the context.
 NGRAMS = {"order 0": 1, "order 1": 2, "order 2": 3, "5-gram": 5, "7-gram": 7}

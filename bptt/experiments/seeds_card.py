@@ -4,6 +4,7 @@ from ..markdown import table
 from ..runs import card, published, results, smoothing
 from ..runs.config import Config
 from ..runs.ending import MEAN
+from ..runs.results import Results
 from .seeds_folder import SeedsFolder, Summary
 
 LINES = {
@@ -23,7 +24,7 @@ def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
     sections = [
         card.heading(config),
         f"{summary.n} runs that differ in the seed of their weights.",
-        _results(config, summary),
+        _results(config, summary, found[summary.seeds[0]]),
         f"![Mean and standard deviation over the seeds]({folder.plot.name})",
         _by_seed(summary),
         "## Data\n\n" + card.data(config),
@@ -35,13 +36,15 @@ def of_seeds(folder: SeedsFolder, config: Config, summary: Summary) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _results(config: Config, summary: Summary) -> str:
+def _results(config: Config, summary: Summary, first: Results) -> str:
     rows = []
     for name, shown in LINES.items():
         spread = getattr(summary, name)
         if spread is not None:
             more = (spread.standard_deviation, spread.minimum, spread.maximum)
             rows.append((shown, *card.both(spread.mean), *(f"{figure:.4f}" for figure in more)))
+    lines = card.ngram_lines(first)  # the same for all seeds
+    rows += [(name, *card.both(bits), "", "", "") for name, bits in lines]
     rows.append(("guessing among all symbols", *card.both(smoothing.guess(config)), "", "", ""))
     header = ("bits per character", "mean", "in nats", "standard deviation (n − 1)", "lowest",
               "highest")  # fmt: skip

@@ -77,6 +77,7 @@ def _results(config: Config, results: Results, ending: Ending) -> str:
         )
         if isinstance(one, Evaluation)
     ]
+    rows += [(name, *both(bits), "", "") for name, bits in ngram_lines(results)]
     rows.append((f"training, {MEAN}", *both(ending.training_bits), "", ""))
     rows.append(("guessing among all symbols", *both(smoothing.guess(config)), "", ""))
     windows = "" if results.validation_windows is results.test_windows is None else f" {COUNTED}"
@@ -88,6 +89,13 @@ def _results(config: Config, results: Results, ending: Ending) -> str:
         f"read, {results.seconds:,.1f} s.{ended} Validation and test are of the weights of "
         f"iteration {results.iteration:,}, each text read once, as one stream.{windows}"
     )
+
+
+def ngram_lines(results: Results) -> list[tuple[str, float]]:
+    """Return the lines of the n-gram model: their names, and bits per character."""
+    found = results.ngram
+    lines = [] if found is None else [("validation", found.validation), ("test", found.test)]
+    return [(f"{name}, {found.name}", bits) for name, bits in lines if found and bits is not None]
 
 
 def both(bits: float) -> tuple[str, str]:

@@ -10,11 +10,12 @@ from .. import files
 from ..errors import InputError, explained
 from ..strict import Strict, explain
 from ..training.evaluation import WINDOW, Evaluation, evaluate, evaluate_windows
-from . import log
+from . import log, ngram_reference
 from .checkpoint import Model
 from .config import Config
 from .data import Texts
 from .folder import RunFolder
+from .ngram_reference import NgramReference
 
 
 class Results(Strict):
@@ -23,7 +24,8 @@ class Results(Strict):
     `iteration` is that of the evaluated weights, the best by validation; `iterations` were taken,
     in `seconds`; `characters` counts those learned from; `ended` says why the run ended early.
     `validation` and `test` are of each text as one stream, `…_windows` in windows of WINDOW without
-    a past, as by evaluate_windows (None also for a text that is shorter than one).
+    a past, as by evaluate_windows (None also for a text that is shorter than one), `ngram` is of a
+    model to compare with.
     `final_weights` and `best_weights` are digests of the last weights and of the evaluated ones.
     """
 
@@ -36,6 +38,7 @@ class Results(Strict):
     test: Evaluation | None
     validation_windows: Evaluation | None = None
     test_windows: Evaluation | None = None
+    ngram: NgramReference | None = None
     final_weights: str | None = None
     best_weights: str | None = None
 
@@ -69,6 +72,7 @@ def finish(
         characters=iterations * config.window_size,
         seconds=entries[-1].seconds if entries else 0.0,
         ended=ended,
+        ngram=ngram_reference.of_texts(texts),
         **_held_out(model, texts, config.engine),
         final_weights=folder.load_model(last=True).digest,
         best_weights=model.digest,

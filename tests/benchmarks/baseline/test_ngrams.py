@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.baseline import compressors
-from benchmarks.baseline.ngrams import UNDETERMINED, KneserNey, discounts
 from benchmarks.baseline.reference_lines import reference_lines
+from bptt.text.ngrams import UNDETERMINED, KneserNey, discounts
 
 
 def plain_discounts(counts: Counter) -> list[float]:
