@@ -208,7 +208,7 @@ def test_folder_of_seeds_is_named_for_what_it_is(folder: Path) -> None:
 
 
 def assert_lines_are_those_of_the_seeds(folder: Path) -> None:
-    for arguments in ([], ["--windows", "4"], ["text.txt", "--last"]):
+    for arguments in (["--windows", "4"], ["text.txt", "--last"]):
         done = bptt("eval", "many", *arguments, folder=folder)
         assert done.returncode == 0, done
         found: dict[str, list[float]] = {}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bptt.runs import ngram_reference
 from bptt.runs.data import Texts
+from bptt.runs.folder import RunFolder
 from bptt.runs.ngram_reference import of_texts
 from bptt.sessions import lifecycle
 from bptt.text.ngrams import KneserNey
@@ -52,7 +53,9 @@ def test_nothing_is_counted_without_a_text_to_score_or_for_long_ones() -> None:
 def test_card_has_the_lines_in_bits_and_nats(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT * 2)
     given = {"hidden_size": 3, "seq_length": 4, "iterations": 2, "split": "60/40"}
-    run = lifecycle.begin(str(tmp_path / "text.txt"), given, tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "draw", lambda *_: None)
+        run = lifecycle.begin(str(tmp_path / "text.txt"), given, tmp_path / "run")
     V = len(run.read_config().vocabulary)
     indices = Vocabulary(run.read_config().vocabulary).encode(TEXT * 2)
     cut = int(0.6 * len(indices))

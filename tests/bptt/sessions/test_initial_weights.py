@@ -201,7 +201,8 @@ def test_settings_and_digest_need_each_other_in_a_protocol(folder: Path) -> None
 
 def test_config_of_the_run_repeats_it(folder: Path) -> None:
     run = fine_tuned(folder)
-    done = bptt("train", "--config", "second/config.json", "--out", "third", folder=folder)
+    given = ("train", "--config", "second/config.json", "--out", "third")
+    done = undrawn(lambda: bptt(*given, folder=folder))
     assert done.returncode == 0, done
     first, second = (json.loads((folder / name / "results.json").read_text())
                      for name in (run.path.name, "third"))  # fmt: skip
