@@ -71,7 +71,7 @@ def put_arrays(training: Training, arrays: dict[str, np.ndarray]) -> None:
 
 
 def put_weights(training: Training, weights: dict[str, np.ndarray]) -> None:
-    """Set the weights of a training before its first iteration, a learned initial state, averages."""
+    """Set the weights before the first iteration, and a learned initial state and averages."""
     averages = {f"{AVERAGE}.{name}": weights[name] for name in training.averages}
     arrays = to_arrays(training) | weights | averages
     if INITIAL_STATE in weights:

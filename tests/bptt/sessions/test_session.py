@@ -55,8 +55,8 @@ def test_best_is_the_checkpoint_of_the_fewest_bits(tmp_path: Path) -> None:
     assert list(bits) == [*range(3, 40, 3), 40]
     best, _ = checkpoint.load(run.folder.best, run.config)
     assert best.iteration == min(bits, key=lambda iteration: bits[iteration])
+    assert run.texts.validation is not None
     found = results.evaluated(run.folder.load_model(), run.texts.validation, "the text", "numpy")
-    assert found is not None
     assert found.bits_per_character == bits[best.iteration]
 
 
@@ -72,8 +72,8 @@ def test_averages_are_what_is_validated_and_published(engine: str, tmp_path: Pat
         assert not np.array_equal(value, averaged.training.learned[name])
     np.testing.assert_array_equal(model.initial_state, published["a0"])
     assert model.digest == digests.of_weights(published) == entries[-1]["weights"]
+    assert averaged.texts.validation is not None
     found = results.evaluated(model, averaged.texts.validation, "the text", engine)
-    assert found is not None
     assert found.bits_per_character == entries[-1]["validation_bits"]
 
 
