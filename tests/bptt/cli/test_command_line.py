@@ -159,6 +159,8 @@ HELP = {
     "verify": ["Seed of the search.", "Largest number of cases"],
     "audit": ["all of which must pass", "How far from 1", "The backward pass to audit"],
     "certify": ["Seed of the initial weights", "Number of hidden units."], "corpora": [],
+    "watch": ["[default: the run's validation text]", "Number of characters to read."],
+    "find-the-bug": ["a backward pass with one wrong line", "it loads nothing"],
 }  # fmt: skip
 
 
