@@ -4,6 +4,7 @@ The limit is a timer signal, so it needs a POSIX system and the main thread; els
 none. A call that hangs inside compiled code gets the signal only when it returns.
 """
 
+import gc
 import math
 import signal
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,8 @@ from .problem import Case, Skip
 
 HERE = str(Path(__file__).resolve().parent)
 CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
+MISSHAPEN = "wrong shape or type"  # of a gradient, or a wrong number of them
+AGAIN = 0.02  # seconds until a signal that came during a garbage collection is repeated
 
 
 class CaseError(Exception):
@@ -113,7 +116,13 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
-def _stop(number: int, frame: object) -> None:
+def _stop(number: int, frame: FrameType | None) -> None:
+    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None:
+        if frame.f_code in collecting:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)  # an exception would be ignored there
+            return
+        frame = frame.f_back
     raise TimeIsUp
 
 

@@ -205,3 +205,48 @@ def test_problem_stands_for_function_and_inputs() -> None:
     problem = BackwardProblem(functions.layer("a factor"), functions.drawn)
     report = quick(problem)
     assert (report.target, report.exit_status) == ("layer.<locals>.Layer".rpartition(".")[2], 1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "bounded"),
+    [
+        (lambda rng, n: rng.standard_normal(n), False),
+        (lambda rng, n: 3 * rng.standard_normal((n, n)) @ rng.standard_normal((n, n)), False),
+        (lambda rng, n: rng.uniform(1, 4, n), True),
+        (lambda rng, n: rng.uniform(-0.9, 0.9, n), True),
+        (lambda rng, n: rng.uniform(-3, 3, n), True),
+        (lambda rng, n: rng.dirichlet(np.ones(n), n), True),
+        (lambda rng, n: np.linalg.qr(rng.standard_normal((n, n)))[0], True),
+        (lambda rng, n: np.sign(rng.standard_normal(n)), True),
+    ],
+    ids=["normal", "products", "positive", "(-1, 1)", "(-3, 3)", "simplex", "orthogonal", "signs"],
+)
+def test_only_inputs_without_bounds_are_scaled(draw, bounded: bool) -> None:
+    problem = BackwardProblem(lambda x: x, lambda rng, N: torch.tensor(draw(rng, N)))
+    made = problem(np.random.default_rng(0), N=5)
+    assert list(made.scaled or ()) == ([] if bounded else ["x"])
+
+
+def test_what_a_function_does_outside_of_what_is_drawn_is_no_error() -> None:
+    class Artanh(torch.autograd.Function):
+        """Beyond ±1 the forward pass is constant; its gradient isn't."""
+
+        @staticmethod
+        def forward(ctx, x):
+            x = x.clamp(-1 + 1e-15, 1 - 1e-15)
+            ctx.save_for_backward(x)
+            return torch.atanh(x)
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            (x,) = ctx.saved_tensors
+            return cotangents[0] / (1 - x**2)
+
+    def between(rng, N):
+        return torch.tensor(rng.uniform(-0.9, 0.9, N))
+
+    def beyond(rng, N):
+        return torch.tensor(rng.standard_normal(N))
+
+    assert quick(Artanh.apply, between, dtypes=(), settings=Settings(cases=40)).exit_status == 0
+    assert quick(Artanh.apply, beyond, dtypes=(), settings=Settings(cases=40)).exit_status == 1
