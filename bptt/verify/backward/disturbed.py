@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checker.buffers import CREATION_FUNCTIONS, buffers_converted
 from ..checker.evaluated_problem import is_tensor, to_array
-from ..checker.oracles.noise import COPIERS, disturb_tensors, noisy_array, run_engine
+from ..checker.oracles.noise import COPIERS, address, disturb_tensors, noisy_array, run_engine
 from .functions import JaxFunction, LossAndGradients, NumpyPair, TorchFunction
 from .problem import BackwardCase, copied, in_dtype, is_floating
 
@@ -72,13 +72,6 @@ def disturbed_gradients(
             for value in given
         ]
     return arrays(high.gradients(given, upstream))
-
-
-def address(value: Any) -> int | None:
-    """Return where a tensor's numbers are; None for a sparse one, whose numbers aren't together."""
-    import torch
-
-    return value.data_ptr() if value.layout == torch.strided else None
 
 
 def arrays(found: dict[int, Any]) -> Gradients:

@@ -135,6 +135,7 @@ def _checks(
     problem: Any = factory.function
     checks: list[Any] = [
         *CHECKS,
+        repeats.values_without_gradients,
         repeats.graph_used_twice,
         repeats.another_call_between,
         repeats.uninitialized_memory,

@@ -73,6 +73,27 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
     yield CheckResult("two backward passes (retain_graph)", PASSED)
 
 
+def values_without_gradients(case: BackwardCase) -> Iterator[CheckResult]:
+    """Check that torch's forward pass gives the same values where nothing requires a gradient."""
+    function = case.function
+    if not isinstance(function, TorchFunction):
+        return
+    import torch
+
+    def with_gradients() -> list[Any]:
+        with torch.enable_grad():
+            return [copied(value) for value in as_tuple(function.call(_leaves(case)))]
+
+    found = call("forward", with_gradients, limit=case.limit)
+    for k, (value, plain) in enumerate(zip(found, case.outputs, strict=True)):
+        off = far(plain, value) if case.cotangents[k] is not None else 0.0
+        if is_off(off, case):
+            message = f"output {k} is off by {off:.2g} if no input requires a gradient"
+            yield CheckResult("values without gradients", FAILED, message)
+            return
+    yield CheckResult("values without gradients", PASSED)
+
+
 def another_call_between(case: BackwardCase) -> Iterator[CheckResult]:
     """Call torch's forward pass for other numbers before the backward pass, as layers do."""
     function = case.function

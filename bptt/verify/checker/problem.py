@@ -75,8 +75,8 @@ class GradientProblem:
 class Case:
     """The arguments that make a problem: sizes by name, the seed of its rng, and a scale.
 
-    The parameters (those in the problem's `scaled`) are multiplied by `scale`. `counted` is the only
-    step whose loss counts; None stands for all steps.
+    The parameters (those in the problem's `scaled`) are multiplied by `scale`. `counted` is the
+    only step whose loss counts; None stands for all steps.
     """
 
     sizes: dict[str, int]
