@@ -284,3 +284,27 @@ def test_clamp_in_float32_is_no_error_however_near(offset: float) -> None:
         Clamped.apply, lambda rng, N: (torch.full((N,), 1.0 + offset).double(),)
     )
     assert check(problem, {"N": 3}).verdict in ("kink", "rounding", "right")
+
+
+def test_eigenvector_of_the_other_sign_in_float32_is_no_error() -> None:
+    class Direction(torch.autograd.Function):
+        """x / |x|, but of the other sign in float32."""
+
+        @staticmethod
+        def forward(ctx, x):
+            sign = -1.0 if x.dtype == torch.float32 else 1.0
+            unit = sign * x / x.norm(dim=-1, keepdim=True)
+            ctx.save_for_backward(x, unit)
+            ctx.sign = sign
+            return unit
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            x, unit = ctx.saved_tensors
+            up = cotangents[0] - unit * (unit * cotangents[0]).sum(-1, keepdim=True)
+            return ctx.sign * up / x.norm(dim=-1, keepdim=True)
+
+    report = quick(Direction.apply, rows, dtypes=("float32",))
+    (found,) = [check for check in report.checks if check.name == "float32"]
+    assert found.verdict == "ill-conditioned"
+    assert report.exit_status == 0
