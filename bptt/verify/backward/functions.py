@@ -172,7 +172,11 @@ class JaxFunction(DifferentiableFunction):
                 else np.asarray(cotangent, output.dtype)
                 for output, cotangent in zip(found, cotangents, strict=True)
             )
-            return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+            # With 64 bits a Python float in the user's code may promote a gradient of float32.
+            return {
+                place: np.asarray(slope, inputs[place].dtype)
+                for place, slope in zip(wanted, pull(given), strict=True)
+            }
 
     def twice(
         self,

@@ -308,3 +308,26 @@ def test_eigenvector_of_the_other_sign_in_float32_is_no_error() -> None:
     (found,) = [check for check in report.checks if check.name == "float32"]
     assert found.verdict == "ill-conditioned"
     assert report.exit_status == 0
+
+
+def test_step_that_leaves_the_domain_and_a_kink_in_the_way_are_no_error() -> None:
+    class Steps(torch.autograd.Function):
+        """√x with a jump just beyond 1; it raises for x < 0."""
+
+        @staticmethod
+        def forward(ctx, x):
+            if (x < 0).any():
+                raise ValueError("expected positive numbers")
+            ctx.save_for_backward(x)
+            return x.sqrt() + 0.01 * (x > 1.00001)
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            return cotangents[0] / (2 * ctx.saved_tensors[0].sqrt())
+
+    def near(rng, N):
+        return torch.tensor(np.r_[1.0, rng.uniform(0.01, 2, N)])
+
+    report = quick(Steps.apply, near, settings=Settings(cases=1))
+    (found,) = [check for check in report.checks if check.name == "Taylor remainder"]
+    assert found.verdict == "passed", found.message
