@@ -14,7 +14,7 @@ import numpy as np
 
 from ..checker.calls import CaseError
 from ..checker.case_result import WRONG, Finding
-from ..checker.check_result import FAILED, PASSED, REFUSED, CheckResult
+from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ..checker.evaluated_problem import is_tensor, to_array
 from .layouts import layouts
 from .problem import BackwardCase, copied, far, like
@@ -218,11 +218,32 @@ def _same(case: BackwardCase, name: str, given: Arguments, plain: Arguments) -> 
         # Equal numbers may make a gradient cancel, so that rounding errors are all it has.
         off = far(slope, expected[place], case.sizes[place])
         if is_off(off, case):
+            if _is_unstable(case, plain, place, expected[place], off):
+                message = f"the gradient of {case.name_of(place)} is unstable for these numbers"
+                return CheckResult(name, ILL_CONDITIONED, message)
             far_off = f"off by {off:.2g} of its largest entry" if np.isfinite(off) else "not finite"
             message = f"the gradient of {case.name_of(place)} is {far_off}, at {case.case}"
             picture = difference(case, place, slope, expected[place])
             return CheckResult(name, FAILED, message, picture=picture)
     return CheckResult(name, PASSED)
+
+
+def _is_unstable(
+    case: BackwardCase, plain: Arguments, place: int, expected: Any, off: float
+) -> bool:
+    """Whether the last bits of the inputs change a gradient as much as another layout did.
+
+    A matrix of equal entries has equal singular values, say, whose vectors are arbitrary.
+    """
+    rng = np.random.default_rng([case.case.seed, 32])
+    nearby = [
+        value * (1 + like(value, 2.0**-45 * rng.choice([-1.0, 1.0], tuple(value.shape))))
+        if k in case.places
+        else copied(value)
+        for k, value in enumerate(plain[0])
+    ]
+    moved = far(case.gradients(nearby, _copies(plain[1]))[place], expected, case.sizes[place])
+    return bool(moved > 0.01 * min(off, 1.0))  # `off` may be infinite
 
 
 def difference(case: BackwardCase, place: int, computed: Any, expected: Any) -> Finding:
