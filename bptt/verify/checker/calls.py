@@ -7,6 +7,7 @@ none. A call that hangs inside compiled code gets the signal only when it return
 import gc
 import math
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -135,11 +136,15 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
     left = time_left()
     if left <= 0.0:
         raise OutOfTime
+    torch = sys.modules.get("torch")
+    had_gradients = torch is None or torch.is_grad_enabled()
     try:
         least = min(limit, left)
         with _noted(what, least), time_limit(least), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
+        if torch is not None:  # the signal may have come while torch was leaving a `no_grad` block
+            torch.set_grad_enabled(had_gradients)
         if left < limit:
             raise OutOfTime from None
         raise CaseError(HUNG, f"{what} took longer than {limit:g} s") from None

@@ -225,3 +225,13 @@ def test_time_limit_survives_a_garbage_collection() -> None:
             call("loop", loop, limit=0.05)
     finally:
         gc.callbacks.remove(slow)
+
+
+def test_call_that_ends_in_a_block_without_gradients_leaves_torch_as_it_was() -> None:
+    def interrupted() -> None:
+        torch.set_grad_enabled(False)  # as if the signal had kept `no_grad` from leaving
+        time.sleep(5.0)
+
+    with pytest.raises(CaseError, match="took longer"):
+        call("interrupted", interrupted, limit=0.05)
+    assert torch.is_grad_enabled()
