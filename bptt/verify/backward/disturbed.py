@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..checker.buffers import CREATION_FUNCTIONS, buffers_converted
-from ..checker.evaluated_problem import to_array
-from ..checker.oracles.noise import COPIERS, disturb_tensors, noisy_array, run_engine
+from ..checker.evaluated_problem import is_tensor, to_array
+from ..checker.oracles.noise import COPIERS, address, disturb_tensors, noisy_array, run_engine
 from .functions import JaxFunction, LossAndGradients, NumpyPair, TorchFunction
 from .problem import BackwardCase, copied, in_dtype, is_floating
 
@@ -46,10 +46,10 @@ def disturbed_gradients(
     rng = np.random.default_rng([seed, 50])
     function = high.function
     if isinstance(function, TorchFunction):
-        known = {value.data_ptr() for value in given if hasattr(value, "data_ptr")}
+        known = {address(value) for value in given if is_tensor(value)} - {None}
 
         def is_input(saved: Any) -> bool:
-            return saved.data_ptr() in known
+            return address(saved) in known
 
         def run() -> dict[int, Any]:
             return high.gradients(given, upstream)

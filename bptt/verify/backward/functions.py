@@ -14,9 +14,13 @@ import numpy as np
 
 from bptt.errors import InputError
 
+from ..checker.calls import BROKEN, MISSHAPEN, CaseError
 from ..checker.evaluated_problem import is_tensor
-from .interface import DifferentiableFunction, argument_names, as_tuple, by_place
+from .interface import DifferentiableFunction, argument_names, as_tuple, by_place, is_floating
 
+# What PyTorch says of gradients whose shape or number doesn't fit the inputs.
+MISSHAPEN_GRADIENTS = ("returned an invalid gradient", "returned an incorrect number of gradients")
+PAIR = "(loss, gradients)"
 EXPECTED = (
     "a torch callable, a pair (forward, backward) of NumPy functions, a function that returns "
     "(loss, gradients), or a JAX function"
@@ -60,9 +64,14 @@ class TorchFunction(DifferentiableFunction):
         if not used:
             raise ValueError("no output depends on an input that requires a gradient")
         outs, given = zip(*used, strict=True)
-        slopes = torch.autograd.grad(
-            outs, [leaves[place] for place in wanted], given, allow_unused=True
-        )
+        try:
+            slopes = torch.autograd.grad(
+                outs, [leaves[place] for place in wanted], given, allow_unused=True
+            )
+        except RuntimeError as error:
+            if any(said in str(error) for said in MISSHAPEN_GRADIENTS):
+                raise CaseError(MISSHAPEN, str(error)) from error
+            raise
         return dict(zip(wanted, slopes, strict=True))
 
 
@@ -113,12 +122,20 @@ class LossAndGradients(DifferentiableFunction):
         self.names = argument_names(function)
 
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        return (np.asarray(self.function(*inputs)[0]),)
+        return (np.asarray(self._called(inputs)[0]),)
+
+    def _called(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Raise CaseError where the function returns anything but a loss and gradients."""
+        found = self.function(*inputs)
+        if not is_loss_and_gradients(found):
+            what = type(found).__name__
+            raise CaseError(BROKEN, f"expected the function to return {PAIR}, got {what}")
+        return found[0], found[1]
 
     def gradients(
         self, inputs: Sequence[Any], cotangents: Sequence[Any], wanted: Collection[int]
     ) -> dict[int, Any]:
-        found = by_place(self.function(*inputs)[1], inputs, self.names, wanted)
+        found = by_place(self._called(inputs)[1], inputs, self.names, wanted)
         return {
             place: None if slope is None else np.asarray(cotangents[0]) * slope
             for place, slope in found.items()
@@ -155,7 +172,11 @@ class JaxFunction(DifferentiableFunction):
                 else np.asarray(cotangent, output.dtype)
                 for output, cotangent in zip(found, cotangents, strict=True)
             )
-            return dict(zip(wanted, map(np.asarray, pull(given)), strict=True))
+            # With 64 bits a Python float in the user's code may promote a gradient of float32.
+            return {
+                place: np.asarray(slope, inputs[place].dtype)
+                for place, slope in zip(wanted, pull(given), strict=True)
+            }
 
     def twice(
         self,
@@ -241,10 +262,17 @@ def differentiable(function: Any, inputs: Sequence[Any]) -> DifferentiableFuncti
     jax = sys.modules.get("jax")
     if jax is not None:
         with in_64_bits():
-            found = as_tuple(function(*inputs))
-        if all(isinstance(value, jax.Array) for value in found):
+            found = function(*inputs)
+            if not is_loss_and_gradients(found):  # as it is where a function returns its argument
+                given = [jax.numpy.asarray(v) if is_floating(v) else v for v in inputs]
+                found = function(*given)
+        if all(isinstance(value, jax.Array) for value in as_tuple(found)):
             return JaxFunction(function)
     return LossAndGradients(function)
+
+
+def is_loss_and_gradients(found: Any) -> bool:
+    return isinstance(found, tuple | list) and len(found) == 2 and np.ndim(found[0]) == 0
 
 
 def import_all_of_torch() -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checker.calls import CaseError
+from ..checker.calls import CaseError, call
 from ..checker.case_result import WRONG, Finding
 from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ..checker.problem import Case
 from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
-from .problem import BackwardCase, BackwardProblem
+from .problem import BackwardCase, BackwardProblem, far
 from .rounding_bounds import FactorBound, entry_bounds, factor_bound
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
@@ -26,6 +26,7 @@ DISTURBED_RUNS, FEWEST_RUNS = 16, 6  # for the bounds of entries
 SHARED_SEEDS = 4
 FEWEST_INPUTS, MOST_INPUTS = 16, 1024
 GOAL = {"float32": 2.0**-17, "bfloat16": 0.75 * 2.0**-6, "float16": 0.75 * 2.0**-6}
+OTHER_OUTPUTS = 0.1  # relative: the forward pass itself took another way than in float64
 TOO_COARSE = 0.25  # relative: a bound above it says nothing
 
 
@@ -50,6 +51,17 @@ class Drawn:
         """The gradients in the lower precision; None counts as zeros."""
         found = arrays(self.low.gradients())
         return {place: found.get(place, np.zeros(g.shape)) for place, g in self.exact.items()}
+
+    @cached_property
+    def outputs_differ(self) -> float:
+        """How far the outputs are from those in float64, relative to the largest of each.
+
+        An eigenvector may have the other sign, say, and then other gradients.
+        """
+        function, (inputs, _) = self.high.function, self.given
+        exact = call("forward", function.outputs, inputs, limit=self.high.limit)
+        pairs = zip(self.low.outputs, exact, self.low.cotangents, strict=True)
+        return max(far(low, high) for low, high, up in pairs if up is not None)
 
     def disturbed(self, seed: int) -> Gradients:
         return disturbed_gradients(self.high, *self.given, seed, self.unit)
@@ -85,6 +97,9 @@ class LowerPrecision:
             if not drawn.is_finite:
                 return self._not_finite(drawn)
             message, bound, picture = self._entries(drawn)
+            if message and drawn.outputs_differ > OTHER_OUTPUTS:
+                message = f"ill-conditioned: the outputs are off by {drawn.outputs_differ:.2g}"
+                return CheckResult(self.dtype, ILL_CONDITIONED, f"{message} already, at {case}")
             if message:
                 return CheckResult(self.dtype, FAILED, f"wrong: {message}", picture=picture)
             coarse = max(coarse, bound)

@@ -48,14 +48,30 @@ def run_phases(
     done: Collection[str],
     send: Callable[[Any], None],
 ) -> None:
-    """Run the phases that aren't done yet; send each CaseResult, the Report, and each Phase."""
+    """Run the phases that aren't done yet; send each CaseResult, the Report, and each Phase.
+
+    torch has one thread, except in the check that looks for races: at these sizes more threads only
+    wait for each other, for most of the time if other programs run.
+    """
     import_all_of_torch()
+    with repeats.torch_threads(1) as threads:
+        _run(factory, settings, options, threads, done, send)
+
+
+def _run(
+    factory: ProblemFactory,
+    settings: Settings,
+    options: BackwardSettings,
+    threads: int,
+    done: Collection[str],
+    send: Callable[[Any], None],
+) -> None:
     if VALUES not in done:
         send(verify(factory, settings, send))
     made = list(_cases(factory, settings, done, send))
     if not made:
         return
-    for name, check in _checks(factory, settings, options, made):
+    for name, check in _checks(factory, settings, options, threads, made):
         if name not in done:
             send(Phase(name, tuple(check())))
 
@@ -113,11 +129,13 @@ def _checks(
     factory: ProblemFactory,
     settings: Settings,
     options: BackwardSettings,
+    threads: int,
     made: list[BackwardCase],
 ) -> Iterator[Named]:
     problem: Any = factory.function
     checks: list[Any] = [
         *CHECKS,
+        repeats.values_without_gradients,
         repeats.graph_used_twice,
         repeats.another_call_between,
         repeats.uninitialized_memory,
@@ -133,7 +151,7 @@ def _checks(
     cases = [one.case for one in made]
     for dtype in options.dtypes:
         yield dtype, partial(_in_dtype, problem, dtype, settings, cases)
-    yield "many calls", partial(_many_calls, made[0], options.race_seconds)
+    yield "many calls", partial(_many_calls, made[0], options.race_seconds, threads)
 
 
 def _worst(check: Any, made: list[BackwardCase]) -> Iterable[CheckResult]:
@@ -165,6 +183,6 @@ def _in_dtype(
     return [LowerPrecision(problem, dtype, settings.time_limit, SECONDS_A_DTYPE).result(cases)]
 
 
-def _many_calls(case: BackwardCase, seconds: float) -> Iterable[CheckResult]:
+def _many_calls(case: BackwardCase, seconds: float, threads: int) -> Iterable[CheckResult]:
     at("many calls", case.case)
-    return run(partial(repeats.many_calls, seconds=seconds), case)
+    return run(partial(repeats.many_calls, seconds=seconds, threads=threads), case)

@@ -10,12 +10,12 @@ import numpy as np
 
 from bptt.errors import InputError
 
-from ..checker.calls import CaseError, call
+from ..checker.calls import BROKEN, MISSHAPEN, CaseError, call
 from ..checker.evaluated_problem import is_tensor, to_array
 from ..checker.loading import ProblemFactory, size_names
 from ..checker.problem import Case, GradientProblem
 from .functions import differentiable
-from .interface import DifferentiableFunction, as_tuple, is_floating
+from .interface import DifferentiableFunction, as_tuple, bounded_inputs, is_floating
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class BackwardProblem:
     free: it returns a tuple of arrays or tensors, and other arguments. The gradients with respect
     to the floating ones are verified. `forward` is optional: the same function in plain torch
     operations, for which autograd is the oracle; without it, central differences of the function
-    are. `time_limit` is in seconds, for each call.
+    are. `time_limit` is in seconds, for each call. An input that is unbounded (normal numbers, say)
+    is also multiplied, by 0.01 to 10; one that is positive, or in a range, never is.
 
         def inputs(rng, N, D):
             return torch.tensor(rng.standard_normal((N, D))), torch.tensor(rng.standard_normal(D))
@@ -91,7 +92,17 @@ class BackwardProblem:
             return {name: found[place] for name, place in names.items()}
 
         parameters = {name: case.inputs[place] for name, place in names.items()}
-        return GradientProblem(parameters, loss, gradient, autograd=self.forward is not None)
+        return GradientProblem(
+            parameters,
+            loss,
+            gradient,
+            autograd=self.forward is not None,
+            scaled=[name for name, place in names.items() if place not in self._bounded],
+        )
+
+    @cached_property
+    def _bounded(self) -> frozenset[int]:
+        return bounded_inputs(self.inputs, self.size_names)
 
 
 def with_time_limit(factory: ProblemFactory, seconds: float) -> ProblemFactory:
@@ -130,10 +141,11 @@ class BackwardCase:
     @cached_property
     def outputs(self) -> tuple[Any, ...]:
         """Copies of the outputs. Raises CaseError where none of them is floating."""
-        found = call("forward", self.function.outputs, self.inputs, limit=self.limit)
+        inputs = [copied(value) for value in self.inputs]  # it may change them
+        found = call("forward", self.function.outputs, inputs, limit=self.limit)
         if not any(map(is_floating, map(as_array, found))):
             kinds = ", ".join(type(value).__name__ for value in found)
-            raise CaseError("broken", f"expected a floating output, got {kinds}")
+            raise CaseError(BROKEN, f"expected a floating output, got {kinds}")
         return tuple(copied(as_array(value)) for value in found)
 
     @cached_property
@@ -182,14 +194,16 @@ class BackwardCase:
         shapes = tuple(np.shape(slope)), tuple(value.shape)
         if shapes[0] != shapes[1]:
             raise CaseError(
-                "broken",
+                MISSHAPEN,
                 f"the gradient of {self.name_of(place)}: expected shape {shapes[1]}, "
                 f"got {shapes[0]}",
             )
         dtypes = dtype_name(slope), dtype_name(value)
-        if is_tensor(value) and dtypes[0] != dtypes[1]:
+        # NumPy promotes by itself, and loses nothing then.
+        wider = not is_tensor(value) and dtypes == ("float64", "float32")
+        if dtypes[0] != dtypes[1] and not wider:
             raise CaseError(
-                "broken",
+                MISSHAPEN,
                 f"the gradient of {self.name_of(place)}: expected {dtypes[1]}, got {dtypes[0]}",
             )
 
@@ -202,7 +216,7 @@ def in_dtype(value: Any, dtype: str) -> Any:
     try:
         return value.astype(dtype)
     except TypeError:
-        raise CaseError("broken", f"NumPy has no {dtype}") from None
+        raise CaseError(BROKEN, f"NumPy has no {dtype}") from None
 
 
 def copied(value: Any) -> Any:
@@ -228,7 +242,7 @@ def like(value: Any, drawn: np.ndarray) -> Any:
 
 
 def dtype_name(value: Any) -> str:
-    return str(value.dtype).removeprefix("torch.")
+    return str(as_array(value).dtype).removeprefix("torch.")
 
 
 @np.errstate(all="ignore")  # gradients may hold uninitialised memory: huge, subnormal, NaN

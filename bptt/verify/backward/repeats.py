@@ -1,5 +1,6 @@
 """Check repeated calls of a backward pass: same graph, other shapes in between, many calls."""
 
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from ..checker.buffers import buffers_converted
 from ..checker.calls import call
 from ..checker.check_result import FAILED, PASSED, CheckResult
 from ..checker.evaluated_problem import to_array
-from .checks import ALLOWED
+from .checks import difference, is_off
 from .functions import NumpyPair, TorchFunction
 from .interface import as_tuple
 from .problem import BackwardCase, copied, far
@@ -37,15 +38,16 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
         kept = [copied(outputs[k]) for k in used]
         wanted = [leaves[place] for place in case.places]
         found = [
-            torch.autograd.grad(
+            # Copies: the second pass may add to what the first has returned.
+            list(map(copied, torch.autograd.grad(
                 [outputs[k] for k in used],
                 wanted,
                 [copied(case.cotangents[k]) for k in used],
                 retain_graph=True,
                 allow_unused=True,
-            )
+            )))
             for _ in range(2)
-        ]
+        ]  # fmt: skip
         changed = [
             f"output {k}"
             for k, before in zip(used, kept, strict=True)
@@ -60,14 +62,36 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
         )
     for place, a, b in zip(case.places, first, second, strict=True):
         off = far(b, a)
-        if not off <= ALLOWED[case.dtype]:
+        if is_off(off, case):
             yield CheckResult(
                 "two backward passes (retain_graph)",
                 FAILED,
                 f"the second gradient of {case.name_of(place)} is off by {off:.2g}",
+                picture=difference(case, place, b, a),
             )
             return
     yield CheckResult("two backward passes (retain_graph)", PASSED)
+
+
+def values_without_gradients(case: BackwardCase) -> Iterator[CheckResult]:
+    """Check that torch's forward pass gives the same values where nothing requires a gradient."""
+    function = case.function
+    if not isinstance(function, TorchFunction):
+        return
+    import torch
+
+    def with_gradients() -> list[Any]:
+        with torch.enable_grad():
+            return [copied(value) for value in as_tuple(function.call(_leaves(case)))]
+
+    found = call("forward", with_gradients, limit=case.limit)
+    for k, (value, plain) in enumerate(zip(found, case.outputs, strict=True)):
+        off = far(plain, value) if case.cotangents[k] is not None else 0.0
+        if is_off(off, case):
+            message = f"output {k} is off by {off:.2g} if no input requires a gradient"
+            yield CheckResult("values without gradients", FAILED, message)
+            return
+    yield CheckResult("values without gradients", PASSED)
 
 
 def another_call_between(case: BackwardCase) -> Iterator[CheckResult]:
@@ -103,9 +127,10 @@ def another_call_between(case: BackwardCase) -> Iterator[CheckResult]:
     found = call("backward after another forward", between, limit=case.limit)
     for place, slope in zip(case.places, found, strict=True):
         off = far(slope, expected[place])
-        if not off <= ALLOWED[case.dtype]:
+        if is_off(off, case):
             message = f"the gradient of {case.name_of(place)} is off by {off:.2g}"
-            yield CheckResult(name, FAILED, message)
+            picture = difference(case, place, slope, expected[place])
+            yield CheckResult(name, FAILED, message, picture=picture)
             return
     yield CheckResult(name, PASSED)
 
@@ -151,20 +176,17 @@ def torch_memory_filled() -> Iterator[None]:
     import torch
 
     flags: Any = torch.utils.deterministic
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        flags.fill_uninitialized_memory,
-    )
+    # use_deterministic_algorithms would set the same, but imports torch._inductor: seconds.
+    before = torch.get_deterministic_debug_mode(), flags.fill_uninitialized_memory
     try:
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")
         flags.fill_uninitialized_memory = True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on nondeterministic operations
             yield
     finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        flags.fill_uninitialized_memory = before[2]
+        torch.set_deterministic_debug_mode(before[0])
+        flags.fill_uninitialized_memory = before[1]
 
 
 def another_shape_between(case: BackwardCase, other: BackwardCase) -> Iterator[CheckResult]:
@@ -174,40 +196,55 @@ def another_shape_between(case: BackwardCase, other: BackwardCase) -> Iterator[C
     other.gradients()
     for place, slope in case.gradients().items():
         off = far(slope, first[place])
-        if not off <= ALLOWED[case.dtype]:
+        if is_off(off, case):
             message = f"the gradient of {case.name_of(place)} is off by {off:.2g} afterwards"
-            yield CheckResult(name, FAILED, message)
+            picture = difference(case, place, slope, first[place])
+            yield CheckResult(name, FAILED, message, picture=picture)
             return
     yield CheckResult(name, PASSED)
 
 
-def many_calls(case: BackwardCase, seconds: float) -> Iterator[CheckResult]:
+def many_calls(case: BackwardCase, seconds: float, threads: int) -> Iterator[CheckResult]:
     """Repeat the same call for a number of seconds: a race condition changes a few calls of many.
 
     If none of N calls differs, the probability that one does is below 3/N with 95 % confidence (the
     rule of three). Slow calls get up to five times as long, until there are enough to see one in
-    300 with a probability of 99 %.
+    300 with a probability of 99 %. They are compared with one call in this thread alone; torch then
+    has `threads` of them.
     """
-    inputs = [copied(value) for value in case.inputs]
-    cotangents = [copied(value) for value in case.cotangents]
-    first = {place: copied(slope) for place, slope in case.gradients(inputs, cotangents).items()}
-    calls, differing, worst = 1, 0, 0.0
+    first = {place: copied(slope) for place, slope in case.gradients().items()}
+    calls, differing, worst, picture = 1, 0, 0.0, None
     begun = time.perf_counter()
-    while calls < MOST_CALLS and time.perf_counter() - begun < (
-        seconds if calls >= ENOUGH_CALLS else LONGER * seconds
-    ):
-        found = case.gradients(
-            [copied(value) for value in case.inputs], [copied(value) for value in case.cotangents]
-        )
-        off = max(far(slope, first[place]) for place, slope in found.items())
-        calls += 1
-        if not off <= ALLOWED[case.dtype]:
-            differing += 1
-            worst = max(worst, off)
+    with torch_threads(threads):
+        while calls < MOST_CALLS and time.perf_counter() - begun < (
+            seconds if calls >= ENOUGH_CALLS else LONGER * seconds
+        ):
+            found = case.gradients()
+            off, place = max((far(slope, first[place]), place) for place, slope in found.items())
+            calls += 1
+            if is_off(off, case):
+                differing += 1
+                if off > worst:
+                    worst, picture = off, difference(case, place, found[place], first[place])
     odd = min(differing, calls - differing)  # the first call may itself be the different one
     if odd:
         message = f"{odd} of {calls} calls differ, by up to {worst:.2g} of the largest entry"
-        yield CheckResult("many calls", FAILED, message)
+        yield CheckResult("many calls", FAILED, message, picture=picture)
     else:
         message = f"no differing call in {calls}: fewer than 1 in {calls // 3} (95 %)"
         yield CheckResult("many calls", PASSED, message)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[int]:
+    """Let torch compute in this number of threads, in the block; give the number before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield count
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield before
+    finally:
+        torch.set_num_threads(before)

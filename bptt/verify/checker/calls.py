@@ -4,8 +4,10 @@ The limit is a timer signal, so it needs a POSIX system and the main thread; els
 none. A call that hangs inside compiled code gets the signal only when it returns.
 """
 
+import gc
 import math
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -13,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +24,8 @@ from .problem import Case, Skip
 
 HERE = str(Path(__file__).resolve().parent)
 CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
+MISSHAPEN = "wrong shape or type"  # of a gradient, or a wrong number of them
+AGAIN = 0.02  # seconds until a signal that came during a garbage collection is repeated
 
 
 class CaseError(Exception):
@@ -113,7 +117,13 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
-def _stop(number: int, frame: object) -> None:
+def _stop(number: int, frame: FrameType | None) -> None:
+    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None:
+        if frame.f_code in collecting:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)  # an exception would be ignored there
+            return
+        frame = frame.f_back
     raise TimeIsUp
 
 
@@ -126,11 +136,15 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
     left = time_left()
     if left <= 0.0:
         raise OutOfTime
+    torch = sys.modules.get("torch")
+    had_gradients = torch is None or torch.is_grad_enabled()
     try:
         least = min(limit, left)
         with _noted(what, least), time_limit(least), np.errstate(all="ignore"):
             return function(*arguments)
     except TimeIsUp:
+        if torch is not None:  # the signal may have come while torch was leaving a `no_grad` block
+            torch.set_grad_enabled(had_gradients)
         if left < limit:
             raise OutOfTime from None
         raise CaseError(HUNG, f"{what} took longer than {limit:g} s") from None

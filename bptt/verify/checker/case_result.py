@@ -8,6 +8,7 @@ import numpy as np
 from .calls import BROKEN as BROKEN
 from .calls import CRASHED as CRASHED
 from .calls import HUNG as HUNG
+from .calls import MISSHAPEN as MISSHAPEN
 from .calls import NOT_FINITE as NOT_FINITE
 from .problem import Case
 
@@ -15,7 +16,7 @@ RIGHT, WRONG, KINK, ROUNDING = "right", "wrong", "kink", "rounding"
 NONDETERMINISTIC, MUTATES = "nondeterministic", "mutates its input"
 UNDECIDABLE = "undecidable"
 SKIPPED, OUT_OF_TIME = "skipped", "out of time"
-FAILURES = (WRONG, MUTATES, NONDETERMINISTIC)
+FAILURES = (WRONG, MUTATES, NONDETERMINISTIC, MISSHAPEN)
 COULD_NOT_RUN = (CRASHED, HUNG, BROKEN)
 MOST_DIGITS = {"float64": 16.0, "float32": 7.3}
 

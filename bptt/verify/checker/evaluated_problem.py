@@ -131,7 +131,11 @@ class EvaluatedProblem:
         self.limit = limit
         arrays, self.dtype, device = accept(problem.parameters)
         factor = np.array(scale, self.dtype)
-        self.point: Arrays = {name: np.asarray(value * factor) for name, value in arrays.items()}
+        scaled = arrays.keys() if problem.scaled is None else problem.scaled
+        self.point: Arrays = {
+            name: np.asarray(value * factor if name in scaled else value)
+            for name, value in arrays.items()
+        }
         self.loss = Loss(
             self.point, problem.loss, self.dtype, device, limit, autograd=problem.autograd
         )

@@ -1,6 +1,6 @@
 """The input of the verifier: parameters, a loss, and its hand-written gradient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,9 @@ class GradientProblem:
     and must return the loss of those n steps. If only the last K steps contribute, use a fold:
     `lambda steps: {name: sum(step[name] for step in steps[-K:]) for name in steps[0]}`.
 
+    `scaled` are the names of the parameters that the search may multiply by its scales, all by
+    default: leave out those that are only defined in a range, such as probabilities.
+
     The function that makes problems may take a keyword `counted`, None by default. Given a step, it
     returns the problem whose loss is that of this step only, with the initial state among the
     parameters. The report then shows the error as a function of the lag from a state to a target.
@@ -65,14 +68,15 @@ class GradientProblem:
     fold: Callable[[list[dict[str, Any]]], dict[str, Any]] | None = None
     truncate: int | None = None
     autograd: bool = True
+    scaled: Collection[str] | None = None
 
 
 @dataclass(frozen=True)
 class Case:
     """The arguments that make a problem: sizes by name, the seed of its rng, and a scale.
 
-    The parameters are multiplied by `scale`. `counted` is the only step whose loss counts; None
-    stands for all steps.
+    The parameters (those in the problem's `scaled`) are multiplied by `scale`. `counted` is the
+    only step whose loss counts; None stands for all steps.
     """
 
     sizes: dict[str, int]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WIDTHS = (1e-4, 1e-5, 1e-6)
+LOUD = 1e-11  # noise, as that of a loss in float32, which wider points must rise above
+WIDER = (1e-2, 5e-3, 2.5e-3)
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ def kink_at(along: Callable[[float], float], noise: float, scale: float = 1.0) -
     `noise` is that of the function, `scale` a typical length of the position (1 for weights).
     """
     found = None
-    for width in WIDTHS:
+    for width in WIDER if noise > LOUD else WIDTHS:
         width *= scale
         left_2, left_1, here, right_1, right_2 = (along(k * width) for k in (-2, -1, 0, 1, 2))
         left, right = (here - left_1) / width, (right_1 - here) / width

@@ -133,7 +133,7 @@ def disturb_tensors(
             if not isinstance(result, torch.Tensor) or not result.is_floating_point():
                 return result
             if func.__name__ in exact:
-                made.add(result.data_ptr())
+                made.add(address(result))
                 return result
             if result.device.type != "cpu" or result._is_view():
                 return result  # writing into a view must still change its base
@@ -143,13 +143,13 @@ def disturb_tensors(
                     return result
                 return result.mul_(noise_for(result))
             disturbed = result * noise_for(result)
-            made.add(disturbed.data_ptr())
+            made.add(address(disturbed))
             return disturbed
 
     def unpack(saved: Any) -> Any:
         if not saved.is_floating_point() or kept(saved):
             return saved
-        if into_backward and saved.data_ptr() in made:
+        if into_backward and address(saved) in made:
             return saved
         return saved * noise_for(saved)
 
@@ -175,6 +175,13 @@ def run_engine(
         tuple(outputs), tuple(grad_outputs), keep, create_graph, tuple(inputs),
         allow_unreachable=True, accumulate_grad=False,
     )  # fmt: skip
+
+
+def address(value: Any) -> int | None:
+    """Return where a tensor's numbers are; None for a sparse one, whose numbers aren't together."""
+    import torch
+
+    return value.data_ptr() if value.layout == torch.strided else None
 
 
 def works_in_place(name: str) -> bool:
