@@ -11,6 +11,7 @@ from bptt.settings import Settings
 from bptt.training import schedule
 from bptt.training.base import Training
 from bptt.training.start import start
+from bptt.training.state import INITIAL_STATE
 from reference import Vocabulary
 
 TEXT = "the quick brown fox jumps over the lazy dog, and back again; then he sleeps. " * 3
@@ -38,6 +39,7 @@ def test_each_average_follows_its_weights(engine: str, dtype: str, decay: float)
             mean[name] = mean[name] + share * (np.asarray(value) - mean[name])
             np.testing.assert_array_equal(averaged.averages[name], mean[name], name)
             np.testing.assert_array_equal(value, plain.learned[name], name)
+            assert name == INITIAL_STATE or not np.array_equal(value, mean[name])
     assert averaged.averages.keys() == averaged.learned.keys() == averaged.published.keys()
     assert plain.averages == {}
     assert plain.published is plain.learned

@@ -48,7 +48,7 @@ EDITS = [
     Edit("average: the first share for a whole call", "shares[iteration]", "shares[0]", LOOP),
     Edit("average: begins at zero", "self._weights.copy()\n        self._hidden", "Storage.zeros(H, V, dtype)\n        self._hidden", TRAINING),
     Edit("average, parts: shares swapped", "mean += share * (", "mean += (1 - share) * (", PARTS),
-    Edit("average, parts: of the weights before", "        self._optimizer.step(gradients, rate)\n        share", "        share", PARTS),
+    Edit("average, parts: of the first parameter only", "in self.averages.items():", "in list(self.averages.items())[:1]:", PARTS),
     Edit("average: decays from the first iteration", "min(settings.average_decay, (1 + iteration) / (10 + iteration))", "settings.average_decay", SCHEDULE),
     Edit("average: not validated", "self.training.published.items()", "self.training.learned.items()", SESSION),
     Edit("average: not published", 'f"{AVERAGE}.{name}" if averaged else name', "name", STATE),

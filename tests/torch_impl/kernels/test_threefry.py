@@ -1,3 +1,5 @@
+# pyright: reportCallIssue=false
+# An intrinsic's first parameter, its typing context, is numba's to pass.
 """Threefry gives its authors' words, and vectors of multipliers those of single words."""
 
 import numpy as np
