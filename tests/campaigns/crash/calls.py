@@ -60,13 +60,14 @@ class _Calls:
         patch.setattr(builtins, "open", opening)
 
     def _below(self, path: Any, dir_fd: int | None = None) -> str | None:
-        """Return the absolute path if it lies below the root."""
+        """Return the absolute path if it is the root or lies below it."""
         if isinstance(path, int):
             path = os.readlink(f"/proc/self/fd/{path}")
         elif dir_fd is not None:
             path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fspath(path))  # noqa: PTH118
         absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - Path's would be watched
-        return absolute if absolute.startswith(self._root + os.sep) else None
+        inside = absolute == self._root or absolute.startswith(self._root + os.sep)
+        return absolute if inside else None
 
     def _of_a_path(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def done(path: Any, *given: Any, **named: Any) -> Any:

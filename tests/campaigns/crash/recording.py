@@ -217,6 +217,8 @@ class _Recorder:
         return self._place(os.path.relpath(path, self._folder))
 
     def _node(self, path: str) -> int:
+        if path == self._folder:
+            return ROOT
         parent, last = self._find(path)
         return self.disk.entries[parent][last]
 

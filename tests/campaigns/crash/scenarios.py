@@ -213,7 +213,7 @@ def _without_seconds(name: str, content: bytes) -> Any:
         case "log.csv":
             return [{**row, "seconds": None} for row in csv.DictReader(io.StringIO(content.decode()))]
         case "card.md":
-            return re.sub(r"[0-9.,]+( ± [0-9.,]+)? s\b", "", content.decode())
+            return re.sub(r"(?m)[0-9.,]+ s\.|(?<=^\| seed ).*\|", "", content.decode())
     return content
 
 
