@@ -33,7 +33,11 @@ def explained_output() -> Iterator[None]:
         try:
             yield
         finally:
-            output.end()
+            try:
+                output.flush()
+            finally:
+                with suppress(InputError):  # what there was to say has been said
+                    output.detach()  # or the stream below would be closed with this one
 
 
 class _Output(io.TextIOWrapper):
@@ -49,20 +53,14 @@ class _Output(io.TextIOWrapper):
         )
 
     def write(self, text: str) -> int:
+        if text == "":  # whoever tries whether it can be written doesn't report that it can't
+            return 0
         with self._explained():
             return super().write(text)
 
     def flush(self) -> None:
         with self._explained():
             super().flush()
-
-    def end(self) -> None:
-        """Flush, and leave the stream below open."""
-        try:
-            self.flush()
-        finally:
-            with suppress(OSError):
-                self.detach()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -45,7 +45,7 @@ class Scenario:
     recover: Callable[[Path], Any]
 
 
-def _prepare_text(folder: Path) -> None:
+def prepare_text(folder: Path) -> None:
     (folder / "text.txt").write_text(TEXT)
 
 
@@ -68,7 +68,7 @@ def _begin_or_resume(folder: Path, **given: Any) -> None:
 def of_a_run(name: str, **given: Any) -> Scenario:
     return Scenario(
         name,
-        _prepare_text,
+        prepare_text,
         lambda folder: _begin(folder, **given),
         lambda folder: _begin_or_resume(folder, **given),
     )
@@ -78,7 +78,7 @@ def of_more_iterations(name: str, iterations: int, further: int, **given: Any) -
     """A finished run is resumed to go on; it had better forget that it was at an end."""
 
     def prepare(folder: Path) -> None:
-        _prepare_text(folder)
+        prepare_text(folder)
         _begin(folder, iterations=iterations, **given)
 
     def recover(folder: Path) -> None:
@@ -98,12 +98,12 @@ def of_seeds(name: str, **given: Any) -> Scenario:
         else:
             begin(folder)
 
-    return Scenario(name, _prepare_text, begin, recover)
+    return Scenario(name, prepare_text, begin, recover)
 
 
 def of_more_seeds(name: str, iterations: int, further: int) -> Scenario:
     def prepare(folder: Path) -> None:
-        _prepare_text(folder)
+        prepare_text(folder)
         given = SMALL | {"iterations": iterations}
         seeds.begin(str(folder / "text.txt"), given, 2, folder / "many", 1)
 
@@ -121,7 +121,7 @@ def of_a_cache(name: str) -> Scenario:
         letters = "".join(text.vocabulary.symbols[index] for index in text.indices)
         assert letters == TEXT, "the cache gave another text"
 
-    return Scenario(name, _prepare_text, read, read)
+    return Scenario(name, prepare_text, read, read)
 
 
 SCENARIOS = [
@@ -135,6 +135,16 @@ SCENARIOS = [
     of_more_seeds("longer seeds", 4, 6),
     of_a_cache("cache"),
 ]
+
+
+NETWORK = ["--hidden", "3", "--seq-length", "4", "--learning-rate", "0.01", "--checkpoint-every",
+           "3", "--validate-every", "4", "--log-every", "2"]  # fmt: skip
+# Commands of which every call fails once.
+COMMANDS = {
+    "train": ["train", "text.txt", "--out", "runs/run", *NETWORK, "--iterations", "10",
+              "--sample-every", "4"],
+    "seeds": ["train", "text.txt", "--out", "many", *NETWORK, "--iterations", "4", "--seeds", "2"],
+}  # fmt: skip
 
 
 @contextmanager
