@@ -70,7 +70,9 @@ class _Output(io.TextIOWrapper):
             raise
         except OSError as error:
             self._give_up()
-            raise InputError(f"can't write on standard output: {error.strerror or error}") from error
+            raise InputError(
+                f"can't write on standard output: {error.strerror or error}"
+            ) from error
 
     def _give_up(self) -> None:
         """Let what is in the buffer go nowhere, or it would fail again at the end."""

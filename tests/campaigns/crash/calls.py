@@ -163,7 +163,9 @@ class _Calls:
                 buffered: Any = io.BufferedRandom(raw)
             else:
                 buffered = io.BufferedReader(raw) if "r" in mode else io.BufferedWriter(raw)
-            return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
+            return (
+                buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
+            )
 
         return opened
 

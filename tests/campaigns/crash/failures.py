@@ -66,7 +66,11 @@ class Failures:
 
 
 def failing_calls(
-    arguments: list[str], folder: Path, before: Tree, errors: tuple[int, ...] = ERRORS, every: int = 1
+    arguments: list[str],
+    folder: Path,
+    before: Tree,
+    errors: tuple[int, ...] = ERRORS,
+    every: int = 1,
 ) -> Failures:
     """Let every n-th call of a command fail with each error, and resume.
 
@@ -83,7 +87,9 @@ def failing_calls(
             put(before, folder)
             failing = Failing(number, error)
             done = _execute(arguments, folder, failing)
-            if len(failing.calls) < number:  # it took a moment less, so its log was flushed less often
+            if (
+                len(failing.calls) < number
+            ):  # it took a moment less, so its log was flushed less often
                 continue
             name, path = failing.calls[number - 1]
             failed = f"call {number}, {name} {Path(path).name}, {errno.errorcode[error]}"

@@ -221,9 +221,9 @@ def _without_seconds(name: str, content: bytes) -> Any:
         case "summary.json":
             return {**json.loads(content), "seconds": None}
         case "log.csv":
-            return [{**row, "seconds": None} for row in csv.DictReader(io.StringIO(content.decode()))]
+            return [
+                {**row, "seconds": None} for row in csv.DictReader(io.StringIO(content.decode()))
+            ]
         case "card.md":
             return re.sub(r"(?m)[0-9.,]+ s\.|(?<=^\| seed ).*\|", "", content.decode())
     return content
-
-

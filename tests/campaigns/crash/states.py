@@ -18,7 +18,18 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .recording import Disk, Flush, Link, Operation, Promise, Recording, Rename, Tree, Truncate, Write
+from .recording import (
+    Disk,
+    Flush,
+    Link,
+    Operation,
+    Promise,
+    Recording,
+    Rename,
+    Tree,
+    Truncate,
+    Write,
+)
 
 MOST = 256  # states after one operation
 MOST_SUBSETS = 6  # entries changed and not flushed, up to which each subset is tried

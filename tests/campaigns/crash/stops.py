@@ -104,5 +104,3 @@ def _session(folder: RunFolder, stop: int) -> None:
     stopped = made.run(_Stops(run, stop))
     assert (stopped is not None) == bool(stop), f"not stopped after iteration {stop}"
     assert not stop or run.training.iteration == stop, f"stopped after {run.training.iteration}"
-
-
