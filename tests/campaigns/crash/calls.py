@@ -1,8 +1,8 @@
 """Watching, or failing, every call by which this process changes files below a folder.
 
-The calls are replaced in Python: those of `os`, `io.open` with everything written through the file
-it returns, and `mmap.mmap`. What a C or Rust library writes by itself is not seen; whoever relies on
-that compares the recorded files with those on disk (see recording.py).
+The calls are replaced in Python: those of `os`, `io.open` with everything written through the
+file it returns, and `mmap.mmap`. What a C or Rust library writes by itself is not seen; whoever
+relies on that compares the recorded files with those on disk (see recording.py).
 """
 
 import builtins
@@ -62,9 +62,9 @@ class _Calls:
     def _below(self, path: Any, dir_fd: int | None = None) -> str | None:
         """Return the absolute path if it is the root or lies below it."""
         if isinstance(path, int):
-            path = os.readlink(f"/proc/self/fd/{path}")
+            path = _path_of(path)
         elif dir_fd is not None:
-            path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fspath(path))  # noqa: PTH118
+            path = _path_of(dir_fd) / os.fspath(path)
         absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - Path's would be watched
         inside = absolute == self._root or absolute.startswith(self._root + os.sep)
         return absolute if inside else None
@@ -168,6 +168,10 @@ class _Calls:
             )
 
         return opened
+
+
+def _path_of(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
 
 
 class _WatchedFile(io.FileIO):

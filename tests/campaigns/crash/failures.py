@@ -76,6 +76,7 @@ def failing_calls(
 
     `before` is the folder before the command.
     """
+    counted = Failing()
     for _ in range(2):  # the first one may take longer and flush its log more often
         put(before, folder)
         counted = Failing()
@@ -194,9 +195,9 @@ def _counted(work: Callable[[], Any]) -> dict[CodeType, int]:
 
     def count(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(PACKAGE):
-            if code.co_name not in OUTERMOST | {"<genexpr>"}:
-                counts[code] = counts.get(code, 0) + 1
+        is_own = code.co_filename.startswith(PACKAGE)
+        if event == "call" and is_own and code.co_name not in OUTERMOST | {"<genexpr>"}:
+            counts[code] = counts.get(code, 0) + 1
 
     sys.setprofile(count)
     try:

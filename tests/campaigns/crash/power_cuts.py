@@ -32,7 +32,7 @@ class Tried:
 
 
 def power_cuts(scenario: Scenario, folder: Path, most: int = MOST, every: int = 1) -> Tried:
-    """Cut the power at every point of a scenario and recover; of the states, every n-th is tried."""
+    """Cut the power at every point of a scenario and recover; try every n-th state of the disk."""
     quietly(scenario.prepare, folder)
     before = read_tree(folder)
     with recorded(folder) as recording:

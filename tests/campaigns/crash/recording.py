@@ -64,7 +64,7 @@ class Flush:
 
 @dataclass(frozen=True)
 class Promise:
-    """From here on, a checkpoint of this iteration or a later one is at this path, come what may."""
+    """From here on a checkpoint of this iteration, or a later one, must be at this path."""
 
     path: str
     iteration: int
@@ -207,7 +207,7 @@ class _Recorder:
         return node
 
     def _place(self, relative: str) -> tuple[int, str]:
-        *above, last = relative.split(os.sep)
+        *above, last = Path(relative).parts
         node = ROOT
         for name in above:
             node = self.disk.entries[node][name]

@@ -6,10 +6,10 @@ may be there, in any order: POSIX promises no more, so files' contents and folde
 get to the disk in the order in which they were changed, nor does a flushed file have an entry. Only
 an entry is whole: a rename happened or did not.
 
-An unflushed write may be missing, torn (after its first byte, in its middle, before its last byte),
+An unflushed write may be missing, torn (after its first byte, in its middle, before its last one),
 or be zeros of its length (the file's size got to the disk and its content did not); one before it
-may be missing. Where these combine to more than MOST states after one operation, that many are drawn,
-with a fixed seed.
+may be missing. Where these combine to more than MOST states after one operation, that many are
+drawn, with a fixed seed.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def _node(operation: Operation) -> int:
 def _possible(
     flushed: Disk, pending: list[Operation], rng: random.Random, most: int
 ) -> Iterator[Tree]:
-    entries = [one for one in pending if isinstance(one, Link | Rename)]
+    entries: list[Operation] = [one for one in pending if isinstance(one, Link | Rename)]
     contents: dict[int, list[Write | Truncate]] = {}
     for one in pending:
         if isinstance(one, Write | Truncate):
@@ -107,7 +107,7 @@ def _possible(
         yield disk.tree()
 
 
-def _subsets(entries: list[Link | Rename], rng: random.Random) -> list[list[Operation]]:
+def _subsets(entries: list[Operation], rng: random.Random) -> list[list[Operation]]:
     """Return the subsets of changes of entries, each in order; some of them if there are many."""
     if len(entries) <= MOST_SUBSETS:
         return [
