@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bptt import figures
 from bptt.cli import main
 from bptt.errors import InputError
 from bptt.experiments import seeds
@@ -138,7 +139,10 @@ def test_full_standard_output_is_named(
     assert capsys.readouterr().err == expected
 
 
-def test_seeds_of_several_lengths_are_not_summarised_as_one(tmp_path: Path) -> None:
+def test_seeds_of_several_lengths_are_not_summarised_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write", lambda *_: True)  # takes most of the time
     text = make(tmp_path, "one").config.corpus.source
     given = {"hidden_size": 2, "seq_length": 3, "iterations": 4}
     folder = seeds.begin(text, given, 2, tmp_path / "many", 1)
