@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format docs campaign kills fuzz planted false-alarms museum bits bits-arm64 bench clean
+.PHONY: demo test lint format docs campaign kills crashes fuzz planted false-alarms museum bits bits-arm64 bench clean
 
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
@@ -37,6 +37,9 @@ campaign: .venv/.dev
 
 kills: .venv/.dev
 	$(BIN)/python -m tests.campaigns.kills
+
+crashes: .venv/.dev
+	$(BIN)/python -m tests.campaigns.crash
 
 fuzz: .venv/.dev
 	$(BIN)/python -m tests.campaigns.fuzz

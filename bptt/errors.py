@@ -28,7 +28,7 @@ def harmless(text: str) -> str:
 
 @contextmanager
 def explained(doing: str, path: Path) -> Iterator[None]:
-    """Turn an OSError into an InputError that names the file.
+    """Turn an OSError into an InputError that names the file, and the one that failed if another.
 
     >>> with explained("read", path):  # "can't read notes.txt: No such file or directory"
     ...     content = path.read_bytes()
@@ -36,4 +36,26 @@ def explained(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"can't {doing} {path}: {error.strerror or error}") from error
+        raise InputError(f"can't {doing} {path}: {_reason(error, path)}") from error
+
+
+def _reason(error: OSError, path: Path) -> str:
+    reason, culprit = error.strerror or str(error), error.filename
+    if not isinstance(culprit, str) or culprit.removesuffix(".tmp") == str(path):
+        return reason
+    return f"{reason} ({culprit})"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError the file's name if it has none: those of read, write and fsync don't.
+
+    >>> with naming(path):
+    ...     os.fsync(descriptor)
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

@@ -3,9 +3,11 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from .errors import naming
 
 
 def write(path: Path, content: bytes) -> None:
@@ -35,7 +37,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _replacing(path: Path, aside: Path, mode: str) -> Iterator[BinaryIO]:
     try:
-        with aside.open(mode) as file:
+        with naming(path), aside.open(mode) as file:
             yield file  # pyright: ignore[reportReturnType] - both modes are binary
             file.flush()
             os.fsync(file.fileno())
@@ -46,6 +48,22 @@ def _replacing(path: Path, aside: Path, mode: str) -> Iterator[BinaryIO]:
     flush_folder(path.parent)
 
 
+def move(source: Path, target: Path) -> None:
+    """Rename a file in its folder, and flush that to disk. Raises OSError."""
+    source.replace(target)
+    flush_folder(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one, and flush that to disk: it can't come back after a crash.
+
+    Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        path.unlink()
+        flush_folder(path.parent)
+
+
 def flush_folder(folder: Path) -> None:
     """Flush a folder's entries, so that files renamed or created in it survive a power cut.
 
@@ -53,8 +71,9 @@ def flush_folder(folder: Path) -> None:
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with naming(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

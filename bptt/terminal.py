@@ -1,8 +1,15 @@
-"""Terminal output: a console, commands to copy, line wrapping."""
+"""Terminal output: a console, commands to copy, line wrapping, a full standard output."""
 
+import io
+import os
+import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 
 from rich.console import Console
+
+from .errors import InputError
 
 
 def console() -> Console:
@@ -10,6 +17,69 @@ def console() -> Console:
     made = Console(highlight=False)
     made.soft_wrap = not made.is_terminal
     return made
+
+
+@contextmanager
+def explained_output() -> Iterator[None]:
+    """Raise InputError inside the block if standard output can't be written: a full disk, say.
+
+    A reader that closed its pipe raises BrokenPipeError, as always.
+    """
+    if not isinstance(sys.stdout, io.TextIOWrapper):  # None, where it was closed from the start
+        yield
+        return
+    output = _Output(sys.stdout)
+    with redirect_stdout(output):
+        try:
+            yield
+        finally:
+            try:
+                output.flush()
+            finally:
+                with suppress(InputError):  # what there was to say has been said
+                    output.detach()  # or the stream below would be closed with this one
+
+
+class _Output(io.TextIOWrapper):
+    """A stream whose errors say that they are standard output's."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(
+            stream.buffer,
+            stream.encoding,
+            stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+
+    def write(self, text: str) -> int:
+        if text == "":  # whoever tries whether it can be written doesn't report that it can't
+            return 0
+        with self._explained():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._explained():
+            super().flush()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._give_up()
+            raise InputError(
+                f"can't write on standard output: {error.strerror or error}"
+            ) from error
+
+    def _give_up(self) -> None:
+        """Let what is in the buffer go nowhere, or it would fail again at the end."""
+        with suppress(OSError):  # of streams that aren't files
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
 
 
 def advise(console: Console, words: str, command: str) -> None:

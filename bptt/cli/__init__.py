@@ -74,9 +74,14 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with terminal.explained_output():
+            app()
     except InputError as error:
         fail(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        fail(f"can't use {error.filename or 'a file'}: {error.strerror or error}")
     except MemoryError as error:
         fail(f"not enough memory: {str(error) or 'try a smaller text or network'}")
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .. import figures, terminal
+from .. import figures, files, terminal
 from ..errors import InputError, explained
 from ..runs import folder as run_folder
 from ..runs import log
@@ -70,7 +70,8 @@ def resume(path: Path, source: str | None, given: dict[str, Any], jobs: int) -> 
     folder.read()
     if given:
         with run_folder.held(folder.lock):
-            folder.summary.unlink(missing_ok=True)
+            with explained("remove", folder.summary):
+                files.remove(folder.summary)
             for run in folder.runs():
                 with run.held():
                     lifecycle.restored(run, source, given, library=library)
@@ -84,6 +85,7 @@ def train_all(
     """Train the unfinished runs, `jobs` at a time, and write the results of all."""
     console = terminal.console()
     with run_folder.held(folder.lock):
+        folder.refuse_different()
         waiting = [seed for seed in folder.read().seeds if not is_finished(folder.run(seed))]
         try:
             if jobs == 1:

@@ -12,6 +12,7 @@ from ..errors import InputError, explained
 from ..runs import log, results, smoothing
 from ..runs.folder import RunFolder
 from ..runs.results import Results
+from ..sessions.lifecycle import CAN_CHANGE
 from ..strict import Strict, explain
 
 
@@ -104,6 +105,23 @@ class SeedsFolder:
 
     def runs(self) -> list[RunFolder]:
         return [self.run(seed) for seed in self.read().seeds]
+
+    def refuse_different(self) -> None:
+        """Raise InputError if the runs differ in more than their seeds.
+
+        They do when the program was killed, or the power cut, while it gave all of them another
+        length, or after one of them was resumed alone with another.
+        """
+        configs = {run.path.name: run.read_config() for run in self.runs()}
+        for name in CAN_CHANGE:
+            values = {run: getattr(config, name) for run, config in configs.items()}
+            if len(set(values.values())) > 1:
+                listed = ", ".join(f"{run}: {value}" for run, value in values.items())
+                raise InputError(
+                    f"the runs in {self.path} must have the same {name}, got {listed}. Resume them "
+                    f"with one for all: bptt train --resume {self.path} "
+                    f"--{name.replace('_', '-')} VALUE"
+                )
 
     def summarize(self) -> Summary:
         """Summarize the runs. Raises InputError unless every one is finished."""

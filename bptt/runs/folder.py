@@ -1,6 +1,7 @@
 """A run's folder: config.json, log.jsonl, checkpoint.safetensors, samples.txt, loss.png, …"""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -101,9 +102,9 @@ class RunFolder:
 
     def read_config(self) -> Config:
         """Read config.json. Raises InputError if there is no run, or the file is damaged."""
-        if not self.config.exists():
-            raise InputError(self._why_no_run())
         with explained("read", self.config):
+            if not self.config.exists():
+                raise InputError(self._why_no_run())
             content = self.config.read_bytes()
         try:
             return Config.model_validate_json(content)
@@ -126,9 +127,16 @@ class RunFolder:
         with explained("write", self.config):
             files.write(self.config, config.to_json())
 
+    def remove_results(self) -> None:
+        """Remove what says that the run is finished. Raises InputError."""
+        for path in (self.card, self.results):
+            with explained("remove", path):
+                files.remove(path)
+
     def load_model(self, *, last: bool = False) -> Model:
         """Load the weights with the lowest validation loss, or the last. Raises as load_model."""
-        path = self.checkpoint if last or not self.best.exists() else self.best
+        with explained("read", self.best):
+            path = self.checkpoint if last or not self.best.exists() else self.best
         return load_model(path, self.read_config())
 
     def refuse_unfinished(self, otherwise: str) -> None:
@@ -216,7 +224,7 @@ def create(path: Path, config: Config, training: Training, job: str | None = Non
         with explained("make the run folder", path):
             folder.log.touch()
             if job is not None:
-                folder.job.write_text(job)
+                files.write(folder.job, job.encode())
     return RunFolder(path)
 
 
@@ -228,15 +236,19 @@ def made_aside(path: Path) -> Iterator[Path]:
     written.
     """
     refuse_existing(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    missing = [parent for parent in aside.parents if not parent.exists()]
+    # Not by the process's number: one that a crash left behind may have had the same.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    with explained("make the run folder", path):
+        missing = [parent for parent in aside.parents if not parent.exists()]
     try:
         with explained("make the run folder", path):
             aside.mkdir(parents=True)
         yield aside
         with explained("make the run folder", path):
+            files.flush_folder(aside)
             aside.rename(path)
-            files.flush_folder(path.parent)
+            for folder in (path, *missing):
+                files.flush_folder(folder.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         for parent in missing:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from .. import files
+from ..errors import explained, naming
 from ..strict import Strict
 
 BETWEEN_SHOWS = 1.0  # seconds for which a line may stay in the buffer
@@ -42,11 +43,16 @@ Line = TypeVar("Line", bound=Strict)
 
 
 def read(path: Path, kind: type[Line]) -> list[Line]:
-    """Read the complete lines up to the first damaged one; none if there is no file."""
+    """Read the complete lines up to the first damaged one; none if there is no file.
+
+    Raises InputError if it can't be read.
+    """
     entries: list[Line] = []
-    if not path.exists():
-        return entries
-    for line in path.read_bytes().split(b"\n")[:-1]:
+    with explained("read", path):
+        if not path.exists():
+            return entries
+        content = path.read_bytes()
+    for line in content.split(b"\n")[:-1]:
         try:
             entries.append(kind.model_validate_json(line))
         except ValidationError:
@@ -77,7 +83,7 @@ class Log:
     """The log file, open to append to it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
+        self._path, self._file = path, path.open("ab")
         self._shown = time.monotonic()
 
     def add(self, entry: Entry) -> None:
@@ -88,8 +94,9 @@ class Log:
 
     def flush(self) -> None:
         """Flush all lines to disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> "Log":
         return self

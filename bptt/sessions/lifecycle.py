@@ -177,7 +177,7 @@ def restored(
             f"--iterations must be at least that, got {config.iterations}"
         )
     if changed != before:
-        folder.results.unlink(missing_ok=True)  # which had another length, engine or budget
+        folder.remove_results()  # which had another length, engine or budget
     if config != before:
         folder.write_config(config)
     differences = config.versions.differences(Versions.current())
@@ -276,8 +276,8 @@ def train_to_end(run: Run) -> None:
         sys.exit(128 + stopped)
     outcome = results.finish(folder, config, run.texts, training.iteration, session.ended)
     end = ending.of(config, training, folder.load_model())
-    card.write(folder, config, outcome, end)
     folder.draw(config)
+    card.write(folder, config, outcome, end)  # last: a run that has one is finished
     console.print(summary.of_run(folder, outcome, end), markup=False)
     terminal.advise(
         console, "Sample text", f"bptt sample {folder.path} --temperature {ending.TEMPERATURE:g}"

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from reference import Step
 
+from .. import files
 from ..engines.names import PARAMETER_NAMES
 from ..errors import InputError, explained
 from ..runs import checkpoint, entries, log, smoothing
@@ -258,16 +259,16 @@ class Session:
                 return
             if not folder.best_before_end.exists():
                 with explained("write", folder.best_before_end):
-                    folder.best.replace(folder.best_before_end)
+                    files.move(folder.best, folder.best_before_end)
         self._save(folder.best)
 
     def _take_back_end(self) -> None:
         folder = self.folder
         with explained("write", folder.best):
             if folder.best_before_end.exists():
-                folder.best_before_end.replace(folder.best)
+                files.move(folder.best_before_end, folder.best)
             elif self.progress.best_bits is None:
-                folder.best.unlink(missing_ok=True)
+                files.remove(folder.best)
 
     def _tell_progress(self) -> None:
         self.training.progress = self.progress

@@ -45,12 +45,8 @@ class RawText:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield blocks of at most BLOCK bytes. Raises InputError if they can't be read."""
-        with self._open() as file:
-            while True:
-                with self._explained():
-                    block = file.read(BLOCK)
-                if not block:
-                    return
+        with self._explained(), self._open() as file:
+            while block := file.read(BLOCK):
                 yield block
 
     @contextmanager
@@ -58,19 +54,12 @@ class RawText:
         if self.path is None:
             yield io.BytesIO(self.content or b"")
             return
-        with self._explained():
-            file = self.path.open("rb")
-        with file:
+        with self.path.open("rb") as file:
             if self.member is None:
                 yield file
                 return
-            with self._explained():
-                archive = zipfile.ZipFile(file)
-            with archive:
-                with self._explained():
-                    member = archive.open(self.member)
-                with member:
-                    yield member  # pyright: ignore[reportReturnType] - reads as any file
+            with zipfile.ZipFile(file) as archive, archive.open(self.member) as member:
+                yield member  # pyright: ignore[reportReturnType] - reads as any file
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
