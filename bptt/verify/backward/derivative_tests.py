@@ -34,10 +34,11 @@ def taylor_remainder(case: BackwardCase) -> Iterator[CheckResult]:
 
     A wrong gradient shows in every direction; in some of them a right one may meet a kink.
     """
-    for number in range(DIRECTIONS):
-        result = _in_direction(case, number)
+    result = _in_direction(case, 0)
+    for number in range(1, DIRECTIONS):
         if result.verdict == PASSED:
             break
+        result = _in_direction(case, number)
     yield result
 
 

@@ -116,7 +116,7 @@ def disturb_tensors(
     from torch.overrides import TorchFunctionMode
 
     generator = torch.Generator().manual_seed(seed)
-    made: set[int] = set()
+    made: set[int | None] = set()
 
     def noise_for(value: Any) -> Any:
         uniform = torch.rand(value.shape, generator=generator, dtype=value.dtype)

@@ -49,13 +49,11 @@ def right(x: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (squares(lambda x, up: (right(x, up), up)), "returned an incorrect number of gradients"),
-        (squares(lambda x, up: torch.ones(7)), "returned an invalid gradient at index 0"),
         (squares(right, lambda x: x > 0), "expected a floating output, got Tensor"),
         (lambda x: torch.ones(3), "no output depends on an input that requires a gradient"),
         (lambda x: x.detach(), "no output depends on an input that requires a gradient"),
     ],
-    ids=["number", "shape", "no floating output", "constant output", "detached output"],
+    ids=["no floating output", "constant output", "detached output"],
 )
 def test_broken_contract_is_bad_input(function: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:

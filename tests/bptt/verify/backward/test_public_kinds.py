@@ -67,22 +67,21 @@ def test_what_a_function_does_outside_of_what_is_drawn_is_no_error() -> None:
 
 
 class SoftmaxInFloat32(torch.autograd.Function):
-    """Right, but its backward pass computes in float32, and then with this factor."""
-
-    factor = 1.0
+    """Right, with a backward pass in float32; for strides it has the context's factor."""
 
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x.softmax(-1))
+        ctx.factor = 1.0
         return x.softmax(-1)
 
-    @classmethod
-    def backward(cls, ctx, *cotangents):
+    @staticmethod
+    def backward(ctx, *cotangents):
         (p,) = ctx.saved_tensors
         p, up = p.float(), cotangents[0].float()
         slope = p * up
         if not cotangents[0].is_contiguous():
-            slope = slope * cls.factor  # as a kernel does that takes memory for one piece
+            slope = slope * ctx.factor  # as a kernel does that takes memory for one piece
         return slope - p * slope.sum(-1, keepdim=True)
 
 
@@ -110,9 +109,12 @@ def test_float32_inside_a_function_is_rounding(function: Any) -> None:
 @pytest.mark.parametrize("factor", [1.001, 1.0001])
 def test_layout_that_changes_more_than_float32_inside_explains_is_found(factor: float) -> None:
     class Slip(SoftmaxInFloat32):
-        pass
+        @staticmethod
+        def forward(ctx, x):
+            y = SoftmaxInFloat32.forward(ctx, x)
+            ctx.factor = factor
+            return y
 
-    Slip.factor = factor
     assert any("cotangents" in check.name for check in quick(Slip.apply, rows).failed_checks)
 
 
@@ -179,6 +181,7 @@ def arrays(rng: np.random.Generator, N: int, D: int) -> tuple[np.ndarray]:
 def test_misshapen_gradient_is_wrong_and_no_error_of_the_run(function, inputs, said: str) -> None:
     report = quick(function, inputs)
     assert (report.verdict, report.exit_status) == ("wrong shape or type", 1)
+    assert report.smallest is not None
     assert said in report.smallest.message
 
 
