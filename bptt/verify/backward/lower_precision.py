@@ -17,7 +17,7 @@ from ..checker.case_result import WRONG, Finding
 from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ..checker.problem import Case
 from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
-from .problem import BackwardCase, BackwardProblem, far
+from .problem import BackwardCase, BackwardProblem, far, in_dtype
 from .rounding_bounds import FactorBound, entry_bounds, factor_bound
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
@@ -61,7 +61,7 @@ class Drawn:
         function, (inputs, _) = self.high.function, self.given
         exact = call("forward", function.outputs, inputs, limit=self.high.limit)
         pairs = zip(self.low.outputs, exact, self.low.cotangents, strict=True)
-        return max(far(low, high) for low, high, up in pairs if up is not None)
+        return max(far(in_dtype(low, "float64"), high) for low, high, up in pairs if up is not None)
 
     def disturbed(self, seed: int) -> Gradients:
         return disturbed_gradients(self.high, *self.given, seed, self.unit)
