@@ -12,7 +12,7 @@ from ..errors import InputError, explained
 from ..runs import log, results, smoothing
 from ..runs.folder import RunFolder
 from ..runs.results import Results
-from ..sessions.lifecycle import CAN_CHANGE
+from ..sessions.changes import CAN_CHANGE
 from ..strict import Strict, explain
 
 
