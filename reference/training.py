@@ -16,7 +16,7 @@ from .sampling import generate
 from .vocabulary import Vocabulary
 
 # Of the smoothed loss. Written out: 1 - 0.999 is another number than 0.001 in floating point.
-KEPT, ADDED = 0.999, 0.001
+OLD_WEIGHT, NEW_WEIGHT = 0.999, 0.001
 
 
 class Training:
@@ -108,7 +108,7 @@ class Training:
         self.position = position + T
         self.iteration += 1
         step = Step(self.iteration, loss, self.smooth_loss, sample)
-        self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
+        self.smooth_loss = self.smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
         return step
 
     def __iter__(self) -> Iterator[Step]:

@@ -63,11 +63,11 @@ DIFFERENCES = {
 """,
     "training.py": """
 + from reference import Hyperparameters, Run, Step, Vocabulary
-+ from reference.training import ADDED, KEPT
++ from reference.training import NEW_WEIGHT, OLD_WEIGHT
 - from .run import Hyperparameters, Run, Step
 - from .vocabulary import Vocabulary
 - # Of the smoothed loss. Written out: 1 - 0.999 is another number than 0.001 in floating point.
-- KEPT, ADDED = 0.999, 0.001
+- OLD_WEIGHT, NEW_WEIGHT = 0.999, 0.001
 -         text: Integer[Array, " N"],
 +         text: Integer[Array, " N"] | Integer[Array, " N"],
 +         dtype: dtype = float64,

@@ -11,7 +11,7 @@ from jaxtyping import Int, Integer
 from torch import Tensor
 
 from reference import Hyperparameters, Run, Step, Vocabulary
-from reference.training import ADDED, KEPT
+from reference.training import NEW_WEIGHT, OLD_WEIGHT
 
 from .adagrad import update
 from .lanes import backward_lanes
@@ -112,7 +112,7 @@ class Training:
         self.position = position + T
         self.iteration += 1
         step = Step(self.iteration, loss, self.smooth_loss, sample)
-        self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
+        self.smooth_loss = self.smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
         return step
 
     def __iter__(self) -> Iterator[Step]:

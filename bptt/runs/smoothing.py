@@ -9,7 +9,7 @@ Source: Kingma and Ba (2015), Adam, section 3, for the same correction.
 
 import math
 
-from reference.training import ADDED, KEPT
+from reference.training import NEW_WEIGHT, OLD_WEIGHT
 
 from .config import Config
 from .log import Entry
@@ -27,11 +27,11 @@ def bits(config: Config, smooth_loss: float, windows: int) -> float:
     """
     if windows == 0:
         return guess(config)
-    start = KEPT**windows
+    start = OLD_WEIGHT**windows
     own = config.bits_per_character(smooth_loss) - start * guess(config)
     return own / (1 - start)
 
 
 def bits_at(config: Config, entry: Entry) -> float:
     """Return the mean bits per character at an entry of the log, its window included."""
-    return bits(config, entry.smooth_loss * KEPT + entry.loss * ADDED, entry.iteration)
+    return bits(config, entry.smooth_loss * OLD_WEIGHT + entry.loss * NEW_WEIGHT, entry.iteration)

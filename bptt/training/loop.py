@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Integer
 
 from reference import Step, Vocabulary
-from reference.training import ADDED, KEPT
+from reference.training import NEW_WEIGHT, OLD_WEIGHT
 
 from ..engines.gradients import GradientEngine, Window
 from ..engines.names import PARAMETER_NAMES
@@ -97,7 +97,7 @@ class TrainingLoop(Training):
         self.position += self.settings.seq_length
         self.iteration += 1
         step = Step(self.iteration, loss, self.smooth_loss, sample)
-        self.smooth_loss = self.smooth_loss * KEPT + loss * ADDED
+        self.smooth_loss = self.smooth_loss * OLD_WEIGHT + loss * NEW_WEIGHT
         return step
 
     def _begin_section_where_due(self) -> bool:

@@ -26,7 +26,7 @@ from bptt.runs.log import Entry
 from bptt.sessions import lifecycle
 from bptt.training.diagnostics import Record
 from bptt.verify.network import lockstep_report
-from reference.training import KEPT
+from reference.training import OLD_WEIGHT
 
 from ..program import COMMAND, TEXT
 
@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 def entry(iteration: int, loss: float, **more: Any) -> Entry:
     """An entry of a run whose windows all had this loss, in nats."""
-    start = KEPT ** (iteration - 1)
+    start = OLD_WEIGHT ** (iteration - 1)
     smooth_loss = start * 5 * math.log(15) + (1 - start) * loss
     return Entry(
         iteration=iteration, loss=loss, smooth_loss=smooth_loss, bits_per_character=3.0,

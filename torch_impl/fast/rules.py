@@ -21,8 +21,8 @@ ADAGRAD, SGD, RMSPROP, ADAM, ADAMW = range(5)
 AS_IT_IS, BY_VALUE, BY_NORM = range(3)
 
 EPSILON = 1e-8  # Adagrad's inside the square root; most libraries add it outside
-KEPT = 0.99  # of RMSprop's mean of squares
-KEPT_MEAN, KEPT_SQUARES = 0.9, 0.999  # of Adam's means
+ALPHA = 0.99  # of RMSprop's mean of squares
+BETA1, BETA2 = 0.9, 0.999  # of Adam's means
 CHAINS = 8  # partial sums of a norm
 
 
@@ -191,7 +191,7 @@ def _rmsprop(values, gradients, squares, columns, rule, rate):
     for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)
         g = load(gradients, 0, j) + splat(w, rule.weight_decay) * w
-        mean = splat(w, KEPT) * load(squares, 0, j) + splat(w, 1.0 - KEPT) * g * g
+        mean = splat(w, ALPHA) * load(squares, 0, j) + splat(w, 1.0 - ALPHA) * g * g
         store(squares, 0, j, mean)
         store(values, 0, j, w - splat(w, rate) * g / (sqrt(mean) + splat(w, EPSILON)))
 
@@ -199,17 +199,17 @@ def _rmsprop(values, gradients, squares, columns, rule, rate):
 @internal
 def _adam(values, gradients, means, squares, columns, rule, rate, step):
     """Adam, or AdamW, whose decay of the weights is apart from the gradient."""
-    root = math.sqrt(1.0 - power(KEPT_SQUARES, step))
-    own_rate = rate / (1.0 - power(KEPT_MEAN, step))
+    root = math.sqrt(1.0 - power(BETA2, step))
+    own_rate = rate / (1.0 - power(BETA1, step))
     added = rule.weight_decay if rule.kind == ADAM else 0.0
     kept = 1.0 - rate * rule.weight_decay if rule.kind == ADAMW else 1.0
     for j in range(columns[0], columns[1], vector_length(values)):
         w = load(values, 0, j)
         g = load(gradients, 0, j) + splat(w, added) * w
         mean = load(means, 0, j)
-        mean = mean + splat(w, 1.0 - KEPT_MEAN) * (g - mean)
-        square = splat(w, KEPT_SQUARES) * load(squares, 0, j)
-        square = square + splat(w, 1.0 - KEPT_SQUARES) * g * g
+        mean = mean + splat(w, 1.0 - BETA1) * (g - mean)
+        square = splat(w, BETA2) * load(squares, 0, j)
+        square = square + splat(w, 1.0 - BETA2) * g * g
         store(means, 0, j, mean)
         store(squares, 0, j, square)
         size = sqrt(square) / splat(w, root) + splat(w, EPSILON)

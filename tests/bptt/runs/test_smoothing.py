@@ -8,13 +8,13 @@ import pytest
 
 from bptt.runs import log, results, smoothing
 from bptt.sessions import lifecycle
-from reference.training import KEPT
+from reference.training import OLD_WEIGHT
 
 from ...program import TEXT, bptt
 
 
 def weighted_mean(losses: list[float]) -> float:
-    weights = KEPT ** np.arange(len(losses))[::-1]
+    weights = OLD_WEIGHT ** np.arange(len(losses))[::-1]
     return float(np.average(losses, weights=weights))
 
 
