@@ -26,6 +26,7 @@ HERE = str(Path(__file__).resolve().parent)
 CRASHED, HUNG, BROKEN, NOT_FINITE = "crashed", "hung", "broken", "not finite"
 MISSHAPEN = "wrong shape or type"  # of a gradient, or a wrong number of them
 AGAIN = 0.02  # seconds until a signal that came during a garbage collection is repeated
+IF_IGNORED = 1.0  # seconds, more than it takes to leave the block
 
 
 class CaseError(Exception):
@@ -118,12 +119,14 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    """Raise TimeIsUp; and again later, since nobody sees what is raised in some callbacks."""
     collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
     while frame is not None:
         if frame.f_code in collecting:
             signal.setitimer(signal.ITIMER_REAL, AGAIN)  # an exception would be ignored there
             return
         frame = frame.f_back
+    signal.setitimer(signal.ITIMER_REAL, IF_IGNORED)
     raise TimeIsUp
 
 

@@ -213,9 +213,16 @@ def test_sparse_tensors_inside_are_no_obstacle_to_lower_precisions() -> None:
     assert found.verdict == "passed", found.message
 
 
-def test_time_limit_survives_a_garbage_collection() -> None:
-    def slow(phase: str, info: object) -> None:
+class Callable:
+    """A callback that has no code of its own to be recognised by."""
+
+    def __call__(self, phase: str, info: object) -> None:
         time.sleep(0.1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("slow", [Callable().__call__, Callable()], ids=["method", "object"])
+def test_time_limit_survives_a_garbage_collection(slow: Any) -> None:
 
     def loop() -> None:
         gc.collect()
