@@ -84,7 +84,7 @@ def test_pictures_are_the_same_whatever_is_set_for_matplotlib(run: RunFolder) ->
         assert matplotlib.rcParams["font.size"] == 30  # a notebook keeps its own
 
 
-@pytest.mark.parametrize("backend", ["module://nowhere", "TkAgg"])
+@pytest.mark.parametrize("backend", ["module://nowhere"])
 def test_backend_and_settings_from_outside_change_no_picture(
     backend: str, run: RunFolder, tmp_path: Path
 ) -> None:

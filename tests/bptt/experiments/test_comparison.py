@@ -1,6 +1,7 @@
 """Runs beside each other, and the card that each carries."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -186,7 +187,9 @@ def test_card_says_what_the_run_came_to(folder: Path) -> None:
     config = json.loads((folder / "small/config.json").read_text())
     for part in ("validation", "test"):
         one = results[part]
-        assert f"| {part} | {one['bits_per_character']:.4f} | {one['scored']} | 0 |" in text
+        bits = one["bits_per_character"]
+        row = f"| {part} | {bits:.4f} | {bits * math.log(2):.4f} | {one['scored']} | 0 |"
+        assert row in text
     assert config["corpus"]["sha256"] in text
     assert "| guessing among all symbols | 3.9069 |" in text  # log2 of 15
     assert "\nhidden_size = 4\n" in text

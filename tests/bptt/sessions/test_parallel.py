@@ -132,6 +132,7 @@ def test_no_thread_of_a_group_outlives_it(rank: int, folder: Path) -> None:
     assert not [name for name in threads if "gloo" in name]
 
 
+@pytest.mark.campaign  # `make crashes` does more of the same
 def test_run_of_two_processes_goes_on_in_one_and_back(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     short = dict(WHOLE, iterations=300)
