@@ -26,6 +26,7 @@ DIRECTIONS = 4  # at most; one is enough to see that a gradient is right
 POINTS = 5  # the smallest steps whose remainder is above rounding
 WRONG_SLOPE = 1.25
 FINE_STEPS = 2.0 ** -np.arange(20.0, 24.0)  # a few units of float32, nothing to a smooth function
+KINK = 0.1  # share of a remainder that the second difference takes, if slopes of two sides differ
 DOT_PRODUCT_ERROR = 1e-9  # of |Jv| |u|
 
 
@@ -93,6 +94,10 @@ def _in_direction(case: BackwardCase, number: int) -> CheckResult:
     order = float(np.polyfit(np.log(STEPS[last]), np.log(remainders[last]), 1)[0])
     if order >= WRONG_SLOPE:
         return CheckResult(name, PASSED, f"slope {order:.2f} (1: wrong, 2: right)", picture=curve)
+    h = float(STEPS[last[-1]])
+    if abs(float(np.sum(terms(h) - 2 * here + terms(-h)))) > KINK * remainders[last[-1]]:
+        message = "nothing to see: the function has a kink here, where the two sides differ"
+        return CheckResult(name, PASSED, message, picture=curve)
     rough = max(abs(float(np.sum(terms(2 * h) - 2 * terms(h) + here))) for h in FINE_STEPS)
     if rough > least.min() and rough > FINE_STEPS.max() * np.nanmax(remainders):
         message = "nothing to see: the function rounds as in float32 inside"

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from bptt.verify import BackwardProblem, Settings, check, verify_backward
+from bptt.verify.backward.derivative_tests import taylor_remainder
+from bptt.verify.backward.problem import BackwardCase
+from bptt.verify.checker.problem import Case
 
 few = Settings(cases=8, budget=20.0)
 quick = partial(verify_backward, race_seconds=0.0, dtypes=(), settings=few)
@@ -120,6 +123,33 @@ def test_step_that_leaves_the_domain_and_a_kink_in_the_way_are_no_error() -> Non
     report = quick(Steps.apply, near, settings=Settings(cases=1))
     (found,) = [check for check in report.checks if check.name == "Taylor remainder"]
     assert found.verdict == "passed", found.message
+
+
+@pytest.mark.parametrize(
+    ("zeros", "factor", "verdict"),
+    [(1, 1.0, "passed"), (5, 1.0, "passed"), (0, 1.0, "passed"), (0, 1.01, "failed")],
+)
+def test_kink_at_the_input_is_no_error(zeros: int, factor: float, verdict: str) -> None:
+    class Norm(torch.autograd.Function):
+        """Each row's length, whose gradient at zero is zero by agreement."""
+
+        @staticmethod
+        def forward(ctx, x):
+            n = x.norm(dim=-1)
+            ctx.save_for_backward(x, n)
+            return n
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            x, n = ctx.saved_tensors
+            return factor * (cotangents[0] / torch.where(n > 0, n, 1))[:, None] * x
+
+    def drawn(rng, N):
+        return torch.tensor(rng.standard_normal((N, 3)) * (np.arange(N)[:, None] >= zeros))
+
+    problem = BackwardProblem(Norm.apply, drawn)
+    (found,) = taylor_remainder(BackwardCase(problem, Case({"N": 5}), 10.0))
+    assert found.verdict == verdict, found.message
 
 
 def test_singular_vectors_of_equal_entries_are_ill_conditioned_and_no_error() -> None:
