@@ -10,7 +10,7 @@ Source: Chen and Goodman (1999), An Empirical Study of Smoothing Techniques for 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from numpy.lib.stride_tricks import sliding_window_view
 
 # Discounts for an order whose counts of counts do not determine them, such as with few symbols
@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 UNDETERMINED = (0.5, 1.0, 1.5)
 
 
-def discounts(counts: Int[np.ndarray, " G"]) -> tuple[float, float, float]:
+def discounts(counts: Integer[np.ndarray, " G"]) -> tuple[float, float, float]:
     """Return the discounts for counts of 1, of 2, and of 3 or more.
 
     Returns UNDETERMINED if one of the counts 1, 2 and 3 does not occur, or if a discount would not
@@ -40,14 +40,14 @@ class Order:
     that each context leaves to the next lower order.
     """
 
-    grams: Int[np.ndarray, " G"]
+    grams: Integer[np.ndarray, " G"]
     kept: Float[np.ndarray, " G"]
-    contexts: Int[np.ndarray, " C"]
+    contexts: Integer[np.ndarray, " C"]
     passed_on: Float[np.ndarray, " C"]
 
     @classmethod
     def from_counts(
-        cls, grams: Int[np.ndarray, " G"], counts: Int[np.ndarray, " G"], base: int
+        cls, grams: Integer[np.ndarray, " G"], counts: Integer[np.ndarray, " G"], base: int
     ) -> "Order":
         contexts, first, size = np.unique(grams // base, return_index=True, return_counts=True)
         total = np.add.reduceat(counts, first)
@@ -68,7 +68,7 @@ class KneserNey:
         bits = model.bits_per_character(test)
     """
 
-    def __init__(self, training: Int[np.ndarray, " N"], *, vocab_size: int, n: int) -> None:
+    def __init__(self, training: Integer[np.ndarray, " N"], *, vocab_size: int, n: int) -> None:
         """Count the n-grams of the training text.
 
         Raises ValueError for a text shorter than n, an index outside 0..V-1, and n-grams that do
@@ -91,7 +91,7 @@ class KneserNey:
             orders.append(Order.from_counts(*np.unique(followed, return_counts=True), base))
         self.orders = orders[::-1]
 
-    def probabilities(self, text: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+    def probabilities(self, text: Integer[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         """Return the probability of each character given those before it; NaN for index V.
 
         A context that did not occur in training (such as one with index V, or one that begins
@@ -104,7 +104,7 @@ class KneserNey:
         )
         return np.where(text == self.vocab_size, np.nan, asked)
 
-    def distribution(self, context: Int[np.ndarray, " N"]) -> Float[np.ndarray, " V"]:
+    def distribution(self, context: Integer[np.ndarray, " N"]) -> Float[np.ndarray, " V"]:
         """Return the probability of each symbol after this context, which may have any length."""
         _check(context, self.vocab_size)
         V, last = self.vocab_size, self.n - 1
@@ -114,7 +114,7 @@ class KneserNey:
         windows[:, last] = np.arange(V)
         return self._ask(windows)
 
-    def bits_per_character(self, text: Int[np.ndarray, " N"]) -> float:
+    def bits_per_character(self, text: Integer[np.ndarray, " N"]) -> float:
         """Return the bits per character from the second character on, as for a network.
 
         Characters with index V are skipped. Raises ValueError if none is left.
@@ -127,7 +127,7 @@ class KneserNey:
             )
         return float(-np.log2(self.probabilities(text)[1:][scored]).mean())
 
-    def _ask(self, windows: Int[np.ndarray, "M n"]) -> Float[np.ndarray, " M"]:
+    def _ask(self, windows: Integer[np.ndarray, "M n"]) -> Float[np.ndarray, " M"]:
         base = self.vocab_size + 1
         probability = np.full(len(windows), 1 / self.vocab_size)
         grams = np.zeros(len(windows), np.int64)
@@ -139,7 +139,7 @@ class KneserNey:
         return probability
 
 
-def _packed(text: Int[np.ndarray, " N"], length: int, base: int) -> Int[np.ndarray, " M"]:
+def _packed(text: Integer[np.ndarray, " N"], length: int, base: int) -> Integer[np.ndarray, " M"]:
     """Return the integer of each n-gram of the text."""
     grams = np.zeros(len(text) - length + 1, np.int64)
     for start in range(length):
@@ -149,16 +149,16 @@ def _packed(text: Int[np.ndarray, " N"], length: int, base: int) -> Int[np.ndarr
 
 
 def _find(
-    table: Int[np.ndarray, " G"],
+    table: Integer[np.ndarray, " G"],
     values: Float[np.ndarray, " G"],
-    keys: Int[np.ndarray, " M"],
+    keys: Integer[np.ndarray, " M"],
     missing: float,
 ) -> Float[np.ndarray, " M"]:
     places = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return np.where(table[places] == keys, values[places], missing)
 
 
-def _check(text: Int[np.ndarray, " N"], largest: int) -> None:
+def _check(text: Integer[np.ndarray, " N"], largest: int) -> None:
     outside = (text < 0) | (text > largest)
     if outside.any():
         position = int(np.argmax(outside))
