@@ -9,7 +9,7 @@ settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40
 )
 settings.register_profile(
-    "ci", settings.get_profile("default"), max_examples=20, derandomize=True, database=None
+    "ci", settings.get_profile("default"), max_examples=15, derandomize=True, database=None
 )
 settings.register_profile(
     "explore",

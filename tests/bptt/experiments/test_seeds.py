@@ -122,6 +122,7 @@ def test_seeds_side_by_side_end_in_the_same_bytes_and_name_a_failure(folder: Pat
     assert_same_runs(many, whole)
 
 
+@pytest.mark.campaign
 def test_progress_of_seeds_side_by_side_is_shown(folder: Path) -> None:
     command = ("train", "text.txt", *OPTIONS, "--iterations", "40", "--seeds", "2", "--jobs", "2")
     done = bptt(*command, "--out", "piped", folder=folder)

@@ -21,6 +21,8 @@ from . import functions as functions
 few = Settings(cases=12, budget=6.0)
 quick = partial(verify_backward, race_seconds=0.05, settings=few)
 
+SLOWEST = "rows beyond a block"  # make museum has another of the kind
+
 
 @pytest.mark.parametrize(
     ("function", "inputs"),
@@ -40,7 +42,13 @@ def test_right_backward_pass_passes_every_check(function, inputs) -> None:
     assert any("cotangents" in name for name in names)
 
 
-@pytest.mark.parametrize("slip", functions.SLIPS)
+@pytest.mark.parametrize(
+    "slip",
+    [
+        pytest.param(slip, marks=[pytest.mark.campaign] if slip == SLOWEST else [])
+        for slip in functions.SLIPS
+    ],
+)
 def test_slip_is_found_and_the_check_named(slip: str) -> None:
     settings = few if functions.SLIPS[slip] else Settings()  # those in the values need the search
     dtypes = ("float32",) if slip == "float32 only" else ()
