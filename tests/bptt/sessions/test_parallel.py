@@ -172,7 +172,8 @@ def test_killed_workers_are_started_anew_and_the_run_ends_in_the_same_bytes(
     assert len(log.read_text().splitlines()) == len(whole.read_text().splitlines())
 
 
-@pytest.mark.parametrize("how", ["signal", pytest.param("breakdown", marks=pytest.mark.campaign)])
+@pytest.mark.campaign
+@pytest.mark.parametrize("how", ["signal", "breakdown"])
 def test_all_processes_end_when_the_first_one_ends_early(how: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     arguments = ["text.txt", *OPTIONS, "--out", "run", "--iterations", 10**6]

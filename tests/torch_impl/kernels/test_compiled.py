@@ -103,6 +103,7 @@ def test_without_a_folder_it_works_and_warns(copied: Path) -> None:
     assert done.stderr.count("CacheFolderWarning: compiled kernels can't be kept on disk") == 1
 
 
+@pytest.mark.campaign
 def test_a_damaged_cache_warns_and_compiles(copied: Path) -> None:
     kept = copied / "kept"
     run(copied, PROGRAM, NUMBA_CACHE_DIR=f"{kept}")
