@@ -17,7 +17,7 @@ __all__ = ["InputError", "TrainedNetwork", "__version__", "load_run"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: those who only verify gradients do without the rest."""
+    """Import a public name on first use, so that verifying gradients doesn't import the rest."""
     if name == "InputError":
         from .errors import InputError
 

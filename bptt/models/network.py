@@ -1,4 +1,4 @@
-"""A run's network in Python: its weights, and what it says of a text.
+"""A run's network in Python: its weights, its predictions for a text, and samples.
 
 V symbols, H hidden units, N characters of text.
 """

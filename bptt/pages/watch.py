@@ -13,7 +13,7 @@ from .watching import Watched
 
 MOST_LIKELY = 8  # characters shown as guesses
 LEVELS = 127  # of a hidden state between 0 and 1
-SPARSE = 32  # fewer marks than one in so many entries are written as a list
+SPARSE = 32  # a mask in which less than one entry in 32 is set is written as a list of places
 
 BODY = """
 <header>

@@ -28,8 +28,8 @@ class NgramReference(Strict):
 def of_texts(texts: Texts) -> NgramReference | None:
     """Count on the training text and score the others; None if there are none, or are too long.
 
-    The order is below ORDER for a training text of fewer symbols, and for so many different ones
-    that their n-grams don't fit into 63 bits.
+    The order is ORDER, or less where the training text is shorter than that or where an n-gram of
+    its alphabet doesn't fit into 63 bits.
     """
     held_out = {"validation": texts.validation, "test": texts.test}
     given = [one for one in (texts.train, *held_out.values()) if one is not None]

@@ -69,7 +69,7 @@ def evaluate_windows(
 
     The window from character s on reads `window` characters, s to s + window - 1, and predicts
     s + 1 to s + window; the next one begins at s + window. So every character but the first is
-    predicted once, up to the last whole window; what is left over is neither read nor counted. The
+    predicted once, up to the last whole window; the remaining characters are not scored. The
     result is the mean over the scored characters of all windows. nanoGPT estimates this mean from
     windows at random places (train.py, estimate_loss); here are all of them, in order.
 

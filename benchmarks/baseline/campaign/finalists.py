@@ -1,4 +1,4 @@
-"""Protocols trained with several seeds, and what they came to, as lines of the record."""
+"""Train protocols with several seeds each, and read the results as lines of results.json."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -160,7 +160,7 @@ def _line(trial: Trial, model: str, broken: str | None) -> dict[str, Any]:
 def adopted(
     found: Path, number: int | None, characters: int | None
 ) -> tuple[str, dict[str, Any], list[str]]:
-    """Return the model and settings of a trial, the best by default, and what to say of it.
+    """Return a trial's model, its settings, and comment lines for a protocol; by default the best.
 
     `characters` makes its training longer. Raises InputError if there is no such search or trial.
     """

@@ -18,7 +18,7 @@ from ..checker.calls import BROKEN, MISSHAPEN, CaseError
 from ..checker.evaluated_problem import is_tensor
 from .interface import DifferentiableFunction, argument_names, as_tuple, by_place, is_floating
 
-# What PyTorch says of gradients whose shape or number doesn't fit the inputs.
+# Parts of PyTorch's error messages for gradients of the wrong shape or number.
 MISSHAPEN_GRADIENTS = ("returned an invalid gradient", "returned an incorrect number of gradients")
 PAIR = "(loss, gradients)"
 EXPECTED = (

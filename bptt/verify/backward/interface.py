@@ -91,7 +91,7 @@ def bounded_inputs(draw: Callable[..., Any], size_names: Sequence[str]) -> froze
         for seed in range(3):
             try:
                 values = as_tuple(draw(rng=np.random.default_rng(seed), **sizes))
-            except Exception:  # these sizes aren't supported; the cases report errors
+            except Exception:  # the search draws these inputs again, and reports what they raise
                 continue
             for place, value in enumerate(values):
                 if is_floating(value):

@@ -64,12 +64,14 @@ def test_states_losses_and_guesses_are_the_reference_s(watched: Watched, folder:
     assert data["text"] == indices.tolist()
     states = np.frombuffer(base64.b64decode(data["states"]), np.int8).reshape(33, 6)
     np.testing.assert_allclose(states / data["levels"], trace.states[1:, :, 0], atol=0.5 / 127)
-    np.testing.assert_allclose(data["bits"], trace.losses / np.log(2), rtol=1e-3)
+    np.testing.assert_allclose(data["bits"], trace.losses / np.log(2), rtol=5.1e-4)  # 4 digits
     for guesses, probabilities in zip(data["guesses"], trace.probabilities[:, :, 0], strict=True):
         assert [p for _, p in guesses] == sorted((p for _, p in guesses), reverse=True)
-        assert max(p for _, p in guesses) == pytest.approx(probabilities.max(), rel=1e-2)
+        assert max(p for _, p in guesses) == pytest.approx(
+            probabilities.max(), rel=5.1e-3
+        )  # 3 digits
         for symbol, p in guesses:
-            assert p == pytest.approx(probabilities[symbol], rel=1e-2)
+            assert p == pytest.approx(probabilities[symbol], rel=5.1e-3)
 
 
 def test_norms_are_those_of_every_character_and_lag(watched: Watched) -> None:
