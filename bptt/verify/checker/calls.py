@@ -109,25 +109,32 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    handler = signal.signal(signal.SIGALRM, _stop)
-    before = signal.setitimer(signal.ITIMER_REAL, seconds)
+    runs = [True]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Raise TimeIsUp, and again later: nobody sees what is raised in some callbacks."""
+        if not runs:  # the block has ended while the signal was on its way
+            return
+        collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+        while frame is not None:
+            if frame.f_code in collecting:
+                signal.setitimer(signal.ITIMER_REAL, AGAIN)  # an exception would be ignored there
+                return
+            frame = frame.f_back
+        signal.setitimer(signal.ITIMER_REAL, IF_IGNORED)
+        raise TimeIsUp
+
+    handler, before = signal.signal(signal.SIGALRM, stop), (0.0, 0.0)
     try:
-        yield
-    finally:
+        try:
+            before = signal.setitimer(signal.ITIMER_REAL, seconds)
+            yield
+        finally:
+            runs.clear()
+    finally:  # also where the signal came before `runs` was cleared
+        runs.clear()
         signal.setitimer(signal.ITIMER_REAL, *before)
         signal.signal(signal.SIGALRM, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Raise TimeIsUp; and again later, since nobody sees what is raised in some callbacks."""
-    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    while frame is not None:
-        if frame.f_code in collecting:
-            signal.setitimer(signal.ITIMER_REAL, AGAIN)  # an exception would be ignored there
-            return
-        frame = frame.f_back
-    signal.setitimer(signal.ITIMER_REAL, IF_IGNORED)
-    raise TimeIsUp
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
