@@ -18,12 +18,6 @@ from . import drawing, numbers, verified
 
 ROOT = Path(__file__).parents[2]
 HEARTS = (ROOT / "reference" / "rnn.py", ROOT / "reference" / "loss.py")
-PAGES = {
-    "Learn": ("bptt", "write_it_yourself", "questions", "glossary", "faq"),
-    "Check": ("proof", "verify", "certify", "audit", "museum", "tolerances", "running-clip"),
-    "Train": ("train", "parallel", "baseline", "same-bits", "speed", "notebook"),
-    "Code": ("python", "api"),
-}
 
 
 def code(beginning: str, count: int = 1) -> str:
@@ -48,10 +42,18 @@ def prepare(app: Sphinx, name: str, source: list[str]) -> None:
     text = re.sub(r"\{\{ (.+?) \}\}", lambda match: str(value(match[1])), text)
     text = re.sub(r"\[(`?[^\]]*`?)\]\(\.\./[^)]*\)", r"\1", text)
     if name == "README":
-        for caption, pages in PAGES.items():
+        for caption, pages in contents(text):
             listed = "\n".join(pages)
             text += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```\n"
     source[0] = text
+
+
+def contents(index: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the site's chapters: what the index says a page is for, and the pages."""
+    for group in re.findall(r"^\| [^|\n]+ \|.*\n(?:\| \|.*\n)*", index, re.MULTILINE):
+        pages = re.findall(r"\]\(([\w-]+)\.md\)", group)
+        if pages:
+            yield group.split("|")[1].strip().capitalize(), pages
 
 
 def value(expression: str) -> object:
