@@ -185,15 +185,15 @@ def two_steps() -> str:
     plain = last + first
     at_end = float(np.clip(plain, -CLIP, CLIP))
     each = float(np.clip(last, -CLIP, CLIP) + np.clip(first, -CLIP, CLIP))
-    other = fold([first, last], CLIP)[-1]
+    other = fold([first, last], CLIP)
     rows = [
-        "| | after step t = 1 | after step t = 0 |", "|---|---:|---:|",
+        "| | after one step | after both |", "|---|---:|---:|",
         f"| contribution | {last:+g} | {first:+g} |",
         f"| plain sum, `clip=None` | {last:g} | {plain:g} |",
         f"| plain sum, clipped at the end | {last:g} | {at_end:g} |",
         f"| **running clip** | **{after_last:g}** | **{after_first:g}** |",
         f"| each contribution clipped, then added | {np.clip(last, -CLIP, CLIP):g} | {each:g} |",
-        f"| running clip, from the first step to the last | | {other:g} |",
+        f"| running clip, the first step before the last | {other[0]:g} | {other[1]:g} |",
     ]  # fmt: skip
     if not after_first < 0 < at_end < plain:
         raise ValueError("the chapter says that the running clip changes the sign here")

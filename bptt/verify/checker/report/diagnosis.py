@@ -70,6 +70,11 @@ class Diagnosis:
     def lag(self) -> str:
         return lags.in_words(self.errors)
 
+    @property
+    def names(self) -> list[str]:
+        """The wrong parameters, first those that are wrong at the smallest T."""
+        return [suspect.name for suspect in (*self.suspects, *self.also)]
+
 
 def diagnose(search: Search, smallest: CaseResult) -> Diagnosis | None:
     """Diagnose a wrong gradient; return None for other failures."""
@@ -203,7 +208,9 @@ def _suspect(search: Search, name: str, smallest: CaseResult, since: int | None)
         return None
     at_first = [result for result in wrong if result.case.sizes.get("T") == since] or wrong
     worst = max(at_first, key=lambda result: lags.error(result.findings[name]))
-    found = worst.findings[name]
+    # The values stand below the smallest failing case, so they are its own where it can be.
+    shown = smallest if smallest in at_first else worst
+    found = shown.findings[name]
     pattern = ""
     # A pattern may hold at the first failing T only, where the fewest other errors add to it.
     for results in (wrong, at_first):

@@ -97,7 +97,8 @@ class Report:
         """The report in one line."""
         said = [f"{number_of_cases(len(self.results))} in {self.seconds:.1f} s"]
         if self.diagnosis is not None:
-            said.insert(0, "in " + ", ".join(suspect.name for suspect in self.diagnosis.suspects))
+            wrong = sum(result.verdict == case_result.WRONG for result in self.results)
+            said = [*self.diagnosis.names, f"{wrong} of {said[0]}"]
         elif self.digits and self.exit_status == 0:
             worst = min(worst for worst, _ in self.digits.values())
             said.insert(0, f"{worst:.1f} right digits in the worst case")

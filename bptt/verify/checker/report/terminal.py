@@ -100,10 +100,10 @@ def _failure(report: Report) -> list[RenderableType]:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
             parts.append(Text(f"Also wrong with more steps: {later}"))
         if len(diagnosis.errors) > 1:
-            title = "Error against the number of steps"
+            title = "Error against the number of steps, relative to the largest entry"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
         if len(diagnosis.of_one_target) > 1:
-            title = "Error against lag (loss of one step)"
+            title = "Error against lag (loss of one step), relative to the largest entry"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
             if diagnosis.handed_back:
                 parts.append(Text(sentence(diagnosis.handed_back)))

@@ -64,3 +64,16 @@ def test_lines_that_repeat_a_case_are_the_same_at_any_width(width: int, tmp_path
 def test_numbers_are_written_as_ranges(numbers: list[int], said: str) -> None:
     assert all(former < latter for former, latter in pairwise(numbers))
     assert runs(numbers) == said
+
+
+def test_values_below_the_smallest_failing_case_are_that_cases_own() -> None:
+    report = verify(problems.chain(reach=1), Settings(cases=40, sizes={"T": (1, 6)}))
+    assert report.smallest is not None
+    assert report.diagnosis is not None
+    for suspect in report.diagnosis.suspects:
+        found = report.smallest.findings[suspect.name]
+        assert (suspect.place, suspect.computed, suspect.expected) == (
+            found.worst, *found.worst_values,
+        )  # fmt: skip
+    wrong = report.tally("verdict")["wrong"]
+    assert f"(c, U, {wrong} of {len(report.results)} cases in " in report.summary
