@@ -1,7 +1,7 @@
 """Backward passes in bfloat16, float16 and float32: right ones, and with a factor near 1 planted.
 
-python -m tests.campaigns.lower_precision [CASES] [SEARCHES] [SEED] [PROCESSES]
-# default 10,000 right cases, 200 searches, 0 and 2
+python -m tests.campaigns.lower_precision [CASES] [SEARCHES] [SEED] [PROCESSES] [SECONDS]
+# default 10,000 right cases, 200 searches, 0, 2 and, for the inputs that a right case draws, 4
 
 Prints the verdicts of each family and dtype, and the factors found. Exit status 1 where a right
 backward pass is called wrong, or where a factor of 1 + 2^-6 or more is missed.
@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,14 +45,14 @@ def cases_of(problem: BackwardProblem, rng: np.random.Generator) -> list[Case]:
     ]
 
 
-def right(number: int, seed: int) -> tuple[str, CheckResult]:
+def right(number: int, seed: int, seconds: float = SECONDS) -> tuple[str, CheckResult]:
     """Compare a right backward pass in a drawn dtype, at drawn sizes."""
     rng = np.random.default_rng([seed, number])
     chosen = list(families().items())
     name, problem = chosen[number % len(chosen)]
     dtypes = ("float32", "float16") if "NumPy" in name else ("float32", *LOW)
     dtype = str(rng.choice(dtypes))
-    return name, LowerPrecision(problem, dtype, 60.0, SECONDS).result(cases_of(problem, rng))
+    return name, LowerPrecision(problem, dtype, 60.0, seconds).result(cases_of(problem, rng))
 
 
 def wrong(number: int, seed: int) -> tuple[str, CheckResult]:
@@ -83,11 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("cases", 10_000), ("searches", 200), ("seed", 0), ("processes", 2)):
         parser.add_argument(name, nargs="?", type=int, default=default)
+    parser.add_argument("seconds", nargs="?", type=float, default=SECONDS)
     given = parser.parse_args()
     begun = time.perf_counter()
     verdicts: Counter[tuple[str, str, str]] = Counter()
     alarms, missed = [], []
-    for name, result in run_all(right, given.cases, given.seed, given.processes):
+    one = partial(right, seconds=given.seconds)
+    for name, result in run_all(one, given.cases, given.seed, given.processes):
         verdicts[name, result.name, result.verdict] += 1
         if result.verdict == FAILED:
             alarms.append(f"{name}, {result.name}: {result.message}")
