@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,6 +62,52 @@ def test_lines_shown_of_both_twins_are_theirs(place: int, folder: str) -> None:
         for line in blocks[place].splitlines()
         if line.strip() not in lines and not line.startswith("#")
     ] == []
+
+
+# Of the chapter's values, those for which networks are trained or gradients searched.
+SLOW = re.compile("wrong_curves|lags|cut_at_the_window|clipped_windows|verified|graded")
+
+
+@pytest.fixture
+def values(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    return import_module("site_tools.values")
+
+
+def outdated(values, compute: Callable[[str, str], str]) -> list[str]:
+    """Return the pages whose computed values aren't those that they show."""
+
+    def refreshed(text: str) -> str:
+        shown = {
+            expression: old.strip() for _, _, expression, old, _ in values.MARKED.findall(text)
+        }
+        return values.refreshed(text, lambda expression: compute(expression, shown[expression]))
+
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+    return [name for name, text in texts.items() if refreshed(text) != text]
+
+
+def test_values_shown_are_those_computed(values) -> None:
+    assert outdated(values, lambda e, old: old if SLOW.search(e) else values.value(e)) == []
+    assert outdated(values, lambda e, old: f"{old} and more") == [
+        "bptt.md", "questions.md", "write_it_yourself.md",
+    ]  # fmt: skip
+
+
+@pytest.mark.campaign
+def test_values_of_trainings_and_searches_are_those_computed(values) -> None:
+    assert outdated(values, lambda e, _: values.value(e)) == []
+
+
+def test_drawing_is_the_one_in_the_file(values) -> None:
+    assert (ROOT / "docs" / "unrolled.svg").read_text(encoding="utf-8") == values.drawing.file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_line_of_a_paragraph_begins_with_a_mark(page: Path) -> None:
+    # It would begin a block of HTML, in which Markdown isn't read.
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"^ *(?:[-*] |\d+\. )?(<!-- [=s].*?-->(?=.))", text, re.MULTILINE) == []
 
 
 def commands(page: Path) -> list[str]:

@@ -1,11 +1,44 @@
 """The unrolled network as an SVG drawing, in the colours of the page."""
 
 STEPS = 3
+# For the file, which may stand on a light page or a dark one.
+STYLE = """
+text { fill: #1f2328; font: 16px monospace; }
+text.label { fill: #59636e; font-size: 14px; }
+rect { fill: #f6f8fa; stroke: #818b98; }
+rect.state { stroke: #0969da; stroke-width: 2; }
+rect.start { stroke-dasharray: 4 3; }
+.arrow { fill: none; stroke: #59636e; stroke-width: 1.8; }
+.tip { fill: #59636e; }
+.arrow.back { stroke: #d9480f; stroke-dasharray: 5 4; }
+.tip.back, text.label.back { fill: #d9480f; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc; }
+  text.label { fill: #9198a1; }
+  rect { fill: #151b23; stroke: #656c76; }
+  rect.state { stroke: #4493f8; }
+  .arrow { stroke: #9198a1; }
+  .tip { fill: #9198a1; }
+  .arrow.back { stroke: #ff922b; }
+  .tip.back, text.label.back { fill: #ff922b; }
+}
+"""
 WIDTH, HEIGHT = 200, 330
 ROWS = {"loss": 40, "p": 100, "a": 190, "x": 290}
 
 
 def unrolled() -> str:
+    """Return the drawing as a part of a page."""
+    return f'<div class="drawing">{_svg()}</div>'
+
+
+def file() -> str:
+    """Return the drawing as a file of its own."""
+    start, end = _svg().split(">", 1)
+    return f'{start} xmlns="http://www.w3.org/2000/svg"><style>{STYLE}</style>{end}\n'
+
+
+def _svg() -> str:
     """Draw three steps: solid arrows for the forward pass, dashed ones for the backward pass."""
     parts = [_box(0, "a", "a₋₁", "start")]
     for t in range(STEPS):
@@ -34,7 +67,7 @@ def unrolled() -> str:
         parts.append(_label(centre - WIDTH / 2, ROWS["a"] + 30, "da_next", "middle", "back"))
     view = f"-50 0 {STEPS * WIDTH + 140} {HEIGHT}"
     title = "The network unrolled over three steps"
-    svg = (
+    return (
         f'<svg class="unrolled" viewBox="{view}" role="img" aria-label="{title}">'
         "<defs>"
         + "".join(
@@ -45,7 +78,6 @@ def unrolled() -> str:
         )
         + f"</defs>{''.join(parts)}</svg>"
     )
-    return f'<div class="drawing">{svg}</div>'
 
 
 def _box(x: float, row: str, text: str, kind: str, half: int = 32) -> str:

@@ -1,9 +1,4 @@
-"""Prepare each page: fill in what is computed, and turn links out of docs/ into names.
-
-On a page, `{{ code("dz = p.copy()", 2) }}` stands for two lines of reference/rnn.py, and
-`{{ NAME }}` or `{{ NAME(arguments) }}` for a value of `numbers`, `verified` or `drawing`. What
-doesn't exist ends the build.
-"""
+"""Prepare each page: fill in what is computed, and turn links out of docs/ into names."""
 
 import html
 import re
@@ -14,32 +9,12 @@ from urllib.parse import unquote
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from . import drawing, numbers, verified
-
-ROOT = Path(__file__).parents[2]
-HEARTS = (ROOT / "reference" / "rnn.py", ROOT / "reference" / "loss.py")
-
-
-def code(beginning: str, count: int = 1) -> str:
-    """Return lines of the reference, as code in one cell of a table.
-
-    Raises ValueError unless exactly one line begins so.
-    """
-    found = []
-    for path in HEARTS:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        found += [
-            lines[n : n + count] for n, line in enumerate(lines) if line.startswith(beginning)
-        ]
-    if len(found) != 1:
-        raise ValueError(f"{beginning!r} begins {len(found)} lines of the reference, not one")
-    return "<br>".join(f"`{line.partition('  #')[0]}`" for line in found[0])
+from . import values
 
 
 def prepare(app: Sphinx, name: str, source: list[str]) -> None:
     """Fill in what is computed, and name the files that a link leads to outside docs/."""
-    text = source[0]
-    text = re.sub(r"\{\{ (.+?) \}\}", lambda match: str(value(match[1])), text)
+    text = values.filled(source[0])
     text = re.sub(r"\[(`?[^\]]*`?)\]\(\.\./[^)]*\)", r"\1", text)
     if name == "README":
         for caption, pages in contents(text):
@@ -54,12 +29,6 @@ def contents(index: str) -> Iterator[tuple[str, list[str]]]:
         pages = re.findall(r"\]\(([\w-]+)\.md\)", group)
         if pages:
             yield group.split("|")[1].strip().capitalize(), pages
-
-
-def value(expression: str) -> object:
-    names = {"code": code} | vars(numbers) | vars(drawing) | vars(verified)
-    made = eval(expression, {"__builtins__": {}}, names)
-    return made() if callable(made) else made
 
 
 def add_index(app: Sphinx, error: Exception | None) -> None:

@@ -40,7 +40,8 @@ def _printed(source: str) -> str:
     file = io.StringIO()
     show(report, Console(file=file, width=76))
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
-    text = "\n".join(re.sub(r" in \d+\.\d s", "", line) for line in lines)
+    seconds = r" in \d+\.\d s| \(would take about [\d.]+ \w+\)"
+    text = re.sub(seconds, "", "\n".join(lines))
     return f"```text\n{text.strip()}\n```"
 
 
