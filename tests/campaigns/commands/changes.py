@@ -104,6 +104,8 @@ CHANGES = {
         instead=("NAME", "notebook-128")
     ),
     # docs/
+    "make commands": Change(environment="ARGS=certify.md:"),
+    "bptt": Change(status=2, why="without a command it shows the help, and 2 says so"),
     "bptt audit": Change(add="flashrnn_elman.py", status=1, why=NAMED),
     "bptt certify": Change(add="novel.txt --hidden 8", why=NAMED),
     "bptt find-the-bug": Change(add="--out bug.html", why=NAMED),

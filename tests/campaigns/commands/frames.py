@@ -39,12 +39,11 @@ import jax.numpy as jnp
 from bptt.verify import assert_backward_right
 
 def forward(x, w):
-    y = jnp.tanh(x @ w)
-    return y, (x, w, y)
+    return jnp.tanh(x @ w), (x, w)
 
 def backward(saved, dy):
-    x, w, y = saved
-    dz = dy * (1 - y**2)
+    x, w = saved
+    dz = dy / jnp.cosh(x @ w) ** 2
     return dz @ w.T, x.T @ dz
 
 def inputs(rng, N, D):
