@@ -1,12 +1,16 @@
 """Runs commands and Python blocks, each in a copy of the clone, and says how they ended."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from .changes import Change
 from .clone import another, environment
@@ -27,20 +31,32 @@ class Outcome:
     tail: str
 
 
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process and all that it started, in sessions of their own, too."""
+    started = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGKILL)
+    for child in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.wait()
+
+
 def ended(words: list[str], clone: Path, limit: float) -> tuple[int | None, str]:
     """Return the exit status, None if it took too long, and the last lines that it wrote."""
-    process = subprocess.Popen(
-        words, cwd=clone, env=environment(clone), stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", start_new_session=True,
-    )  # fmt: skip
-    try:
-        output, _ = process.communicate(timeout=limit)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # with all that it started
-        output, _ = process.communicate()
-        status = None
-    return status, "\n".join(output.splitlines()[-TAIL:])
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            words, cwd=clone, env=environment(clone), stdin=subprocess.DEVNULL, text=True,
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            status = process.wait(timeout=limit)
+        except BaseException as error:  # Ctrl-C, too, leaves nothing behind
+            kill(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            status = None
+        output.seek(0)
+        return status, "\n".join(output.read().splitlines()[-TAIL:])
 
 
 def run(

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from . import __main__ as campaign
@@ -76,7 +77,7 @@ def test_clone_has_no_run_and_no_file_that_git_ignores(original: Path) -> None:
         ("make no-such-target", Change(), "exit status 2, expected 0"),
         ("false; true", Change(), "exit status 1, expected 0"),
         ("true", Change(status=1), "exit status 0, expected 1"),
-        ("echo begun; sleep 60", Change(limit=0.2), "not done after 0.2 s"),
+        ("echo begun; setsid --wait sleep 60", Change(limit=0.3), "not done after 0.3 s"),
         (Program("README.md", 1, "import nothing_of_this_name\n"), Change(), "exit status 1"),
     ],
 )
@@ -87,6 +88,7 @@ def test_failure_is_reported_with_its_last_lines(
     outcome = run(command, change, original, tmp_path, keep=True)
     assert said in outcome.failure
     assert time.monotonic() - began < 30
+    assert psutil.Process().children(recursive=True) == []  # nothing runs on
     for word in ("no-such", "nothing_of_this_name", "begun"):
         asked = command if isinstance(command, str) else command.code
         assert (word in outcome.tail) == (word in asked)
