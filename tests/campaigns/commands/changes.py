@@ -124,6 +124,10 @@ CHANGES = {
     "bptt reproduce": Change(add="runs/novel", why=NAMED),
     "bptt eval": Change(add="runs/novel", why=NAMED),
     "bptt eval --windows N": Change(instead=("N", "16"), add="runs/novel", why=NAMED),
+    "bptt reproduce card.md --init-from RUN": Change(
+        before=f"bptt train other.txt --init-from runs/novel {SHORT} --out runs/second && cp runs/second/card.md .",
+        why="the card is of a run that began with another's weights",
+    ),
     "bptt train TEXT --init-from RUN": Change(add=SHORT),
     "bptt train TEXT --resume RUN": Change(add="--iterations 60"),
     "OMP_NUM_THREADS=1 bptt train …": Change(instead=("…", "novel.txt"), add=SHORT),
