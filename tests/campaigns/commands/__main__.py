@@ -46,6 +46,8 @@ def main(parts: list[str], *, only_list: bool) -> int:
     if not parts:
         print("\nNot run:")
         print(*(f"    {command}: {reason}" for command, reason in excluded.items()), sep="\n")
+    if only_list:
+        return 0
     print(f"\n{len(chosen)} commands and blocks, {failed} failed; {len(excluded)} aren't run")
     return 1 if failed else 0
 

@@ -81,7 +81,7 @@ CHANGES = {
         ONE_TEST, environment="PYTEST_ADDOPTS='tests/campaigns/test_gradients.py'"
     ),
     "make lint": Change(before="rm *.py", why="a reader's own files are not the project's"),
-    "make planted": Change(environment="ARGS=numpy"),
+    "make planted": Change(environment="ARGS=numpy", limit=COMPILING),
     "make false-alarms": Change(environment="ARGS='100 7'"),
     "make museum": Change(environment="ARGS='--only \"subtraction sign\"'"),
     "make kills": Change(environment="ARGS='--kills 2'", limit=COMPILING),
@@ -144,7 +144,10 @@ CHANGES = {
         instead=("--out RUN", NEW), add=SHORT, limit=COMPILING, why="RUN is a new folder"
     ),
     "bptt train tinyshakespeare --config benchmarks/baseline/protocols/best-256.toml --seeds 5": Change(
-        instead=("tinyshakespeare", "novel.txt"), add=SHORT, why=FETCHED
+        instead=("tinyshakespeare", "novel.txt"),
+        add=f"{SHORT} --warmup 2",
+        limit=COMPILING,
+        why=FETCHED,
     ),
     "python -m benchmarks baseline parity --out DIR": Change(
         add="--corpus python-docs --iterations 20 --every 10 --seeds 1", why=FETCHED
@@ -183,16 +186,20 @@ CHANGES = {
         add="--rounds 3 --seconds 0.01", limit=COMPILING
     ),
     "python -m tests.campaigns.planted numpy torch-float64 torch-float32 fast-float64 fast-float32 layer rules": Change(
-        instead=("numpy torch-float64 torch-float32 fast-float64 fast-float32 layer rules", "numpy")
+        instead=(
+            "numpy torch-float64 torch-float32 fast-float64 fast-float32 layer rules",
+            "numpy",
+        ),
+        limit=COMPILING,
     ),
     "python -m benchmarks speed --profile regular --only layer --repeats 3 --out DIR": Change(
-        add="--profile quick --repeats 2"
+        add="--profile quick --repeats 2 --engine passes", limit=COMPILING
     ),
     "python -m benchmarks stacks --rounds 3 --out DIR": Change(
-        add="--seconds 0.001 --threads 1 --lanes 1 --hidden 64"
+        add="--seconds 0.001 --threads 1 --lanes 1 --hidden 64", limit=COMPILING
     ),
     "python -m benchmarks instructions --out DIR": Change(
-        add="--only layer --engine ElmanRNN", limit=300
+        add="--only layer --engine passes", limit=COMPILING
     ),
     "python -m tests.campaigns.lower_precision": Change(add="50 2"),
     "python -m tests.campaigns.planted.cells": Change(add="dh"),
