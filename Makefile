@@ -4,11 +4,12 @@ BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format docs campaign kills crashes fuzz planted false-alarms museum bits bits-arm64 bench clean
+.PHONY: demo test lint format docs campaign kills crashes fuzz planted false-alarms museum bits bits-arm64 bench commands clean
 
+# Of the targets below, those that run one program give it $(ARGS): make fuzz ARGS='--files 1000'.
 demo: .venv/.run
 	@if [ -d runs/demo ]; then $(BIN)/bptt train --resume runs/demo; \
-	else $(BIN)/bptt train --out runs/demo --iterations 20000 --sample-every 2000; fi
+	else $(BIN)/bptt train --out runs/demo --iterations 20000 --sample-every 2000 $(ARGS); fi
 
 # The same examples each time, so that a change that passed here passes there; campaign draws anew.
 test: export HYPOTHESIS_PROFILE ?= ci
@@ -37,31 +38,34 @@ campaign: .venv/.dev
 	$(BIN)/python -m pytest -m campaign
 
 kills: .venv/.dev
-	$(BIN)/python -m tests.campaigns.kills
+	$(BIN)/python -m tests.campaigns.kills $(ARGS)
 
 crashes: .venv/.dev
-	$(BIN)/python -m tests.campaigns.crash
+	$(BIN)/python -m tests.campaigns.crash $(ARGS)
 
 fuzz: .venv/.dev
-	$(BIN)/python -m tests.campaigns.fuzz
+	$(BIN)/python -m tests.campaigns.fuzz $(ARGS)
 
 planted: .venv/.dev
-	$(BIN)/python -m tests.campaigns.planted
+	$(BIN)/python -m tests.campaigns.planted $(ARGS)
 
 false-alarms: .venv/.dev
-	$(BIN)/python -m tests.campaigns.false_alarms
+	$(BIN)/python -m tests.campaigns.false_alarms $(ARGS)
 
 museum: .venv/.bench .venv/.dev
-	$(BIN)/python -m tests.museum
+	$(BIN)/python -m tests.museum $(ARGS)
 
 bits: .venv/.dev
-	$(BIN)/python -m tests.campaigns.bits
+	$(BIN)/python -m tests.campaigns.bits $(ARGS)
 
 bits-arm64: .venv/.dev
-	$(BIN)/python -m tests.campaigns.arm64
+	$(BIN)/python -m tests.campaigns.arm64 $(ARGS)
 
 bench: .venv/.bench
-	$(BIN)/python -m benchmarks speed --profile regular --out out/bench
+	$(BIN)/python -m benchmarks speed --profile regular --out out/bench $(ARGS)
+
+commands: .venv/.bench .venv/.dev .venv/.docs
+	$(BIN)/python -m tests.campaigns.commands $(ARGS)
 
 clean:
 	rm -rf .venv

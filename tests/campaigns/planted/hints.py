@@ -1,6 +1,6 @@
 """Does the grader of the lesson name each planted mistake? Each is entered as a reader's cell.
 
-python -m tests.campaigns.planted.hints
+python -m tests.campaigns.planted.hints [PART]
 
 Enters every edit of `reference/rnn.py`'s backward pass into the graded function, and compares the
 first hint with the one that was written down here by hand: the line, and in which way it is wrong.
@@ -104,10 +104,10 @@ def edited(old: str, new: str) -> Backward:
     return backward
 
 
-def grades() -> dict[str, Grade]:
-    """Grade every planted mistake: those of the clip as that cell, the others as the backward one."""
+def grades(part: str = "") -> dict[str, Grade]:
+    """Grade the mistakes with `part` in their name: those of the clip as that cell, others as backward."""
     found = {}
-    for name, old, new in window_edits("np", "dot"):
+    for name, old, new in [edit for edit in window_edits("np", "dot") if part in edit[0]]:
         grade = grade_clip if RIGHT[name][0] == "clip" else grade_backward
         found[name] = grade(edited(old, new))
     return found
@@ -126,10 +126,10 @@ def is_right(name: str, grade: Grade) -> bool:
     )
 
 
-def main() -> int:
+def main(part: str) -> int:
     console = Console()
     table = Table("planted", "hint", box=None, title_justify="left")
-    graded = grades()
+    graded = grades(part)
     right = [name for name, grade in graded.items() if is_right(name, grade)]
     for name, grade in graded.items():
         text = grade.hint.text if grade.hint else "none"
@@ -143,5 +143,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
-    sys.exit(main())
+    parser.add_argument("part", nargs="?", default="", help="only mistakes with this in their name")
+    sys.exit(main(parser.parse_args().part))

@@ -1,0 +1,1 @@
+"""Every command that a page shows, run as a reader runs it."""
