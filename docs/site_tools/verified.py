@@ -36,7 +36,7 @@ def verified_with_a_mistake() -> str:
 def _printed(source: str) -> str:
     names: dict = {"__name__": "mine"}
     exec(compile(source, "mine.py", "exec"), names)
-    report = verify(names["problem"], Settings(cases=40, budget=20.0))
+    report = verify(names["problem"], Settings(cases=40, budget=120.0))
     file = io.StringIO()
     show(report, Console(file=file, width=76))
     lines = [line.rstrip() for line in file.getvalue().splitlines()]

@@ -5,6 +5,7 @@ rounding is estimated by the lack of smoothness of the gradient over tiny steps.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ FAR_AT_MOST = 2.0**20  # times the size near the point
 STEPS_AT_MOST = 16.0  # unit roundoffs of 1, in an entry that is the difference of 1 and another
 NOISE_AT_MOST = 2.0**-18  # relative to its usual size: a part of the code may be in float32
 SATURATED, BEYOND_LINEAR = 0.25, 8.0
+SMALLER = (1.0, 2.0**-2, 2.0**-4, 2.0**-6)  # multiples of a point, at which fewer units saturate
 UNSEEN = 2.0**14  # unit roundoffs of the largest entry, where operations can't be disturbed
 
 
@@ -35,11 +37,15 @@ def gradient_noise(
     `arithmetic` is the dtype that it is computed in. Without `thorough`, one disturbed run is made,
     which gives an estimate to a factor of about ten.
     """
+    moved: list[Arrays] = []
+
+    def gradient(values: dict[str, Any]) -> Arrays:
+        if evaluated.loss.device is None:
+            moved.append({name: np.array(value, subok=False) for name, value in values.items()})
+        return evaluated.gradient(values)
 
     def run(sample: int) -> Arrays:
-        return disturbed(
-            evaluated.loss, evaluated.gradient, evaluated.dtype, sample, arithmetic=arithmetic
-        )
+        return disturbed(evaluated.loss, gradient, evaluated.dtype, sample, arithmetic=arithmetic)
 
     strayed = samples(run, SAMPLES if thorough else 1)
     least = 0.0 if strayed else UNSEEN * UNITS[arithmetic]
@@ -52,13 +58,27 @@ def gradient_noise(
         for name, value in computed.items()
     }
     try:
+        unit, line = UNITS[arithmetic], _line(evaluated)
+        least = 0.0
+        if not strayed or (moved and _is_opaque(evaluated, moved[-1], strayed[-1], unit)):
+            # Nothing shows the roundoff of 1 − p for p near 1.
+            least = unit * _unsaturated_size(line)
         if not thorough:
-            unit = UNITS[arithmetic] * _usual_size(_line(evaluated))
-            return {name: max(noise, unit) for name, noise in spread.items()}
-        jagged = _jaggedness(evaluated, computed, UNITS[arithmetic])
+            least = max(least, unit * _usual_size(line))
+            return {name: max(noise, least) for name, noise in spread.items()}
+        jagged = _jaggedness(evaluated, computed, unit)
     except CaseError:  # it needn't accept other values than its own
         return spread
-    return {name: max(spread[name], jagged[name]) for name in spread}
+    return {name: max(spread[name], jagged[name], least) for name in spread}
+
+
+def _is_opaque(evaluated: EvaluatedProblem, moved: Arrays, strayed: Arrays, unit: float) -> bool:
+    """Whether the disturbance of its operations changed nothing: the code computes elsewhere."""
+    undisturbed = evaluated.gradient(moved)
+    return all(
+        _far(strayed[name], value, evaluated.dtype) <= unit * size(lambda value=value: value)
+        for name, value in undisturbed.items()
+    )
 
 
 def _jaggedness(evaluated: EvaluatedProblem, computed: Arrays, unit: float) -> dict[str, float]:
@@ -126,6 +146,11 @@ def _usual_size(along: Callable[..., np.ndarray]) -> float:
     near = max(size(lambda factor=factor: along(0.0, factor)) for factor in (1.0, 0.25, 0.0))
     far = max(size(lambda distance=distance: along(distance)) for distance in FAR)
     return max(near, min(far, FAR_AT_MOST * near) if near > 0.0 else far)
+
+
+def _unsaturated_size(along: Callable[..., np.ndarray]) -> float:
+    """Return the largest entry had no slope vanished: from smaller points, scaled back linearly."""
+    return max(size(lambda f=factor: along(0.0, f)) / factor for factor in SMALLER)
 
 
 def _rest(along: Callable[[float], np.ndarray], spacing: float) -> np.ndarray:

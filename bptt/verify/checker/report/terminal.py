@@ -100,10 +100,10 @@ def _failure(report: Report) -> list[RenderableType]:
             later = ", ".join(f"{suspect.name} (T={suspect.first_T})" for suspect in diagnosis.also)
             parts.append(Text(f"Also wrong with more steps: {later}"))
         if len(diagnosis.errors) > 1:
-            title = "Error against the number of steps, relative to the largest entry"
+            title = "Error against the number of steps: the worst case of each T"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.errors, "T")]
         if len(diagnosis.of_one_target) > 1:
-            title = "Error against lag (loss of one step), relative to the largest entry"
+            title = "Error against lag (loss of one step)"
             parts += [Text(f"\n{title}", style="italic"), _by(diagnosis.of_one_target, "lag")]
             if diagnosis.handed_back:
                 parts.append(Text(sentence(diagnosis.handed_back)))
@@ -135,7 +135,7 @@ def _by(errors: Mapping[int, Mapping[str, float]], called: str) -> Table:
     """Tabulate the largest error of any parameter, and the wrong parameters."""
     table = Table(box=None, pad_edge=False)
     table.add_column(called, justify="right")
-    table.add_column("largest error", justify="right")
+    table.add_column("error / largest entry", justify="right")
     table.add_column("wrong")
     for place, sizes in errors.items():
         wrong = sorted((name for name in sizes if sizes[name] > 0.0), key=lambda name: -sizes[name])

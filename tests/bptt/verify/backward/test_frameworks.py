@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bptt.verify import Settings, verify_backward
+from bptt.verify import BackwardProblem, Settings, check, verify_backward
 from bptt.verify.checker.report.report import Report
 
 quick = Settings(cases=4, budget=4.0)
@@ -38,8 +38,7 @@ def test_operator_of_torch_library_is_verified(factor: float) -> None:
     assert failed_or_verdict(report) == ("right" if factor == 1.0 else "wrong")
 
 
-@pytest.mark.parametrize("factor", [1.0, 1 + 1e-5])
-def test_custom_vjp_of_jax_is_verified_in_float64_and_to_second_order(factor: float) -> None:
+def tanh_layer_of_jax(factor: float) -> Any:
     jax = pytest.importorskip("jax")
     jnp = jax.numpy
 
@@ -56,13 +55,35 @@ def test_custom_vjp_of_jax_is_verified_in_float64_and_to_second_order(factor: fl
         return d @ w.T, factor * (x.T @ d)
 
     layer.defvjp(forward, backward)
+    return layer
 
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-5])
+def test_custom_vjp_of_jax_is_verified_in_float64_and_to_second_order(factor: float) -> None:
     def inputs(rng: np.random.Generator, N: int, D: int) -> tuple[np.ndarray, ...]:
         return rng.standard_normal((N, D)), rng.standard_normal((D, D))
 
     report = verify_backward(
-        layer, inputs, settings=quick, race_seconds=0.0, dtypes=("bfloat16",), order=2
+        tanh_layer_of_jax(factor),
+        inputs,
+        settings=quick,
+        race_seconds=0.0,
+        dtypes=("bfloat16",),
+        order=2,
     )
     assert failed_or_verdict(report) == ("right" if factor == 1.0 else "wrong"), report.checks
     verdicts = {check.name: check.verdict for check in report.checks}
     assert (verdicts["bfloat16"], verdicts["second order"]) == ("passed", "passed"), report.checks
+
+
+@pytest.mark.parametrize("seed", [10, 39, 999])
+def test_slope_of_saturated_units_in_compiled_code_is_rounding(seed: int) -> None:
+    def inputs(rng: np.random.Generator, N: int, D: int) -> tuple[np.ndarray, ...]:
+        return rng.standard_normal((N, D)), rng.standard_normal((D, 2))
+
+    layer = tanh_layer_of_jax(1.0)
+    problem = BackwardProblem(layer, inputs)
+    found = check(problem, {"N": 5, "D": 3}, seed=seed, scale=10.0)
+    assert found.verdict == "rounding", str(found)
+    smaller = BackwardProblem(tanh_layer_of_jax(1 + 1e-11), inputs)
+    assert check(smaller, {"N": 5, "D": 3}, seed=seed).verdict == "wrong"
