@@ -120,7 +120,12 @@ def write_files(clone: Path) -> None:
 def write_run(clone: Path) -> None:
     """Compile the kernels; train a short run, runs/novel; take its card and protocol."""
     for command in (WARM_UP, SHARED, TRAINING):
-        subprocess.run(["bash", "-e", "-c", command], cwd=clone, env=environment(clone), check=True)
+        done = subprocess.run(
+            ["bash", "-e", "-c", command], cwd=clone, env=environment(clone), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"{command} failed:\n{done.stdout}")
     card = (clone / "runs/novel/card.md").read_text("utf-8")
     (clone / "card.md").write_text(card, "utf-8")
     (clone / "protocol.toml").write_text(
