@@ -30,7 +30,7 @@ format: .venv/.dev
 
 docs: .venv/.docs
 	$(BIN)/python -m tests.campaigns.planted.notebook
-	cd docs && ../$(BIN)/python -m site_tools.values
+	$(BIN)/python -m docs.site_tools.values
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -q docs out/site
 	@echo "open out/site/index.html"
 

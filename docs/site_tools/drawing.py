@@ -1,26 +1,24 @@
 """The unrolled network as an SVG drawing, in the colours of the page."""
 
 STEPS = 3
-# For the file, which may stand on a light page or a dark one.
+# For the file. The page's theme need not be the system's, which the query asks for: what has no box
+# behind it is readable on both.
 STYLE = """
 text { fill: #1f2328; font: 16px monospace; }
-text.label { fill: #59636e; font-size: 14px; }
+text.label { fill: #6e7781; font-size: 14px; }
 rect { fill: #f6f8fa; stroke: #818b98; }
 rect.state { stroke: #0969da; stroke-width: 2; }
 rect.start { stroke-dasharray: 4 3; }
-.arrow { fill: none; stroke: #59636e; stroke-width: 1.8; }
-.tip { fill: #59636e; }
+.arrow { fill: none; stroke: #6e7781; stroke-width: 1.8; }
+.tip { fill: #6e7781; }
 .arrow.back { stroke: #d9480f; stroke-dasharray: 5 4; }
 .tip.back, text.label.back { fill: #d9480f; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
-  text.label { fill: #9198a1; }
+  text.label { fill: #6e7781; }
   rect { fill: #151b23; stroke: #656c76; }
   rect.state { stroke: #4493f8; }
-  .arrow { stroke: #9198a1; }
-  .tip { fill: #9198a1; }
-  .arrow.back { stroke: #ff922b; }
-  .tip.back, text.label.back { fill: #ff922b; }
+  text.label.back { fill: #d9480f; }
 }
 """
 WIDTH, HEIGHT = 200, 330

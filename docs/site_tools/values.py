@@ -1,10 +1,11 @@
 """The values on the pages: what is computed stands in the page, beside its expression.
 
 `<!-- = EXPRESSION -->value<!-- end -->`: the value is computed anew at each build, and
-`python -m site_tools.values`, in docs/, writes it into the pages. `<!-- site: EXPRESSION
--->other<!-- end -->`: the site has the value, and who reads the file the other. EXPRESSION is
-`code("dz = p.copy()", 2)`, which stands for two lines of the reference, or a `NAME` or
-`NAME(arguments)` of `numbers`, `verified` or `drawing`.
+`python -m docs.site_tools.values` writes it into the pages. With `~` for `=`: likewise, but its
+numbers depend on rounding errors, which differ from run to run; a value stays that `agrees` with
+the new one. `<!-- site: EXPRESSION -->other<!-- end -->`: the site has the value, and who reads
+the file the other. EXPRESSION is `code("dz = p.copy()", 2)`, which stands for two lines of the
+reference, or a `NAME` or `NAME(arguments)` of `numbers`, `verified` or `drawing`.
 """
 
 import re
@@ -16,7 +17,9 @@ from . import drawing, numbers, verified
 
 DOCS = Path(__file__).parents[1]
 HEARTS = [DOCS.parent / "reference" / name for name in ("rnn.py", "loss.py")]
-MARKED = re.compile(r"(<!-- (=|site:) (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
+NEAR = 0.15  # of a number that rounding errors decide: right digits vary by one or two
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+MARKED = re.compile(r"(<!-- (=|~|site:) (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def code(beginning: str, count: int = 1) -> str:
@@ -53,9 +56,20 @@ def refreshed(page: str, compute: Callable[[str], str] = value) -> str:
     def fresh(found: re.Match[str]) -> str:
         if found[2] == "site:":
             return found[0]
-        return f"{found[1]}{_like(found[4], compute(found[3]))}{found[5]}"
+        new = compute(found[3])
+        if found[2] == "~" and agrees(found[4].strip(), new):
+            return found[0]
+        return f"{found[1]}{_like(found[4], new)}{found[5]}"
 
     return MARKED.sub(fresh, page)
+
+
+def agrees(old: str, new: str) -> bool:
+    """Whether two texts differ in numbers only, and in each by NEAR of it at most."""
+    if NUMBER.sub("", old).split() != NUMBER.sub("", new).split():
+        return False
+    pairs = zip(NUMBER.findall(old), NUMBER.findall(new), strict=True)
+    return all(abs(float(a) - float(b)) <= NEAR * float(b) for a, b in pairs)
 
 
 def _like(old: str, new: str) -> str:
