@@ -66,6 +66,9 @@ FINALISTS = (
 BUG = "it shows a bug: 1 is the exit status of a gradient that is wrong"
 NAMED = "named without its argument"
 FETCHED = "the page's text is fetched from the network"
+SHORT_SEARCH = Change(
+    add="--corpus novel.txt --trials 2 --characters 65536 --validations 8", why=FETCHED
+)
 
 CHANGES = {
     # README.md, and what other pages repeat of it
@@ -152,12 +155,8 @@ CHANGES = {
     "python -m benchmarks baseline parity --out DIR": Change(
         add="--corpus python-docs --iterations 20 --every 10 --seeds 1", why=FETCHED
     ),
-    "python -m benchmarks baseline campaign search --space rnn --trials 24 --characters 20000000 --out DIR/rnn --jobs 2": Change(
-        add="--corpus novel.txt --trials 2 --characters 65536 --validations 8", why=FETCHED
-    ),
-    "python -m benchmarks baseline campaign search --space lstm --trials 24 --characters 20000000 --out DIR/lstm --jobs 2": Change(
-        add="--corpus novel.txt --trials 2 --characters 65536 --validations 8", why=FETCHED
-    ),
+    "python -m benchmarks baseline campaign search --space rnn --trials 24 --characters 20000000 --out DIR/rnn --jobs 2": SHORT_SEARCH,
+    "python -m benchmarks baseline campaign search --space lstm --trials 24 --characters 20000000 --out DIR/lstm --jobs 2": SHORT_SEARCH,
     "python -m benchmarks baseline campaign adopt DIR/rnn --name record-512 --characters 40000000": Change(
         before=SEARCH, why="it adopts a search's best trial"
     ),
@@ -206,7 +205,7 @@ CHANGES = {
 }
 
 NOT_RUN = {
-    "make bits-arm64": "needs packages from the network, and hours of emulation",
+    "make bits-arm64": "needs packages from the network, and an emulator",
     "make bits bits-arm64": "its two halves are `make bits` and `make bits-arm64`",
     ".venv/bin/python -m benchmarks published-run kafka.txt": "the notebook's corpus isn't public",
     "py -m venv .venv": "Windows; make does the same on Linux",

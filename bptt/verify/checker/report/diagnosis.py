@@ -209,8 +209,8 @@ def _suspect(search: Search, name: str, smallest: CaseResult, since: int | None)
     at_first = [result for result in wrong if result.case.sizes.get("T") == since] or wrong
     worst = max(at_first, key=lambda result: lags.error(result.findings[name]))
     # The values stand below the smallest failing case, so they are its own where it can be.
-    shown = smallest if smallest in at_first else worst
-    found = shown.findings[name]
+    own = (result for result in at_first if result.case == smallest.case)
+    found = next(own, worst).findings[name]
     pattern = ""
     # A pattern may hold at the first failing T only, where the fewest other errors add to it.
     for results in (wrong, at_first):
