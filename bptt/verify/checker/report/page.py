@@ -200,8 +200,9 @@ def _lags(report: Report) -> str:
     if diagnosis is None or len(diagnosis.errors) < 2:
         return ""
     parts = [
-        "<h2>Error against the number of steps</h2><p class='soft'>The largest error of any "
-        f"parameter, over its largest entry. {escape(sentence(diagnosis.lag))}.</p>",
+        "<h2>Error against the number of steps</h2><p class='soft'>The largest error of all "
+        "cases with this T, over its parameter's largest entry. "
+        f"{escape(sentence(diagnosis.lag))}.</p>",
         lag_chart(diagnosis.errors, "T: a gradient over T steps reaches back T − 1"),
     ]
     if len(diagnosis.of_one_target) > 1:
