@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bptt.verify import BackwardProblem
-from bptt.verify.backward.lower_precision import LowerPrecision
+from bptt.verify.backward.lower_precision.comparison import LowerPrecision
 from bptt.verify.backward.problem import BackwardCase
 from bptt.verify.checker.check_result import FAILED, CheckResult
 from bptt.verify.checker.problem import Case

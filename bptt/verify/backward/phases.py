@@ -20,7 +20,7 @@ from . import repeats
 from .checks import CHECKS, run, title
 from .derivative_tests import dot_product, taylor_remainder
 from .functions import import_all_of_torch
-from .lower_precision import LowerPrecision
+from .lower_precision.comparison import LowerPrecision
 from .problem import BackwardCase
 from .second_order import NAME, second_order
 from .settings import BackwardSettings

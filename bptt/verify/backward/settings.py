@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bptt.errors import InputError
 
-from .lower_precision import UNIT_OF
+from .lower_precision.comparison import UNIT_OF
 
 RACE_SECONDS = 2.0
 

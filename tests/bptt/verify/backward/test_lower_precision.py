@@ -1,12 +1,14 @@
 """Lower precisions: rounding passes, a factor of 1 + 2^-6 fails, pure noise gets no verdict."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from bptt.verify import BackwardProblem
-from bptt.verify.backward.lower_precision import LowerPrecision
-from bptt.verify.backward.rounding_bounds import student_quantile
+from bptt.verify.backward.lower_precision.comparison import LowerPrecision
+from bptt.verify.backward.lower_precision.rounding_bounds import student_quantile
 from bptt.verify.checker.check_result import CheckResult
 from bptt.verify.checker.problem import Case
 
@@ -72,6 +74,106 @@ def test_gradient_that_rounding_makes_meaningless_is_called_ill_conditioned() ->
     found = result(BackwardProblem(Shifted.apply, inputs), "bfloat16")
     assert found.verdict == "ill-conditioned"
     assert "in shift rounding alone can be as large as the gradient" in found.message
+
+
+class Repeated(torch.autograd.Function):
+    """Copies one row many times; its gradient is summed in the way that `total` says."""
+
+    @staticmethod
+    def forward(ctx: Any, row: torch.Tensor, count: int, total: str) -> torch.Tensor:
+        ctx.total = total
+        return row.expand(count, -1).clone()
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        total = torch.zeros_like(dy[0])
+        if ctx.total == "wide":
+            total = total.to(torch.promote_types(dy.dtype, torch.float32))
+        if ctx.total == "by index":
+            index = torch.zeros(len(dy)).long()
+            total = torch.zeros_like(dy[:1]).index_put_((index,), dy, accumulate=True)[0]
+            return total, None, None
+        for up in dy:
+            if ctx.total == "in place":
+                total += up
+            elif ctx.total == "entry by entry":
+                index = torch.arange(len(up))
+                total[index] -= -up
+            else:
+                total = total + up
+        return total.to(dy.dtype), None, None
+
+
+def repeated(count: int, total: str) -> BackwardProblem:
+    return BackwardProblem(Repeated.apply, lambda rng, D: (normal(rng, D), count, total))
+
+
+@pytest.mark.parametrize("total", ["in place", "made anew", "entry by entry", "by index"])
+def test_long_sum_in_bfloat16_is_found_with_its_terms(total: str) -> None:
+    found = result(repeated(600, total), "bfloat16")
+    assert found.verdict == "failed"
+    assert "a sum of 600 terms is accumulated in bfloat16: the gradient of row" in found.message
+    assert "with totals in float32 by" in found.message
+
+
+@pytest.mark.parametrize(("count", "total"), [(600, "wide"), (40, "in place"), (40, "made anew")])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_sums_in_float32_and_short_sums_pass(count: int, total: str, dtype: str) -> None:
+    assert result(repeated(count, total), dtype).verdict == "passed"
+
+
+class Between(torch.autograd.Function):
+    """Multiplies by a scale, whose gradient is rounded to another dtype if its own is `own`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, scale: torch.Tensor, own: torch.dtype, between: torch.dtype
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, scale)
+        ctx.own, ctx.between = own, between
+        return x * scale
+
+    @staticmethod
+    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, scale = ctx.saved_tensors
+        d = (dy.to(torch.promote_types(dy.dtype, torch.float32)) * x).sum(0)
+        if d.dtype != torch.float64 and x.dtype == ctx.own:
+            d = d.to(ctx.between)
+        return dy * scale, d.to(x.dtype), None, None
+
+
+@pytest.mark.parametrize(
+    ("own", "between"),
+    [("float16", "bfloat16"), ("float32", "bfloat16"), ("float32", "float16")],
+)
+def test_rounding_to_a_coarser_dtype_in_between_is_found(own: str, between: str) -> None:
+    for chosen in (between, own):
+        dtypes = getattr(torch, own), getattr(torch, chosen)
+
+        def inputs(rng: np.random.Generator, N: int, D: int, dtypes: Any = dtypes) -> Any:
+            return normal(rng, N, D), normal(rng, D), *dtypes
+
+        problem = BackwardProblem(Between.apply, inputs)
+        found = result(problem, own)
+        assert found.verdict == ("passed" if chosen == own else "failed")
+        assert chosen == own or f"scale was rounded to {between} in between" in found.message
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_gradient_whose_entries_are_all_alike_says_nothing_about_its_dtype(dtype: str) -> None:
+    class Mean(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.shape = x.shape
+            return x.mean().reshape(1)
+
+        @staticmethod
+        def backward(ctx, dy):  # pyright: ignore[reportIncompatibleMethodOverride]
+            return (dy / ctx.shape.numel()).expand(ctx.shape).clone()
+
+    problem = BackwardProblem(Mean.apply, lambda rng, N, D: normal(rng, N, D))
+    for seed in range(12):
+        assert "in between" not in result(problem, dtype, seed).message
 
 
 def test_overflow_is_no_error_of_the_backward_pass() -> None:

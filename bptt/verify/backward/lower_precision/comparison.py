@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checker.calls import CaseError, call
-from ..checker.case_result import WRONG, Finding
-from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
-from ..checker.problem import Case
+from ...checker.calls import CaseError, call
+from ...checker.case_result import WRONG, Finding
+from ...checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
+from ...checker.problem import Case
+from ..problem import BackwardCase, BackwardProblem, far, in_dtype
+from .coarser_dtypes import coarser_dtype
 from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
-from .problem import BackwardCase, BackwardProblem, far, in_dtype
-from .rounding_bounds import FactorBound, entry_bounds, factor_bound
+from .rounding_bounds import FactorBound, entry_bounds, factor_bound, rms
+from .wide_sums import gradients_with_wide_sums
 
 UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
 LARGEST = {"float32": 3.4e38, "bfloat16": 3.4e38, "float16": 65504.0}
@@ -28,6 +30,9 @@ FEWEST_INPUTS, MOST_INPUTS = 16, 1024
 GOAL = {"float32": 2.0**-17, "bfloat16": 0.75 * 2.0**-6, "float16": 0.75 * 2.0**-6}
 OTHER_OUTPUTS = 0.1  # relative: the forward pass itself took another way than in float64
 TOO_COARSE = 0.25  # relative: a bound above it says nothing
+LONG_SUM = 64  # terms
+TIMES_LARGER = 3.0  # errors than with totals in float32
+ROUNDED_ONCE = 0.4  # unit roundoffs: what the usual number is off by when it is rounded
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class LowerPrecision:
             if message:
                 return CheckResult(self.dtype, FAILED, f"wrong: {message}", picture=picture)
             coarse = max(coarse, bound)
+            if self.dtype in ("bfloat16", "float16") and (message := self._long_sums(drawn)):
+                return CheckResult(self.dtype, FAILED, f"wrong: {message}")
         return self._factors(cases[-1], coarse)
 
     def _drawn(self, case: Case) -> Drawn:
@@ -133,7 +140,14 @@ class LowerPrecision:
                 break
         coarse = 0.0
         for place, exact in drawn.exact.items():
-            computed = drawn.computed[place]
+            computed, name = drawn.computed[place], drawn.low.name_of(place)
+            if coarser := coarser_dtype(computed, exact, self.dtype):
+                message = f"the gradient of {name} was rounded to {coarser} in between"
+                return (
+                    f"{message}: all its entries are numbers of it, at {drawn.low.case}",
+                    0.0,
+                    None,
+                )
             of_place = [run[place] for run in runs]
             bounds = entry_bounds(computed, exact, of_place, self.dtype, drawn.unit)
             off, size = np.abs(computed - exact), float(np.abs(exact).max(initial=0.0))
@@ -143,16 +157,34 @@ class LowerPrecision:
             worst = np.unravel_index(int(np.argmax(off - bounds)), off.shape)
             index = ", ".join(map(str, worst))
             message = (
-                f"the gradient of {drawn.low.name_of(place)}[{index}] is {computed[worst]:.4g}, "
+                f"the gradient of {name}[{index}] is {computed[worst]:.4g}, "
                 f"exactly {exact[worst]:.4g}; rounding explains {bounds[worst]:.2g}, "
                 f"at {drawn.low.case}"
             )
-            name = drawn.low.name_of(place)
             picture = Finding(
                 name, WRONG, 0.0, computed=computed, expected=exact, allowed=bounds, size=size
             )
             return message, coarse, picture
         return "", coarse, None
+
+    def _long_sums(self, drawn: Drawn) -> str:
+        """Return a message on a gradient that sums of many terms in this dtype have made coarse."""
+        wide, terms = gradients_with_wide_sums(drawn.low)
+        if terms < LONG_SUM:
+            return ""
+        for place, exact in drawn.exact.items():
+            if place not in wide or not exact.any():
+                continue
+            size = rms(exact)
+            here = rms(drawn.computed[place] - exact)
+            least = max(rms(wide[place] - exact), ROUNDED_ONCE * drawn.unit * size)
+            if here > TIMES_LARGER * least:
+                return (
+                    f"a sum of {terms} terms is accumulated in {self.dtype}: the gradient of "
+                    f"{drawn.low.name_of(place)} is off by {here / size:.2g}, with totals in "
+                    f"float32 by {least / size:.2g}, at {drawn.low.case}"
+                )
+        return ""
 
     def _factors(self, case: Case, coarse: float) -> CheckResult:
         """Look for a factor that all entries of an input's gradient have in common."""

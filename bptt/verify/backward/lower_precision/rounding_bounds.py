@@ -49,7 +49,7 @@ def entry_bounds(
     errors may be larger by a factor, in code whose operations can't be disturbed.
     """
     spread = np.sqrt(np.mean([(one - exact) ** 2 for one in disturbed], axis=0))
-    usual = max(_rms(spread), unit * _rms(exact))
+    usual = max(rms(spread), unit * rms(exact))
     actual = 1.5 * float(np.median(np.abs(computed - exact)))  # a standard deviation, if normal
     return STANDARD_DEVIATIONS[dtype] * np.maximum(spread, max(usual, min(actual, HEAVIER * usual)))
 
@@ -92,5 +92,5 @@ def student_quantile(freedom: int, normal: float = NORMAL_QUANTILE) -> float:
     return float(np.sqrt(freedom * np.expm1(wider**2 / freedom)))
 
 
-def _rms(values: np.ndarray) -> float:
+def rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else 0.0

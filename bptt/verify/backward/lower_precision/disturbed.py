@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checker.buffers import CREATION_FUNCTIONS, buffers_converted
-from ..checker.evaluated_problem import is_tensor, to_array
-from ..checker.oracles.noise import COPIERS, address, disturb_tensors, noisy_array, run_engine
-from .functions import JaxFunction, LossAndGradients, NumpyPair, TorchFunction
-from .problem import BackwardCase, copied, in_dtype, is_floating
+from ...checker.buffers import CREATION_FUNCTIONS, buffers_converted
+from ...checker.evaluated_problem import is_tensor, to_array
+from ...checker.oracles.noise import COPIERS, address, disturb_tensors, noisy_array, run_engine
+from ..functions import JaxFunction, LossAndGradients, NumpyPair, TorchFunction
+from ..problem import BackwardCase, copied, in_dtype, is_floating
 
 Gradients = dict[int, np.ndarray]
 # Operations of torch whose results need no rounding.
