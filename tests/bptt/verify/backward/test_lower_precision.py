@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bptt.verify import BackwardProblem
+from bptt.verify.backward.lower_precision.coarser_dtypes import coarser_dtype
 from bptt.verify.backward.lower_precision.comparison import LowerPrecision
 from bptt.verify.backward.lower_precision.rounding_bounds import student_quantile
 from bptt.verify.checker.check_result import CheckResult
@@ -159,21 +160,12 @@ def test_rounding_to_a_coarser_dtype_in_between_is_found(own: str, between: str)
         assert chosen == own or f"scale was rounded to {between} in between" in found.message
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_gradient_whose_entries_are_all_alike_says_nothing_about_its_dtype(dtype: str) -> None:
-    class Mean(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.shape = x.shape
-            return x.mean().reshape(1)
-
-        @staticmethod
-        def backward(ctx, dy):  # pyright: ignore[reportIncompatibleMethodOverride]
-            return (dy / ctx.shape.numel()).expand(ctx.shape).clone()
-
-    problem = BackwardProblem(Mean.apply, lambda rng, N, D: normal(rng, N, D))
-    for seed in range(12):
-        assert "in between" not in result(problem, dtype, seed).message
+def test_entries_that_are_all_alike_say_nothing_about_their_dtype() -> None:
+    off_by_one_unit = np.ones(100), np.full(100, 1 + 2.0**-10)
+    assert coarser_dtype(*off_by_one_unit, "float16") == ""
+    digits = np.arange(100) * 2.0**-10
+    assert coarser_dtype(1 + digits // 2.0**-7 * 2.0**-7, 1 + digits, "float16") == "bfloat16"
+    assert coarser_dtype(1 + digits, 1 + digits, "float16") == ""
 
 
 def test_overflow_is_no_error_of_the_backward_pass() -> None:
