@@ -1,7 +1,7 @@
 """Plants wrong lines in the backward passes, one at a time, and asks the property tests.
 
 python -m tests.campaigns.planted [numpy] [torch-float64] [torch-float32] [fast-float64]
-[fast-float32] [layer] [rules] [means]
+[fast-float32] [layer] [rules] [means] [--only PART OF A NAME]
 
 Prints a table of what was planted and which test saw it. Exit status 1 when one went unseen.
 """
@@ -235,14 +235,14 @@ def plant(engine: str, edit: Edit | None) -> str | None:
     return failed[1]
 
 
-def main(engines: list[str]) -> int:
+def main(engines: list[str], part: str = "") -> int:
     console = Console()
     chosen = engines or ["numpy", "torch-float64"]
     unseen = 0
     for engine in chosen:
         if plant(engine, None) is not None:
             raise RuntimeError(f"the tests fail for {engine} with nothing planted")
-        planted = edits(engine)
+        planted = [edit for edit in edits(engine) if part in edit.name]
         with ThreadPoolExecutor(2) as pool:
             seen = list(pool.map(plant, [engine] * len(planted), planted))
         table = Table("planted", "seen by", title=engine, box=None, title_justify="left")
@@ -257,7 +257,9 @@ def main(engines: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engines", nargs="*", help=f"of {', '.join(ENGINES)}")
-    chosen = parser.parse_args().engines
+    parser.add_argument("--only", default="", help="part of the names of what is planted")
+    given = parser.parse_args()
+    chosen = given.engines
     if unknown := sorted(set(chosen) - set(ENGINES)):
         parser.error(f"engines are {', '.join(ENGINES)}; got {', '.join(unknown)}")
-    sys.exit(main(chosen))
+    sys.exit(main(chosen, given.only))
