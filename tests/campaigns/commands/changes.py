@@ -7,7 +7,7 @@ page shows any more.
 import re
 from dataclasses import dataclass, replace
 
-LIMIT = 120.0  # seconds
+LIMIT = 600.0  # seconds: on a busy machine, too
 COMPILING = 900.0  # where a clone compiles all kernels first
 # What the pages write where a reader puts something; clone.py makes these files.
 PLACEHOLDERS = {
@@ -81,7 +81,7 @@ CHANGES = {
     "make demo": Change(environment="ARGS='--iterations 2000'"),
     "make test": ONE_TEST,
     "make campaign": replace(
-        ONE_TEST, environment="PYTEST_ADDOPTS='tests/campaigns/test_gradients.py'"
+        ONE_TEST, environment="PYTEST_ADDOPTS='tests/torch_impl/kernels/test_compiled.py'"
     ),
     "make lint": Change(before="rm *.py", why="a reader's own files are not the project's"),
     "make planted": Change(environment="ARGS='numpy --only target'", limit=COMPILING),
