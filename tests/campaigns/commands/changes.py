@@ -201,7 +201,7 @@ CHANGES = {
         add="--only layer --engine passes", limit=COMPILING
     ),
     "python -m tests.campaigns.lower_precision": Change(add="50 2"),
-    "python -m tests.campaigns.planted.cells": Change(add="dh"),
+    "python -m tests.campaigns.planted.cells": Change(add="dafter"),
 }
 
 NOT_RUN = {

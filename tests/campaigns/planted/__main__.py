@@ -262,4 +262,6 @@ if __name__ == "__main__":
     chosen = given.engines
     if unknown := sorted(set(chosen) - set(ENGINES)):
         parser.error(f"engines are {', '.join(ENGINES)}; got {', '.join(unknown)}")
+    if not any(given.only in edit.name for engine in chosen or ENGINES for edit in edits(engine)):
+        parser.error(f"expected a part of a name, got {given.only!r}")
     sys.exit(main(chosen, given.only))

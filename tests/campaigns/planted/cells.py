@@ -213,6 +213,8 @@ def main(bugs: list[Bug]) -> None:
     parser.add_argument("pattern", nargs="?", default="", help="only those whose edit matches it")
     pattern = parser.parse_args().pattern
     wanted = [bug for bug in bugs if re.search(pattern, bug.new)]
+    if not wanted:
+        parser.error(f"expected a pattern that an edit matches, got {pattern!r}")
     table = Table(box=None, pad_edge=False)
     for column in ("cell", "the bug", "found", "parameter", "T", "pattern", "shrunk to"):
         table.add_column(column, overflow="fold")
