@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -72,6 +72,10 @@ def without_times(folder: RunFolder) -> list[dict]:
     validate_every=st.integers(1, 20),
     log_every=st.integers(1, 7),
 )
+@example(
+    stops=[20], kind=next(kind for kind in KINDS if "average_decay" in kind), hidden_size=3,
+    seq_length=4, lanes=2, seed=0, checkpoint_every=50, validate_every=20, log_every=5,
+)  # fmt: skip
 def test_stopped_and_resumed_run_ends_in_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, stops: list[int], kind: dict, **given
 ) -> None:

@@ -37,7 +37,7 @@ EDITS = [
     Edit("initial state: learned in every window", "learns = begins and rule", "learns = rule", LOOP),
     Edit("initial state: begins no section", "copy_rows(work.states, lane, weights.a0)", "copy_rows(work.states, lane, gradients.a0)", LOOP),
     Edit("initial state: begins the first lane's section only", "for lane in range(lanes):\n                    copy_rows(work", "for lane in range(1):\n                    copy_rows(work", LOOP),
-    Edit("initial state: an old gradient in the norm", "    zero_rows(gradients.a0, 1)\n", "", LOOP),
+    Edit("initial state: an old gradient in the norm", "        zero_rows(gradients.a0, 1)\n", "", LOOP),
     Edit("initial state: gradient of the first lane", "for b in range(lanes):", "for b in range(1):", GRADIENTS),
     Edit("initial state: gradient of a step later", "work.dh[lane : lane + lanes]\n", "work.dh[lane + lanes : lane + 2 * lanes]\n", GRADIENTS),
     Edit("rates: the first one for all", "rates[iteration]", "rates[0]", LOOP),
