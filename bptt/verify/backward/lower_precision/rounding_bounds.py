@@ -5,7 +5,9 @@ A wrong factor moves all entries together, while their rounding errors are nearl
 projection of the error onto the exact gradient, over many entries and inputs, tells a factor of
 1 + δ from rounding where δ is far below the errors of single entries.
 
-Source for the quantile: Wallace (1959), Bounds on normal approximations to Student's t.
+Sources: for the quantile, Wallace (1959), Bounds on normal approximations to Student's t; for the
+scatter, MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix
+estimators.
 """
 
 from collections.abc import Sequence
@@ -72,7 +74,10 @@ def factor_bound(
         return FactorBound(0.0, np.inf)
     delta = products.sum() / squares.sum()
     count = len(products)
-    scatter = np.sqrt(np.sum((products - delta * squares) ** 2) * count / (count - 1))
+    # As from the factor that the other inputs give: one large gradient alone must not decide.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = (products - delta * squares) / (1 - squares / squares.sum())
+    scatter = np.sqrt(np.sum(np.nan_to_num(apart, nan=np.inf) ** 2) * count / (count - 1))
     common = max(
         (
             abs(sum(np.sum(e * g) for e, g in zip(row, exact, strict=False)))
