@@ -84,6 +84,7 @@ CHANGES = {
         ONE_TEST, environment="PYTEST_ADDOPTS='tests/torch_impl/kernels/test_compiled.py'"
     ),
     "make lint": Change(before="rm *.py", why="a reader's own files are not the project's"),
+    "make format": Change(before="rm *.py", why="a reader's own files are not the project's"),
     "make planted": Change(environment="ARGS='numpy --only target'", limit=COMPILING),
     "make false-alarms": Change(environment="ARGS='100 7'"),
     "make museum": Change(environment="ARGS='--only \"subtraction sign\"'"),
