@@ -142,12 +142,11 @@ class LowerPrecision:
         for place, exact in drawn.exact.items():
             computed, name = drawn.computed[place], drawn.low.name_of(place)
             if coarser := coarser_dtype(computed, exact, self.dtype):
-                message = f"the gradient of {name} was rounded to {coarser} in between"
-                return (
-                    f"{message}: all its entries are numbers of it, at {drawn.low.case}",
-                    0.0,
-                    None,
+                message = (
+                    f"the gradient of {name} was rounded to {coarser} in between: each of its "
+                    f"entries is a {coarser} number, at {drawn.low.case}"
                 )
+                return message, 0.0, None
             of_place = [run[place] for run in runs]
             bounds = entry_bounds(computed, exact, of_place, self.dtype, drawn.unit)
             off, size = np.abs(computed - exact), float(np.abs(exact).max(initial=0.0))

@@ -77,7 +77,7 @@ def factor_bound(
     # As from the factor that the other inputs give: one large gradient alone must not decide.
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = (products - delta * squares) / (1 - squares / squares.sum())
-    scatter = np.sqrt(np.sum(np.nan_to_num(apart, nan=np.inf) ** 2) * count / (count - 1))
+    scatter = np.sqrt(np.sum(np.where(np.isnan(apart), np.inf, apart) ** 2) * count / (count - 1))
     common = max(
         (
             abs(sum(np.sum(e * g) for e, g in zip(row, exact, strict=False)))

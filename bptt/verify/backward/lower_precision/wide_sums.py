@@ -100,10 +100,7 @@ class _Totals:
         if not _is_low(value):
             wide = torch.as_tensor(value).detach().float()
             return wide, torch.zeros(())
-        storage, where = (
-            value.untyped_storage(),
-            (value.shape, value.stride(), value.storage_offset()),
-        )
+        storage = value.untyped_storage()
         if storage.data_ptr() not in self._of_storage:
             flat = torch.empty(0, dtype=value.dtype).set_(storage).float()
             self._of_storage[storage.data_ptr()] = storage, flat, torch.zeros_like(flat)
@@ -116,6 +113,7 @@ class _Totals:
 
 
 def _is_low(value: Any) -> bool:
+    """Whether a total may be kept: not of an expanded tensor, whose entries share their numbers."""
     import torch
 
     return (
@@ -123,4 +121,7 @@ def _is_low(value: Any) -> bool:
         and value.dtype in (torch.bfloat16, torch.float16)
         and value.layout == torch.strided
         and value.device.type == "cpu"
+        and all(
+            stride for size, stride in zip(value.shape, value.stride(), strict=True) if size > 1
+        )
     )

@@ -90,6 +90,8 @@ def test_a_factor_is_that_of_more_than_one_input() -> None:
         g * factor for g, factor in zip(exact, [0.02, *rng.normal(0, 0.005, 15)], strict=True)
     ]
     assert not factor_bound(of_one, exact, [], "bfloat16", 2.0**-9).is_wrong
+    only_one = [exact[0], *(np.zeros(1) for _ in exact[1:])]
+    assert factor_bound(of_one, only_one, [], "bfloat16", 2.0**-9).explained == np.inf
     alike = [np.ones(1) for _ in exact]
     of_all = [0.05 * g + rng.normal(0, 0.005) for g in alike]
     assert factor_bound(of_all, alike, [], "bfloat16", 2.0**-9).is_wrong
@@ -139,6 +141,23 @@ def test_long_sum_in_bfloat16_is_found_with_its_terms(total: str) -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_sums_in_float32_and_short_sums_pass(count: int, total: str, dtype: str) -> None:
     assert result(repeated(count, total), dtype).verdict == "passed"
+
+
+def test_expanded_tensors_inside_are_no_obstacle() -> None:
+    class Broadcast(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.count = 3
+            return x.expand(3, *x.shape).clone()
+
+        @staticmethod
+        def backward(ctx, dy):  # pyright: ignore[reportIncompatibleMethodOverride]
+            wide = dy.sum(0).expand(ctx.count, *dy.shape[1:])
+            return wide[0] + 0 * wide[1:][0] + (wide + 0)[2] - wide[2]
+
+    problem = BackwardProblem(Broadcast.apply, lambda rng, N, D: normal(rng, N, D))
+    for dtype in ("bfloat16", "float16"):
+        assert result(problem, dtype).verdict == "passed", result(problem, dtype)
 
 
 class Between(torch.autograd.Function):
