@@ -133,6 +133,12 @@ class Settings(Strict):
     initialization: Literal["notebook", "orthogonal", "identity", "glorot"] = option(
         "notebook", "Network", "How the initial weights are drawn."
     )
+    input_scale: float = option(
+        1.0, "Network", "Factor of the initial weights of the input.", metavar="NUMBER", gt=0
+    )
+    recurrent_scale: float = option(
+        1.0, "Network", "Factor of the initial recurrent weights.", metavar="NUMBER", ge=0
+    )
     init_from: str | None = option(
         None,
         "Network",
@@ -228,6 +234,7 @@ class Settings(Strict):
         """Say which settings don't go together, if any don't."""
         default = type(self).model_fields
         plateaus = ("plateau_factor", "plateau_patience")
+        scheduled = f"got them with schedule {self.schedule}"
         reduces = any(getattr(self, name) != default[name].default for name in plateaus)
         if self.clip_kind == "none" and self.clip is not None:
             return f"clip_kind none leaves no clip, got clip {self.clip}"
@@ -240,12 +247,10 @@ class Settings(Strict):
         if self.drops and self.engine != "fast":
             return f"output_dropout and recurrent_dropout need engine fast, got {self.engine}"
         if (self.final_share > 0 or self.warmup > 0) and self.schedule != "cosine":
-            return (
-                f"warmup and final_share are the cosine's, got them with schedule {self.schedule}"
-            )
+            return f"warmup and final_share are the cosine's, {scheduled}"
         if reduces and self.schedule != "plateau":
             names = " and ".join(plateaus)
-            return f"{names} are the plateau's, got them with schedule {self.schedule}"
+            return f"{names} are the plateau's, {scheduled}"
         if self.schedule == "plateau" and not self.validates:
             return f"schedule plateau needs validation, got split {self.split}"
         if self.patience > 0 and not self.validates:
@@ -255,9 +260,7 @@ class Settings(Strict):
         if self.test_file is not None and self.validation_file is None:
             return "test_file needs a validation_file beside it"
         if STANDARD_INPUT in (self.validation_file, self.test_file):
-            return (
-                "validation_file and test_file must be files or names: standard input is read once"
-            )
+            return "validation_file and test_file can't be -: standard input is read once"
         if self.engine == "numpy" and self.dtype == "float32":
             return "dtype float32 needs engine torch or fast, got numpy"
         if self.warmup >= self.iterations:

@@ -3,9 +3,9 @@
 # Every engine, dtype, optimizer, clip, schedule and initialization is among these.
 KINDS: list[dict] = [
     {"split": "all"},
-    {"clip": None, "initialization": "glorot"},
+    {"clip": None, "initialization": "glorot", "input_scale": 3.0},
     {"clip": 0.01, "engine": "torch", "dtype": "float32"},
-    {"engine": "fast", "clip": 0.5, "initialization": "orthogonal"},
+    {"engine": "fast", "clip": 0.5, "initialization": "orthogonal", "recurrent_scale": 0.5},
     {"engine": "fast", "dtype": "float32", "optimizer": "adam", "schedule": "cosine", "warmup": 7},
     {"optimizer": "adamw", "weight_decay": 0.1, "clip_kind": "norm", "clip": 1.0},
     {"optimizer": "rmsprop", "schedule": "plateau", "plateau_patience": 0, "engine": "torch"},

@@ -1,5 +1,6 @@
 """Starting a training by the engine and the loop that its settings need."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -33,12 +34,7 @@ def start(
     threads = _threads()
     torch.set_num_threads(1)  # the same bits whatever the number of cores
     if parameters is None:
-        parameters = initialize(
-            settings.initialization,
-            vocab_size=len(vocabulary),
-            hidden_size=settings.hidden_size,
-            seed=settings.seed,
-        )
+        parameters = initial_parameters(settings, len(vocabulary))
     try:
         if group.size > 1:
             return _shared(settings, text, vocabulary, parameters, group)
@@ -49,6 +45,19 @@ def start(
         raise InputError(
             f"the {settings.engine} engine needs {error.name}: pip install {error.name}"
         ) from error
+
+
+def initial_parameters(settings: Settings, vocab_size: int) -> reference.Parameters:
+    """Return the new parameters of a run, in float64."""
+    drawn = initialize(
+        settings.initialization,
+        vocab_size=vocab_size,
+        hidden_size=settings.hidden_size,
+        seed=settings.seed,
+    )
+    return replace(
+        drawn, Whx=settings.input_scale * drawn.Whx, Wha=settings.recurrent_scale * drawn.Wha
+    )
 
 
 @cache

@@ -30,6 +30,8 @@ from ..program import TEXT
         ({"recurrent_dropout": 0.1, "engine": "torch"}, "need engine fast, got torch"),
         ({"engine": "fast", "output_dropout": 1.0}, "output_dropout: .* less than 1, got 1.0"),
         ({"engine": "fast", "recurrent_dropout": -0.5}, "recurrent_dropout: .*, got -0.5"),
+        ({"input_scale": 0.0}, "input_scale: .* greater than 0, got 0.0"),
+        ({"recurrent_scale": -1.0}, "recurrent_scale: .* greater than or equal to 0, got -1.0"),
         ({"average_decay": 1.0}, "average_decay: .* less than 1, got 1.0"),
         ({"final_share": 0.1}, "final_share are the cosine's, got them with schedule constant"),
         ({"warmup": 9, "schedule": "plateau"}, "the cosine's, got them with schedule plateau"),

@@ -37,8 +37,7 @@ class Recurrent(nn.Module):
         self.cell = CELLS[settings.model](inputs, settings.hidden_size)
         self.rate = settings.recurrent_dropout
         self.carried = 2 if settings.model == "lstm" else 1
-        if settings.initialization == "orthogonal":
-            self._initialize(settings)
+        self._initialize(settings)
 
     @property
     def recurrent(self) -> Tensor:
@@ -48,9 +47,15 @@ class Recurrent(nn.Module):
 
     @torch.no_grad()
     def _initialize(self, settings: PeerSettings) -> None:
+        named = dict(self.cell.named_parameters())
+        if settings.initialization == "orthogonal":
+            self._draw(settings, named)
+        named["weight_ih_l0"].mul_(settings.input_scale)
+        named["weight_hh_l0"].mul_(settings.recurrent_scale)
+
+    def _draw(self, settings: PeerSettings, named: dict[str, nn.Parameter]) -> None:
         """Draw every gate's recurrent matrix as a rotation or reflection, the others by Glorot."""
         H = settings.hidden_size
-        named = dict(self.cell.named_parameters())
         for block in named["weight_hh_l0"].split(H):
             nn.init.orthogonal_(block)
         for block in named["weight_ih_l0"].split(H):

@@ -20,7 +20,8 @@ class PeerSettings(Strict):
     The loss is summed over a window's steps and lanes, so `clip` bounds the norm of a sum, as in
     `bptt train`. `output_dropout` is on the output of every layer; `recurrent_dropout` is on the
     recurrent weights, one mask a window (Merity, Keskar and Socher, 2018), since nn.LSTM and nn.GRU
-    show no state between two steps. `average_decay` is of the weights' exponential average, which
+    show no state between two steps. `input_scale` and `recurrent_scale` are factors of a layer's
+    initial weights. `average_decay` is of the weights' exponential average, which
     is then what is validated and saved; 0 for none. A minGRU layer is a block (see networks.py).
     """
 
@@ -39,6 +40,8 @@ class PeerSettings(Strict):
     clip_kind: Literal["norm", "none"] = "none"
     clip: float | None = Field(None, gt=0)
     initialization: Literal["torch", "orthogonal"] = "torch"
+    input_scale: float = Field(1.0, gt=0)
+    recurrent_scale: float = Field(1.0, ge=0)
     output_dropout: float = Field(0.0, ge=0, lt=1)
     recurrent_dropout: float = Field(0.0, ge=0, lt=1)
     average_decay: float = Field(0.0, ge=0, lt=1)
@@ -58,6 +61,8 @@ class PeerSettings(Strict):
             raise ValueError("minGRU has no recurrent weights for recurrent_dropout to act on")
         if self.model == "mingru" and self.initialization == "orthogonal":
             raise ValueError("minGRU has no recurrent weights that could be orthogonal")
+        if self.model == "mingru" and (self.input_scale, self.recurrent_scale) != (1.0, 1.0):
+            raise ValueError("minGRU has no weights for input_scale and recurrent_scale")
         if self.warmup >= self.iterations:
             raise ValueError(
                 f"warmup must be shorter than {self.iterations} iterations, got {self.warmup}"

@@ -20,9 +20,9 @@ from bptt.engines.processes import ProcessGroup, joined
 from bptt.sessions import lifecycle
 from bptt.sessions.lifecycle import Run
 from bptt.sessions.worker import work
-from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
 from bptt.training.shared import SharedTraining
+from bptt.training.start import initial_parameters
 from bptt.training.state import INITIAL_STATE, put_arrays, to_arrays
 
 ITERATIONS = 20
@@ -48,10 +48,7 @@ NOTEBOOKS = {"engine": "fast", "hidden_size": 21, "seq_length": 7, "lanes": 8, "
 def alone(run: Run) -> tuple[TrainingLoop, gradients.CompiledEngine]:
     """Make the same training for this process alone."""
     config = run.config
-    V = len(config.vocabulary)
-    parameters = initialize(
-        config.initialization, vocab_size=V, hidden_size=config.hidden_size, seed=config.seed
-    )
+    parameters = initial_parameters(config, len(config.vocabulary))
     engine = gradients.CompiledEngine(
         parameters,
         seq_length=config.seq_length,

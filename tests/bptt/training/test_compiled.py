@@ -10,8 +10,8 @@ from bptt.engines.registry import gradient_engine
 from bptt.settings import Settings
 from bptt.training import start as beginning
 from bptt.training.compiled import CompiledTraining
-from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
+from bptt.training.start import initial_parameters
 from bptt.training.state import put_arrays, to_arrays
 from reference import Vocabulary
 
@@ -38,9 +38,7 @@ def settings_of(**given: Any) -> Settings:
 
 def start(engine: str, loop: bool, **given: Any) -> TrainingLoop | CompiledTraining:
     chosen = settings_of(engine=engine, **given)
-    weights = initialize(
-        chosen.initialization, vocab_size=len(VOCABULARY), hidden_size=13, seed=chosen.seed
-    )
+    weights = initial_parameters(chosen, len(VOCABULARY))
     if not loop:
         return CompiledTraining(INDICES, chosen, vocabulary=VOCABULARY, parameters=weights)
     made = gradient_engine(chosen, weights)

@@ -1,13 +1,17 @@
 """Where weights begin."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
+from bptt.settings import Settings
 from bptt.training import initialization
 from bptt.training.initialization import initialize
+from bptt.training.start import initial_parameters
 from reference import Parameters
 
 
@@ -31,6 +35,30 @@ def test_initializations_are_what_they_are_called(V: int, H: int, seed: int) -> 
             assert np.abs(value).max() <= np.sqrt(6 / (V + H))
         assert not made.bh.any()
         assert not made.by.any()
+
+
+@given(
+    kind=st.sampled_from(["notebook", "orthogonal", "identity", "glorot"]),
+    input_scale=st.floats(1e-3, 1e3),
+    recurrent_scale=st.floats(0.0, 1e3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_scales_are_factors_of_the_weights_they_are_named_after(
+    kind: Any, input_scale: float, recurrent_scale: float, seed: int
+) -> None:
+    chosen = Settings(
+        initialization=kind,
+        input_scale=input_scale,
+        recurrent_scale=recurrent_scale,
+        hidden_size=5,
+        seed=seed,
+    )
+    found = initial_parameters(chosen, vocab_size=3)
+    plain = initialize(kind, vocab_size=3, hidden_size=5, seed=seed)
+    np.testing.assert_array_equal(found.Whx, input_scale * plain.Whx)
+    np.testing.assert_array_equal(found.Wha, recurrent_scale * plain.Wha)
+    for name in ("Wya", "bh", "by"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
 
 
 @pytest.mark.parametrize("count", [1, 2, 1001])

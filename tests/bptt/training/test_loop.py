@@ -14,8 +14,8 @@ from bptt.engines.names import PARAMETER_NAMES
 from bptt.engines.registry import ENGINES, gradient_engine
 from bptt.settings import Settings
 from bptt.training import optimizers
-from bptt.training.initialization import initialize
 from bptt.training.loop import TrainingLoop
+from bptt.training.start import initial_parameters
 from bptt.training.state import state_names
 from reference import Parameters, Vocabulary
 
@@ -30,9 +30,7 @@ def training_loop(**given: Any) -> TrainingLoop:
     weights = given.pop("parameters", None)
     chosen = Settings.model_validate({"hidden_size": 5, "seq_length": 7, "iterations": 20} | given)
     if weights is None:
-        weights = initialize(
-            chosen.initialization, vocab_size=len(VOCABULARY), hidden_size=5, seed=chosen.seed
-        )
+        weights = initial_parameters(chosen, len(VOCABULARY))
     return TrainingLoop(
         INDICES,
         chosen,

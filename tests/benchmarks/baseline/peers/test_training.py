@@ -174,11 +174,23 @@ def test_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, monkeypat
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("initialization", ["torch", "orthogonal"])
+def test_scales_are_factors_of_initial_weights(model: str, initialization: str) -> None:
+    plain = settings(model, initialization=initialization)
+    scaled = settings(model, initialization=initialization, input_scale=4.0, recurrent_scale=0.5)
+    before, after = (PeerTraining(TEXT, V, one).network.state_dict() for one in (plain, scaled))
+    factors = {"layers.0.cell.weight_ih_l0": 4.0, "layers.0.cell.weight_hh_l0": 0.5}
+    for name, value in before.items():
+        assert torch.equal(after[name], factors.get(name, 1.0) * value), name
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
         ({"model": "mamba"}, "'lstm', 'gru' or 'mingru', got 'mamba'"),
         ({"model": "mingru", "recurrent_dropout": 0.1}, "minGRU has no recurrent weights"),
+        ({"model": "mingru", "input_scale": 2.0}, "minGRU has no weights for input_scale"),
         ({"split": "all"}, "must keep a validation text, got all"),
         ({"clip": 1.0}, "clip_kind none doesn't go with clip 1.0"),
         ({"warmup": 50}, "shorter than 50 iterations, got 50"),
