@@ -168,10 +168,10 @@ def adopted(
     with explained("read", path):
         lines = [json.loads(line) for line in path.read_text().splitlines()]
     known = [one for one in lines if one["best_bits"] is not None]
-    longest = max((one["characters"] for one in known), default=0)
+    most = max((len(one["rungs"]) for one in known), default=0)
     wanted = [one for one in known if one["trial"] == number] if number else known
     if number is None:
-        wanted = [one for one in wanted if one["characters"] == longest]
+        wanted = [one for one in wanted if len(one["rungs"]) == most]
     if not wanted:
         raise InputError(f"{path} has no trial {number or 'that was validated'}")
     best = min(wanted, key=lambda one: one["best_bits"])

@@ -63,6 +63,27 @@ def test_better_half_goes_on_at_every_rung(tmp_path: Path) -> None:
     assert best["best_bits"] == bits(rates[best["trial"]], 160)
 
 
+def test_adopted_trial_is_the_best_of_those_that_finished(tmp_path: Path) -> None:
+    """Window sizes round the characters, so that finished trials have different numbers of them."""
+    stopped = {"10": 3.0, "20": 1.5}
+    for number, rungs in enumerate(({"40": 2.0}, {"39": 1.9}, {}), start=1):
+        line = {
+            "trial": number,
+            "model": "rnn",
+            "rungs": stopped | rungs,
+            "best_bits": [*rungs.values(), 1.5][0],
+            "characters": int([*rungs, "20"][0]),
+            "settings": {"learning_rate": number / 10},
+        }
+        with (tmp_path / "trials.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    (tmp_path / "search.json").write_text(json.dumps({"budget": BUDGET.model_dump()}))
+    _, settings, comment = halving.adopted(tmp_path, None, None)
+    assert settings == {"learning_rate": 0.2}
+    assert comment[0].startswith("Trial 2 of 5 ")
+    assert halving.adopted(tmp_path, 3, None)[1] == {"learning_rate": 0.3}
+
+
 def test_search_stopped_anywhere_ends_as_one_that_was_not(tmp_path: Path) -> None:
     drawn = small([0.1, 0.2, 0.3, 0.95])
     halving.search(drawn, BUDGET, tmp_path / "whole", 2, quiet)
