@@ -96,6 +96,9 @@ CHANGES = {
     ),
     "python -m tests.campaigns.false_alarms 4000 7": Change(instead=("4000", "100")),
     "bptt verify examples/gru_with_a_bug.py:problem --html page.html": Change(status=1, why=BUG),
+    "bptt verify examples/softplus_with_a_bug.py:softplus --html page.html": Change(
+        status=1, why=BUG
+    ),
     "bptt audit TESTS.py::test": Change(status=1, why="that test doesn't see a factor of 1.001"),
     "bptt audit flashrnn_elman.py": Change(status=1, why="as the page says"),
     "bptt train": Change(add=SHORT),
@@ -199,7 +202,7 @@ CHANGES = {
         add="--seconds 0.001 --threads 1 --lanes 1 --hidden 64", limit=COMPILING
     ),
     "python -m benchmarks instructions --out DIR": Change(
-        add="--only layer --engine passes", limit=COMPILING
+        add="--only layer --engine passes", limit=3600, why="it runs every size under valgrind"
     ),
     "python -m tests.campaigns.lower_precision": Change(add="50 2"),
     "python -m tests.campaigns.planted.cells": Change(add="dafter"),

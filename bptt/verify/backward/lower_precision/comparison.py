@@ -22,7 +22,8 @@ from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, large
 from .rounding_bounds import FactorBound, entry_bounds, factor_bound, rms
 from .wide_sums import gradients_with_wide_sums
 
-UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}  # unit roundoff
+# Unit roundoffs; of bfloat16 half of it, which the multiples in rounding_bounds.py allow for.
+UNIT_OF = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-11}
 LARGEST = {"float32": 3.4e38, "bfloat16": 3.4e38, "float16": 65504.0}
 DISTURBED_RUNS, FEWEST_RUNS = 16, 6  # for the bounds of entries
 SHARED_SEEDS = 4

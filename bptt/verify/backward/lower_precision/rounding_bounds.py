@@ -10,6 +10,7 @@ scatter, MacKinnon and White (1985), Some heteroskedasticity-consistent covarian
 estimators.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import numpy as np
 
 # Sums inside an operation, such as a matrix product, are rounded in float32, too; in the coarser
 # dtypes they are accumulated in float32.
-STANDARD_DEVIATIONS = {"float32": 64.0, "float16": 16.0, "bfloat16": 12.0}
+STANDARD_DEVIATIONS = {"float32": 64.0, "float16": 16.0, "bfloat16": 24.0}
 HEAVIER = 4.0  # the largest factor by which actual errors may exceed the estimated ones
 NORMAL_QUANTILE = 5.33  # exceeded with a probability of 1e-7
 TIMES_SHARED = 1.0
@@ -48,9 +49,11 @@ def entry_bounds(
     """Return the largest error of each entry that rounding explains.
 
     `disturbed` are gradients whose operations had errors of up to one unit roundoff. The actual
-    errors may be larger by a factor, in code whose operations can't be disturbed.
+    errors may be larger by a factor, in code whose operations can't be disturbed. A few disturbances
+    may all be small at an entry by chance: its spread is at least that of its last rounding.
     """
     spread = np.sqrt(np.mean([(one - exact) ** 2 for one in disturbed], axis=0))
+    spread = np.maximum(spread, unit / math.sqrt(3) * np.abs(exact))  # uniform within one unit
     usual = max(rms(spread), unit * rms(exact))
     actual = 1.5 * float(np.median(np.abs(computed - exact)))  # a standard deviation, if normal
     return STANDARD_DEVIATIONS[dtype] * np.maximum(spread, max(usual, min(actual, HEAVIER * usual)))

@@ -83,6 +83,18 @@ def test_one_input_with_a_large_gradient_makes_no_factor(N: int, seed: int) -> N
     assert found.result([Case({"N": N, "T": 20}, seed)]).verdict != "failed"
 
 
+@pytest.mark.parametrize(
+    ("sizes", "seed"),
+    [
+        ({"N": 16, "T": 9, "D": 17, "K": 20}, 1510736194),
+        ({"N": 15, "T": 23, "D": 17, "K": 21}, 2044752314),
+    ],
+)
+def test_few_disturbances_make_no_wrong_entry(sizes: dict[str, int], seed: int) -> None:
+    found = LowerPrecision(families()["causal_convolution"], "bfloat16", 10.0, 0.0)
+    assert found.result([Case(sizes, seed)]).verdict == "passed"
+
+
 def test_a_factor_is_that_of_more_than_one_input() -> None:
     rng = np.random.default_rng(0)
     exact = [np.array([size]) for size in (100.0, *rng.uniform(0.5, 1.5, 15))]
