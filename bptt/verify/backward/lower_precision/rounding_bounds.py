@@ -49,8 +49,8 @@ def entry_bounds(
     """Return the largest error of each entry that rounding explains.
 
     `disturbed` are gradients whose operations had errors of up to one unit roundoff. The actual
-    errors may be larger by a factor, in code whose operations can't be disturbed. Few disturbances may
-    all be small at an entry by chance: its spread is at least that of its last rounding.
+    errors may be larger by a factor, in code whose operations can't be disturbed. Since a few
+    disturbances may all be small at an entry by chance, its spread is at least that of its last rounding.
     """
     spread = np.sqrt(np.mean([(one - exact) ** 2 for one in disturbed], axis=0))
     spread = np.maximum(spread, unit / math.sqrt(3) * np.abs(exact))  # uniform within one unit
