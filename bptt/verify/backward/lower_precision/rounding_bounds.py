@@ -50,7 +50,8 @@ def entry_bounds(
 
     `disturbed` are gradients whose operations had errors of up to one unit roundoff. The actual
     errors may be larger by a factor, in code whose operations can't be disturbed. Since a few
-    disturbances may all be small at an entry by chance, its spread is at least that of its last rounding.
+    disturbances may all be small at an entry by chance, the spread is at least that of its last
+    rounding.
     """
     spread = np.sqrt(np.mean([(one - exact) ** 2 for one in disturbed], axis=0))
     spread = np.maximum(spread, unit / math.sqrt(3) * np.abs(exact))  # uniform within one unit
