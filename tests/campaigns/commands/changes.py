@@ -202,7 +202,7 @@ CHANGES = {
         add="--seconds 0.001 --threads 1 --lanes 1 --hidden 64", limit=COMPILING
     ),
     "python -m benchmarks instructions --out DIR": Change(
-        add="--only layer --engine passes", limit=3600, why="it runs every size under valgrind"
+        add="--only training --engine fast", limit=3600, why="valgrind is slow"
     ),
     "python -m tests.campaigns.lower_precision": Change(add="50 2"),
     "python -m tests.campaigns.planted.cells": Change(add="dafter"),
