@@ -20,7 +20,6 @@ from bptt.text.encoded import open_corpus
 from bptt.text.records import CorpusRecord
 from bptt.training import schedule, start
 from bptt.training.evaluation import evaluate
-from bptt.training.start import initial_parameters
 from bptt.training.validation import ValidationHistory
 from bptt.versions import Versions
 from torch_impl.convert import from_reference
@@ -88,7 +87,7 @@ def protocol_of(settings: Settings) -> Protocol:
 
 
 def _weights(config: Config):
-    drawn = initial_parameters(config, len(config.vocabulary))
+    drawn = start.initial_parameters(config, len(config.vocabulary))
     return from_reference(drawn, dtype=getattr(torch, config.dtype))
 
 

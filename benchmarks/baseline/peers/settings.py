@@ -21,8 +21,8 @@ class PeerSettings(Strict):
     `bptt train`. `output_dropout` is on the output of every layer; `recurrent_dropout` is on the
     recurrent weights, one mask a window (Merity, Keskar and Socher, 2018), since nn.LSTM and nn.GRU
     show no state between two steps. `input_scale` and `recurrent_scale` are factors of a layer's
-    initial weights. `average_decay` is of the weights' exponential average, which
-    is then what is validated and saved; 0 for none. A minGRU layer is a block (see networks.py).
+    initial weights. `average_decay` is of the weights' exponential average, which is then what is
+    validated and saved; 0 for none. A minGRU layer is a block (see networks.py).
     """
 
     model: Model

@@ -9,7 +9,11 @@ import torch
 from bptt.verify import BackwardProblem
 from bptt.verify.backward.lower_precision.coarser_dtypes import coarser_dtype
 from bptt.verify.backward.lower_precision.comparison import LowerPrecision
-from bptt.verify.backward.lower_precision.rounding_bounds import factor_bound, student_quantile
+from bptt.verify.backward.lower_precision.rounding_bounds import (
+    entry_bounds,
+    factor_bound,
+    student_quantile,
+)
 from bptt.verify.checker.check_result import CheckResult
 from bptt.verify.checker.problem import Case
 
@@ -93,6 +97,14 @@ def test_one_input_with_a_large_gradient_makes_no_factor(N: int, seed: int) -> N
 def test_few_disturbances_make_no_wrong_entry(sizes: dict[str, int], seed: int) -> None:
     found = LowerPrecision(families()["causal_convolution"], "bfloat16", 10.0, 0.0)
     assert found.result([Case(sizes, seed)]).verdict == "passed"
+
+
+def test_large_entry_may_be_off_by_its_last_rounding_whatever_the_disturbances_were() -> None:
+    exact = np.array([100.0, *np.ones(1000)])
+    computed = exact + [100 * 2.0**-8, *np.zeros(1000)]
+    bounds = entry_bounds(computed, exact, [exact] * 6, "bfloat16", 2.0**-9)
+    assert (np.abs(computed - exact) <= bounds).all()
+    assert (bounds[1:] < 0.2).all()
 
 
 def test_a_factor_is_that_of_more_than_one_input() -> None:
