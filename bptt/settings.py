@@ -143,7 +143,7 @@ class Settings(Strict):
         None,
         "Network",
         "Start from the best weights of another run, or from a checkpoint in its folder; its "
-        "symbols and hidden units are kept, the optimizer starts anew.",
+        "symbols and hidden units are kept, the optimizer starts anew, no weights are drawn.",
         metavar="RUN",
     )
     learn_initial_state: bool = option(
