@@ -5,8 +5,8 @@ central differences, each with an estimate of its own error. `GradientProblem` d
 its gradient, `BackwardProblem` a function with its own backward pass.
 """
 
-from .backward.asserting import assert_backward_right as assert_backward_right
 from .backward.problem import BackwardProblem as BackwardProblem
+from .backward.verifying import assert_backward_right as assert_backward_right
 from .backward.verifying import verify_backward as verify_backward
 from .certify.certifying import certify_gradient as certify_gradient
 from .certify.gradient_certificate import GradientCertificate as GradientCertificate

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from bptt.verify.backward.arrays import is_floating
 from bptt.verify.backward.functions import TorchFunction, differentiable
-from bptt.verify.backward.interface import is_floating
 
 NUMBERS = count()
 

@@ -15,7 +15,7 @@ import torch
 
 from bptt.errors import InputError
 from bptt.verify import verify_backward
-from bptt.verify.backward.functions import as_tuple
+from bptt.verify.backward.nested import as_tuple
 from bptt.verify.checker.case_result import WRONG
 from bptt.verify.checker.loading import size_names
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bptt.verify import Settings, verify_backward
-from bptt.verify.backward.functions import as_tuple
+from bptt.verify.backward.nested import as_tuple
 from bptt.verify.checker.loading import size_names
 
 from .adapters import Adapted

@@ -15,10 +15,11 @@ import numpy as np
 
 from ..checker.calls import CRASHED, CaseError, call
 from ..checker.check_result import FAILED, PASSED, CheckResult, Curve
-from ..checker.evaluated_problem import to_array
-from .functions import JaxFunction, TorchFunction
-from .interface import as_tuple
-from .problem import BackwardCase, BackwardProblem, copied, is_floating, like
+from .arrays import copied, is_floating, numbers, random_like
+from .functions import TorchFunction
+from .jax_functions import JaxFunction
+from .nested import flat
+from .problem import BackwardCase, BackwardProblem
 
 STEPS = 2.0 ** -np.arange(3.0, 31.0)
 ABOVE_ROUNDING = 1e3  # unit roundoffs of the sum's terms
@@ -46,11 +47,9 @@ def taylor_remainder(case: BackwardCase) -> Iterator[CheckResult]:
 def _in_direction(case: BackwardCase, number: int) -> CheckResult:
     rng = np.random.default_rng([case.case.seed, 40, number])
     gradients = case.gradients()
-    directions = {
-        place: rng.standard_normal(tuple(case.inputs[place].shape)) for place in case.places
-    }
+    directions = {place: random_like(case.inputs[place], rng) for place in case.places}
     slope = sum(
-        float(np.sum(to_array(found) * directions[place]))
+        float(np.sum(numbers(found) * numbers(directions[place])))
         for place, found in gradients.items()
         if found is not None
     )
@@ -58,11 +57,11 @@ def _in_direction(case: BackwardCase, number: int) -> CheckResult:
     def terms(step: float) -> np.ndarray:
         inputs = [copied(value) for value in case.inputs]
         for place, direction in directions.items():
-            inputs[place] = inputs[place] + step * like(inputs[place], direction)
+            inputs[place] = inputs[place] + step * direction
         found = call("forward", case.function.outputs, inputs, limit=case.limit)
         return np.concatenate(
             [
-                (to_array(output) * to_array(up)).ravel()
+                (numbers(output) * numbers(up)).ravel()
                 for output, up in zip(found, case.cotangents, strict=True)
                 if up is not None
             ]
@@ -109,10 +108,7 @@ def _in_direction(case: BackwardCase, number: int) -> CheckResult:
 def dot_product(case: BackwardCase, problem: BackwardProblem) -> Iterator[CheckResult]:
     """Compare <Jv, u> with <v, Jᵀu>, if the function or its plain version has a derivative."""
     rng = np.random.default_rng([case.case.seed, 41])
-    tangents = {
-        place: like(case.inputs[place], rng.standard_normal(tuple(case.inputs[place].shape)))
-        for place in case.places
-    }
+    tangents = {place: random_like(case.inputs[place], rng) for place in case.places}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, of its jit
@@ -126,13 +122,13 @@ def dot_product(case: BackwardCase, problem: BackwardProblem) -> Iterator[CheckR
     if forwards is None:
         return
     pairs = [
-        (to_array(moved).astype(float), to_array(up).astype(float))
+        (numbers(moved), numbers(up))
         for moved, up in zip(forwards, case.cotangents, strict=True)
         if up is not None and moved is not None
     ]
     left = sum(float(np.sum(moved * up)) for moved, up in pairs)
     right = sum(
-        float(np.sum(to_array(tangents[place]) * to_array(slope)))
+        float(np.sum(numbers(tangents[place]) * numbers(slope)))
         for place, slope in case.gradients().items()
         if slope is not None
     )
@@ -168,7 +164,11 @@ def _forward_derivative(
             forward_ad.make_dual(copied(value), tangents[place]) if place in tangents else value
             for place, value in enumerate(case.inputs)
         ]
-        found = as_tuple(case.function.call(inputs) if run is None else run(*inputs))
+        found = flat(
+            case.function.call(inputs)
+            if run is None
+            else run(*case.function.arguments.given(inputs))
+        )
         moved = [
             forward_ad.unpack_dual(output).tangent if is_floating(output) else None
             for output in found

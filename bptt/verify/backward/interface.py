@@ -1,4 +1,4 @@
-"""The interface of a function with its own backward pass, and how its gradients are assigned."""
+"""The interface of a function with its own backward pass, and what its inputs look like."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -7,16 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from ..checker.calls import MISSHAPEN, CaseError
-from ..checker.evaluated_problem import is_tensor, to_array
+from .arrays import is_floating, numbers
+from .nested import Arguments, as_tuple
 
 DRAWN_AT = (2, 4, 8)  # the first size; the others are larger by 1, 2, ...
 
 
 class DifferentiableFunction(ABC):
-    """A function of several inputs that returns outputs, and gradients for given cotangents."""
+    """A function of several inputs that returns outputs, and gradients for given cotangents.
 
-    names: tuple[str, ...] = ()  # of its inputs, if the signature has them
+    `names` are those of its arguments, as far as the signature has them. `arguments` say where in
+    them the inputs are, and `verified` are the positions of those whose gradients are.
+    """
+
+    names: tuple[str, ...] = ()
+    arguments: Arguments
+    verified: tuple[int, ...] = ()
+    accepts_none = False  # whether its backward pass itself is given None for an unused output
 
     @abstractmethod
     def outputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
@@ -36,10 +43,6 @@ class DifferentiableFunction(ABC):
         return ()
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
 def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[str, ...]:
     """Return the names of the positional arguments; none if there is no signature."""
     try:
@@ -48,36 +51,6 @@ def argument_names(function: Any, skip: tuple[str, ...] = ("self",)) -> tuple[st
         return ()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(a.name for a in arguments if a.kind in positional and a.name not in skip)
-
-
-def by_place(
-    given: Any, inputs: Sequence[Any], names: tuple[str, ...], wanted: Collection[int]
-) -> dict[int, Any]:
-    """Assign the gradients that a NumPy function returned to the positions of the inputs.
-
-    A dict is assigned by the names of the inputs, a tuple by their order: one gradient for each
-    input or for each floating input. Raises CaseError where the number fits neither.
-    """
-    if isinstance(given, dict):
-        return {place: given.get(names[place]) for place in wanted}
-    slopes = as_tuple(given)
-    if len(slopes) == len(inputs):
-        return {place: slopes[place] for place in wanted}
-    floating = [place for place, value in enumerate(inputs) if is_floating(value)]
-    if len(slopes) != len(floating):
-        raise CaseError(
-            MISSHAPEN,
-            f"expected {len(floating)} gradients, one for each floating input, got {len(slopes)}",
-        )
-    return {place: slopes[floating.index(place)] for place in wanted}
-
-
-def is_floating(value: Any) -> bool:
-    if is_tensor(value):
-        return bool(value.is_floating_point())
-    if not isinstance(value, np.ndarray):
-        return False
-    return value.dtype.kind == "f" or value.dtype.name == "bfloat16"  # JAX's, of kind V
 
 
 def bounded_inputs(draw: Callable[..., Any], size_names: Sequence[str]) -> frozenset[int]:
@@ -90,12 +63,12 @@ def bounded_inputs(draw: Callable[..., Any], size_names: Sequence[str]) -> froze
         sizes = {name: low + place for place, name in enumerate(size_names)}
         for seed in range(3):
             try:
-                values = as_tuple(draw(rng=np.random.default_rng(seed), **sizes))
+                values = draw(rng=np.random.default_rng(seed), **sizes)
             except Exception:  # the search draws these inputs again, and reports what they raise
                 continue
-            for place, value in enumerate(values):
+            for place, value in enumerate(Arguments(as_tuple(values), ()).values):
                 if is_floating(value):
-                    drawn.setdefault(place, []).append(to_array(value).astype(float).ravel())
+                    drawn.setdefault(place, []).append(numbers(value).ravel())
     return frozenset(
         place for place, parts in drawn.items() if looks_bounded(np.concatenate(parts))
     )

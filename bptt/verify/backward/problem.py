@@ -14,8 +14,24 @@ from ..checker.calls import BROKEN, MISSHAPEN, CaseError, call
 from ..checker.evaluated_problem import is_tensor, to_array
 from ..checker.loading import ProblemFactory, size_names
 from ..checker.problem import Case, GradientProblem
+from .arrays import (
+    as_array,
+    as_reals,
+    copied,
+    dtype_name,
+    from_reals,
+    in_dtype,
+    is_complex_array,
+    is_floating,
+    promoted,
+    random_like,
+)
 from .functions import differentiable
-from .interface import DifferentiableFunction, as_tuple, bounded_inputs, is_floating
+from .interface import DifferentiableFunction, bounded_inputs
+from .nested import as_tuple, flat
+
+# NumPy code and JAX don't agree with torch, nor with each other, on what a complex gradient is.
+COMPLEX = "expected real arrays (complex ones only as tensors of torch): pass their two parts"
 
 
 @dataclass(frozen=True)
@@ -29,8 +45,10 @@ class BackwardProblem:
     respect to the outputs.
 
     `inputs(rng, N, D, ...)` draws the arguments of the function for given sizes, whose names are
-    free: it returns a tuple of arrays or tensors, and other arguments. The gradients with respect
-    to the floating ones are verified. `forward` is optional: the same function in plain torch
+    free: it returns a tuple of arrays or tensors, of lists, tuples and dicts of them, and other
+    arguments. The gradients with respect to the floating ones are verified, or to those named in
+    `wrt` (`["x", "w"]`), if the others are constants; those of complex tensors are
+    ∂L/∂Re + i ∂L/∂Im, as in torch. `forward` is optional: the same function in plain torch
     operations, for which autograd is the oracle; without it, central differences of the function
     are. `time_limit` is in seconds, for each call. An input that is unbounded (normal numbers, say)
     is also multiplied, by 0.01 to 10; one that is positive, or in a range, never is.
@@ -45,6 +63,7 @@ class BackwardProblem:
     inputs: Callable[..., Any]
     forward: Callable[..., Any] | None = None
     time_limit: float = 10.0
+    wrt: Sequence[str] | None = None
 
     @property
     def name(self) -> str:
@@ -74,24 +93,25 @@ class BackwardProblem:
         def placed(values: dict[str, Any]) -> list[Any]:
             inputs = [copied(value) for value in case.inputs]
             for name, place in names.items():
-                inputs[place] = values[name]
+                inputs[place] = from_reals(values[name], inputs[place])
             return inputs
 
         def loss(values: dict[str, Any]) -> Any:
             run = self.forward
             inputs = placed(values)
-            found = case.function.outputs(inputs) if run is None else as_tuple(run(*inputs))
+            given = case.function.arguments.given(inputs)
+            found = case.function.outputs(inputs) if run is None else flat(run(*given))
             return sum(
-                (as_array(output) * cotangent).sum()
+                (as_reals(as_array(output)) * as_reals(cotangent)).sum()
                 for output, cotangent in zip(found, cotangents, strict=True)
                 if cotangent is not None
             )
 
         def gradient(values: dict[str, Any]) -> dict[str, Any]:
             found = case.gradients(placed(values))
-            return {name: found[place] for name, place in names.items()}
+            return {name: promoted(found[place], values[name]) for name, place in names.items()}
 
-        parameters = {name: case.inputs[place] for name, place in names.items()}
+        parameters = {name: as_reals(case.inputs[place]) for name, place in names.items()}
         return GradientProblem(
             parameters,
             loss,
@@ -127,22 +147,47 @@ class BackwardCase:
         self.function: DifferentiableFunction = differentiable(problem.function, drawn)
         self.inputs = [
             in_dtype(value, dtype) if is_floating(value) else value
-            for value in (*drawn, *self.function.extra_inputs())
+            for value in (*self.function.arguments.values, *self.function.extra_inputs())
         ]
-        self.places = [place for place, value in enumerate(self.inputs) if is_floating(value)]
+        if any(map(is_complex_array, self.inputs)):
+            raise InputError(f"inputs{tuple(case.sizes)}: {COMPLEX}")
+        self.places = [
+            place
+            for place, value in enumerate(self.inputs)
+            if is_floating(value) and self._is_wanted(place, problem.wrt)
+        ]
         if not self.places:
             raise InputError(f"inputs{tuple(case.sizes)}: expected a floating array among them")
+        self.function.verified = tuple(self.places)
         self._rng = np.random.default_rng([case.seed, 30])
 
-    def name_of(self, place: int) -> str:
+    def _is_wanted(self, place: int, wrt: Sequence[str] | None) -> bool:
+        """Raise InputError for a name that no input has, nor an argument that holds one."""
+        if wrt is None:
+            return True
         names = self.function.names
-        return names[place] if place < len(names) else f"input {place}"
+        for name in wrt:
+            if not any(is_of(other, name) for other in names):
+                raise InputError(f"wrt: expected names of inputs, {', '.join(names)}, got {name!r}")
+        return any(is_of(names[place], name) for name in wrt)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether inputs or outputs are complex."""
+        return any(
+            is_tensor(value) and value.is_complex() for value in (*self.inputs, *self.outputs)
+        )
+
+    def name_of(self, place: int) -> str:
+        return self.function.names[place]
 
     @cached_property
     def outputs(self) -> tuple[Any, ...]:
         """Copies of the outputs. Raises CaseError where none of them is floating."""
         inputs = [copied(value) for value in self.inputs]  # it may change them
         found = call("forward", self.function.outputs, inputs, limit=self.limit)
+        if any(map(is_complex_array, found)):
+            raise CaseError(BROKEN, f"outputs: {COMPLEX}")
         if not any(map(is_floating, map(as_array, found))):
             kinds = ", ".join(type(value).__name__ for value in found)
             raise CaseError(BROKEN, f"expected a floating output, got {kinds}")
@@ -152,10 +197,7 @@ class BackwardCase:
     def cotangents(self) -> tuple[Any, ...]:
         """Random gradients with respect to the outputs; None for outputs that aren't floating."""
         return tuple(
-            like(value, self._rng.standard_normal(tuple(value.shape)))
-            if is_floating(value)
-            else None
-            for value in self.outputs
+            random_like(value, self._rng) if is_floating(value) else None for value in self.outputs
         )
 
     @cached_property
@@ -199,62 +241,18 @@ class BackwardCase:
                 f"got {shapes[0]}",
             )
         dtypes = dtype_name(slope), dtype_name(value)
-        # NumPy promotes by itself, and loses nothing then.
-        wider = not is_tensor(value) and dtypes == ("float64", "float32")
-        if dtypes[0] != dtypes[1] and not wider:
+        # NumPy promotes by itself, and code may compute in a dtype of its own in both passes.
+        own = not is_tensor(value) and dtypes[0] in (
+            "float64",
+            *(dtype_name(output) for output in self.outputs if is_floating(output)),
+        )
+        if dtypes[0] != dtypes[1] and not own:
             raise CaseError(
                 MISSHAPEN,
                 f"the gradient of {self.name_of(place)}: expected {dtypes[1]}, got {dtypes[0]}",
             )
 
 
-def in_dtype(value: Any, dtype: str) -> Any:
-    if is_tensor(value):
-        import torch
-
-        return value.detach().to(getattr(torch, dtype))
-    try:
-        return value.astype(dtype)
-    except TypeError:
-        raise CaseError(BROKEN, f"NumPy has no {dtype}") from None
-
-
-def copied(value: Any) -> Any:
-    """Return a contiguous copy of an array or a tensor; return other values as they are."""
-    if is_tensor(value):
-        import torch
-
-        return value.detach().clone(memory_format=torch.contiguous_format)
-    return np.array(value) if isinstance(value, np.ndarray) else value
-
-
-def as_array(value: Any) -> Any:
-    return value if is_tensor(value) else np.asarray(value)
-
-
-def like(value: Any, drawn: np.ndarray) -> Any:
-    """Return the numbers as an array or tensor with the dtype and device of `value`."""
-    if is_tensor(value):
-        import torch
-
-        return torch.as_tensor(drawn).to(value)
-    return drawn.astype(value.dtype)
-
-
-def dtype_name(value: Any) -> str:
-    return str(as_array(value).dtype).removeprefix("torch.")
-
-
-@np.errstate(all="ignore")  # gradients may hold uninitialised memory: huge, subnormal, NaN
-def far(a: Any, b: Any, usual: float = 0.0) -> float:
-    """Return the largest difference relative to the largest entry of `b`, or to the usual size.
-
-    None counts as zeros.
-    """
-    first, second = (0.0 if value is None else to_array(value).astype(float) for value in (a, b))
-    difference = np.abs(np.subtract(first, second))
-    if not np.isfinite(difference).all():
-        return float("inf")
-    size = max(np.abs(second).max(initial=0.0), usual)
-    off = difference.max(initial=0.0)
-    return float(off / size) if size > 0 else float(off)
+def is_of(name: str, argument: str) -> bool:
+    """Whether a name is that of an argument, or of an input that the argument holds: `p['W']`."""
+    return name == argument or name.startswith(f"{argument}[")

@@ -13,10 +13,10 @@ from ..checker.buffers import buffers_converted
 from ..checker.calls import call
 from ..checker.check_result import FAILED, PASSED, CheckResult
 from ..checker.evaluated_problem import to_array
-from .checks import difference, is_off
-from .functions import NumpyPair, TorchFunction
-from .interface import as_tuple
-from .problem import BackwardCase, copied, far
+from .arrays import copied, far
+from .comparing import difference, is_off
+from .functions import NumpyPair, TorchFunction, torch_gradients
+from .problem import BackwardCase
 
 MOST_CALLS = 20_000
 ENOUGH_CALLS, LONGER = 1_400, 5.0
@@ -33,18 +33,17 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
 
     def twice() -> tuple[list[Any], list[str]]:
         with torch.enable_grad():
-            outputs = as_tuple(function.call(leaves))
+            outputs = function.call(leaves)
         used = [k for k, value in enumerate(outputs) if case.cotangents[k] is not None]
         kept = [copied(outputs[k]) for k in used]
         wanted = [leaves[place] for place in case.places]
         found = [
             # Copies: the second pass may add to what the first has returned.
-            list(map(copied, torch.autograd.grad(
+            list(map(copied, torch_gradients(
                 [outputs[k] for k in used],
                 wanted,
                 [copied(case.cotangents[k]) for k in used],
-                retain_graph=True,
-                allow_unused=True,
+                retain=True,
             )))
             for _ in range(2)
         ]  # fmt: skip
@@ -55,7 +54,9 @@ def graph_used_twice(case: BackwardCase) -> Iterator[CheckResult]:
         ]
         return found, changed
 
-    (first, second), changed = call("backward twice", twice, limit=case.limit)
+    (first, second), changed = call(
+        "backward twice", function.holding, leaves, twice, limit=case.limit
+    )
     if changed:
         yield CheckResult(
             "outputs unchanged", FAILED, f"the backward pass changes {', '.join(changed)}"
@@ -82,7 +83,7 @@ def values_without_gradients(case: BackwardCase) -> Iterator[CheckResult]:
 
     def with_gradients() -> list[Any]:
         with torch.enable_grad():
-            return [copied(value) for value in as_tuple(function.call(_leaves(case)))]
+            return [copied(value) for value in function.call(_leaves(case))]
 
     found = call("forward", with_gradients, limit=case.limit)
     for k, (value, plain) in enumerate(zip(found, case.outputs, strict=True)):
@@ -110,21 +111,22 @@ def another_call_between(case: BackwardCase) -> Iterator[CheckResult]:
 
     def between() -> tuple[Any, ...]:
         with torch.enable_grad():
-            outputs = as_tuple(function.call(leaves))
+            outputs = function.call(leaves)
             function.call([
                 value.requires_grad_() if place in case.places else value
                 for place, value in enumerate(others)
             ])  # fmt: skip
         used = [k for k in range(len(outputs)) if case.cotangents[k] is not None]
-        return torch.autograd.grad(
+        return torch_gradients(
             [outputs[k] for k in used],
             [leaves[place] for place in case.places],
             [copied(case.cotangents[k]) for k in used],
-            allow_unused=True,
         )
 
     expected = case.gradients()
-    found = call("backward after another forward", between, limit=case.limit)
+    found = call(
+        "backward after another forward", function.holding, leaves, between, limit=case.limit
+    )
     for place, slope in zip(case.places, found, strict=True):
         off = far(slope, expected[place])
         if is_off(off, case):

@@ -21,13 +21,17 @@ from ..checker.problem import Case, GradientProblem
 from ..checker.report.report import Report
 from ..checker.settings import Settings
 from ..checker.verifying import verify
-from .functions import JaxFunction, TorchFunction
-from .interface import DifferentiableFunction, as_tuple
-from .problem import BackwardCase, BackwardProblem, copied, like
+from .arrays import copied, random_like
+from .functions import TorchFunction
+from .interface import DifferentiableFunction
+from .jax_functions import JaxFunction
+from .nested import Arguments, flat
+from .problem import BackwardCase, BackwardProblem
 
 NAME = "second order"
 MOST_CASES, OF_THE_BUDGET, LEAST_SECONDS = 20, 0.25, 6.0
 ONCE = "once_differentiable"
+COMPLEX = "complex numbers have no second order here"
 NO_GRAPH = "order=2 needs a function of torch or JAX"
 DETACHED = (
     "the gradients don't depend on the inputs: were they computed by NumPy, or of detached tensors?"
@@ -48,10 +52,7 @@ class SecondOrder:
         case = BackwardCase(
             self.problem, Case(sizes, int(rng.integers(2**31))), self.problem.time_limit
         )
-        weights = {
-            place: like(case.inputs[place], rng.standard_normal(tuple(case.inputs[place].shape)))
-            for place in case.places
-        }
+        weights = {place: random_like(case.inputs[place], rng) for place in case.places}
         inputs = {case.name_of(place): place for place in case.places}
         upstream = {
             f"cotangent {k}": k for k, value in enumerate(case.cotangents) if value is not None
@@ -69,7 +70,9 @@ class SecondOrder:
         def loss(values: dict[str, Any]) -> Any:
             given, cotangents = placed(values)
             if self.problem.forward is not None:
-                found = plain_gradients(self.problem.forward, given, cotangents, case.places)
+                found = plain_gradients(
+                    self.problem.forward, case.function.arguments, given, cotangents, case.places
+                )
             else:
                 found = case.function.gradients(given, cotangents, case.places)
             return sum(
@@ -113,28 +116,34 @@ def twice(
         leaves[place] = inputs[place].detach().clone().requires_grad_()
     for k in outputs:
         given[k] = cotangents[k].detach().clone().requires_grad_()
-    with torch.enable_grad():
-        found = as_tuple(function.call(leaves))
-        slopes = torch.autograd.grad(
-            [found[k] for k in outputs],
-            [leaves[place] for place in places],
-            [given[k] for k in outputs],
-            create_graph=True,
-            allow_unused=True,
-        )
-        terms = [
-            (slope * weights[place]).sum()
-            for place, slope in zip(places, slopes, strict=True)
-            if slope is not None and slope.requires_grad
-        ]
-    if not terms:
-        raise ValueError(DETACHED)
-    wanted = [*(leaves[place] for place in places), *(given[k] for k in outputs)]
-    total: Any = sum(terms)
-    result = torch.autograd.grad(total, wanted, allow_unused=True, retain_graph=True)
-    if any(slope is None for slope in result):
-        # torch doesn't run the nodes that lead to no input: this runs those that raise an error.
-        total.backward()
+    of = [leaves[place] for place in places]
+    wanted = [*of, *(given[k] for k in outputs)]
+
+    def passes() -> tuple[Any, ...]:
+        with torch.enable_grad():
+            found = function.call(leaves)
+            slopes = torch.autograd.grad(
+                [found[k] for k in outputs],
+                of,
+                [given[k] for k in outputs],
+                create_graph=True,
+                allow_unused=True,
+            )
+            terms = [
+                (slope * weights[place]).sum()
+                for place, slope in zip(places, slopes, strict=True)
+                if slope is not None and slope.requires_grad
+            ]
+        if not terms:
+            raise ValueError(DETACHED)
+        total: Any = sum(terms)
+        result = torch.autograd.grad(total, wanted, allow_unused=True, retain_graph=True)
+        if any(slope is None for slope in result):
+            # torch doesn't run the nodes that lead to no input: this runs those that raise.
+            total.backward()
+        return result
+
+    result = function.holding(leaves, passes)
     split = len(places)
     return dict(zip(places, result[:split], strict=True)), dict(
         zip(outputs, result[split:], strict=True)
@@ -142,7 +151,11 @@ def twice(
 
 
 def plain_gradients(
-    forward: Any, inputs: list[Any], cotangents: list[Any], places: list[int]
+    forward: Any,
+    arguments: Arguments,
+    inputs: list[Any],
+    cotangents: list[Any],
+    places: list[int],
 ) -> Slopes:
     """Return the gradients of a plain forward function, in a graph if the inputs are in one."""
     import torch
@@ -152,7 +165,7 @@ def plain_gradients(
         if not leaves[place].requires_grad:
             leaves[place] = leaves[place].detach().requires_grad_()
     with torch.enable_grad():
-        found = as_tuple(forward(*leaves))
+        found = flat(forward(*arguments.given(leaves)))
         used = [k for k, up in enumerate(cotangents) if up is not None]
         slopes = torch.autograd.grad(
             [found[k] for k in used],
@@ -169,6 +182,8 @@ def second_order(factory: ProblemFactory, settings: Settings, case: Case) -> Che
     problem: Any = factory.function
     maker = SecondOrder(problem)
     try:
+        if BackwardCase(problem, case, settings.time_limit).is_complex:
+            return CheckResult(NAME, REFUSED, COMPLEX)
         one = maker(np.random.default_rng(case.seed), **case.sizes)
         call("double backward", one.gradient, one.parameters, limit=settings.time_limit)
     except CaseError as trouble:

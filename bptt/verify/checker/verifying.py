@@ -62,6 +62,8 @@ def _overall(results: list[CaseResult], smallest: CaseResult | None) -> str:
     if smallest is not None:
         return smallest.verdict
     verdicts = {result.verdict for result in results}
+    if undecided(results):
+        return case_result.UNDECIDABLE
     for verdict in case_result.COULD_NOT_RUN:
         if verdict in verdicts:
             return verdict
@@ -74,6 +76,16 @@ def _overall(results: list[CaseResult], smallest: CaseResult | None) -> str:
         if verdict in verdicts:
             return verdict
     return case_result.NOT_FINITE
+
+
+def undecided(results: list[CaseResult]) -> list[str]:
+    """Return the parameters whose gradients could be decided only where they are zero."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        for name, finding in result.findings.items():
+            if finding.computed is None or np.any(finding.computed) or np.any(finding.expected):
+                found.setdefault(name, set()).add(finding.verdict)
+    return [name for name, verdicts in found.items() if verdicts == {case_result.UNDECIDABLE}]
 
 
 def _nothing_ran(report: Report) -> str:

@@ -16,7 +16,8 @@ from ...checker.calls import CaseError, call
 from ...checker.case_result import WRONG, Finding
 from ...checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, CheckResult
 from ...checker.problem import Case
-from ..problem import BackwardCase, BackwardProblem, far, in_dtype
+from ..arrays import far, in_dtype
+from ..problem import BackwardCase, BackwardProblem
 from .coarser_dtypes import coarser_dtype
 from .disturbed import Gradients, arrays, disturbed_gradients, in_float64, largest_value
 from .rounding_bounds import FactorBound, entry_bounds, factor_bound, rms
@@ -32,6 +33,7 @@ GOAL = {"float32": 2.0**-17, "bfloat16": 0.75 * 2.0**-6, "float16": 0.75 * 2.0**
 OTHER_OUTPUTS = 0.1  # relative: the forward pass itself took another way than in float64
 TOO_COARSE = 0.25  # relative: a bound above it says nothing
 LONG_SUM = 64  # terms
+COMPLEX = "complex numbers are compared in float64 only"
 TIMES_LARGER = 3.0  # errors than with totals in float32
 ROUNDED_ONCE = 0.4  # unit roundoffs: what the usual number is off by when it is rounded
 
@@ -100,6 +102,8 @@ class LowerPrecision:
         coarse = 0.0
         for case in cases:
             drawn = self._drawn(case)
+            if drawn.high.is_complex:
+                return CheckResult(self.dtype, REFUSED, COMPLEX)
             if not drawn.is_finite:
                 return self._not_finite(drawn)
             message, bound, picture = self._entries(drawn)

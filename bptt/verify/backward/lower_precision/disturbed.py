@@ -12,8 +12,10 @@ import numpy as np
 from ...checker.buffers import CREATION_FUNCTIONS, buffers_converted
 from ...checker.evaluated_problem import is_tensor, to_array
 from ...checker.oracles.noise import COPIERS, address, disturb_tensors, noisy_array, run_engine
-from ..functions import JaxFunction, LossAndGradients, NumpyPair, TorchFunction
-from ..problem import BackwardCase, copied, in_dtype, is_floating
+from ..arrays import copied, in_dtype, is_floating
+from ..functions import LossAndGradients, NumpyPair, TorchFunction
+from ..jax_functions import JaxFunction
+from ..problem import BackwardCase
 
 Gradients = dict[int, np.ndarray]
 # Operations of torch whose results need no rounding.

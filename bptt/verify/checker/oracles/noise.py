@@ -41,13 +41,16 @@ class Noisy(np.ndarray):
         if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fc":
             return value
         values: Any = np.asarray(value)
-        noise = self._noise(values.shape) * values.real
+        noise = self._noise(values.real)
         if values.dtype.kind == "c":  # real and imaginary parts are rounded separately
-            noise = noise + 1j * (self._noise(values.shape) * values.imag)
+            noise = noise + 1j * self._noise(values.imag)
         return self._own(np.asarray(values + noise, dtype=values.dtype))
 
-    def _noise(self, shape: tuple[int, ...]) -> np.ndarray:
-        return self.size_of_noise * self.rng.uniform(-1.0, 1.0, shape)
+    def _noise(self, values: np.ndarray) -> np.ndarray:
+        relative = self.size_of_noise * self.rng.uniform(-1.0, 1.0, values.shape)
+        return np.multiply(  # infinity is exact: so is that of a mask, whose exponential is 0
+            relative, values, where=np.isfinite(values), out=np.zeros(values.shape)
+        )
 
     def _own(self, value: np.ndarray) -> "Noisy":
         own = value.view(Noisy)

@@ -1,10 +1,11 @@
-"""Operators of torch.library and JAX functions with a VJP of their own."""
+"""Operators of torch.library, modules, and JAX functions with a VJP of their own."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from bptt.verify import BackwardProblem, Settings, check, verify_backward
 from bptt.verify.checker.report.report import Report
@@ -87,3 +88,67 @@ def test_slope_of_saturated_units_in_compiled_code_is_rounding(seed: int) -> Non
     assert found.verdict == "rounding", str(found)
     smaller = BackwardProblem(tanh_layer_of_jax(1 + 1e-11), inputs)
     assert check(smaller, {"N": 5, "D": 3}, seed=seed).verdict == "wrong"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_module_that_runs_again_in_its_backward_pass(dtype: torch.dtype, factor: float) -> None:
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            return factor * cotangents[0]
+
+    class Checkpointed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = torch.nn.Linear(3, 3), torch.nn.Linear(3, 2)
+
+        def inner(self, x):
+            return torch.tanh(Scaled.apply(self.a(x)))
+
+        def forward(self, x):
+            return self.b(checkpoint(self.inner, x, use_reentrant=False))
+
+    report = verify_backward(
+        Checkpointed().to(dtype),
+        lambda rng, N: torch.tensor(rng.standard_normal((N, 3))),
+        settings=Settings(cases=4, budget=20.0),
+        race_seconds=0.0,
+        order=2,
+    )
+    assert report.exit_status == (0 if factor == 1 else 1), report.failed_checks
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_gradients_that_a_backward_pass_puts_into_grad(factor: float) -> None:
+    class Side(torch.autograd.Function):
+        """Runs `backward` of its own on the weight, as reversible layers do."""
+
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return x * w
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            x, w = ctx.saved_tensors
+            with torch.enable_grad():
+                (w * (factor * x.detach() * cotangents[0]).sum(0)).sum().backward()
+            return cotangents[0] * w, None
+
+    report = verify_backward(
+        Side.apply,
+        lambda rng, N, D: (
+            torch.tensor(rng.standard_normal((N, D))),
+            torch.tensor(rng.standard_normal(D)),
+        ),
+        settings=Settings(cases=6, budget=20.0),
+        race_seconds=0.0,
+    )
+    wrong = [] if factor == 1 else ["w"]
+    assert report.exit_status == (0 if factor == 1 else 1), report.failed_checks
+    assert (report.diagnosis.names if report.diagnosis else []) == wrong

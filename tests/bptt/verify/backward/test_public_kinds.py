@@ -186,7 +186,9 @@ def test_misshapen_gradient_is_wrong_and_no_error_of_the_run(function, inputs, s
 
 
 def test_numpy_function_without_a_gradient_is_told_what_is_expected() -> None:
-    with pytest.raises(InputError, match=r"expected .*\(loss, gradients\), got ndarray"):
+    with pytest.raises(
+        InputError, match=r"expected .*\(loss, gradients\), the loss one number, got ndarray"
+    ):
         quick(np.tanh, lambda rng, N: rng.standard_normal(N))
 
 
@@ -245,3 +247,27 @@ def test_call_that_ends_in_a_block_without_gradients_leaves_torch_as_it_was() ->
     with pytest.raises(CaseError, match="took longer"):
         call("interrupted", interrupted, limit=0.05)
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "right"), (1.001, "wrong")])
+def test_numpy_code_may_be_float32_throughout(factor: float, verdict: str) -> None:
+    def forward(x):
+        return np.tanh(x.astype(np.float32))
+
+    def backward(up, x):
+        return (factor * up * (1 - np.tanh(x.astype(np.float32)) ** 2)).astype(np.float32)
+
+    report = quick((forward, backward), lambda rng, N: rng.standard_normal(N))
+    assert report.verdict == verdict
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "right"), (1.001, "wrong")])
+def test_numpy_pair_is_given_zeros_for_an_unused_output(factor: float, verdict: str) -> None:
+    def backward(cotangents, x):
+        first, second = cotangents
+        return factor * first * (1 - np.tanh(x) ** 2) + second * 2 * x
+
+    report = quick(
+        ((lambda x: (np.tanh(x), x**2)), backward), lambda rng, N: rng.standard_normal(N)
+    )
+    assert (report.verdict, report.exit_status) == (verdict, 0 if factor == 1 else 1)
