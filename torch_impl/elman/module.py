@@ -131,25 +131,36 @@ class ElmanRNN(nn.RNN):
         return Read(sequence.contiguous(), initial, weights, sizes)
 
     def _weights(self) -> list[Weights] | None:
-        """Return the weights of each layer and direction, or None if one doesn't fit."""
+        """Return the weights of each layer and direction, or None if one doesn't fit.
+
+        As in nn.RNN they are those of `_flat_weights`, brought up to date first; but a graph is
+        made of the parameters, since a tracer puts others in their place for a while.
+        """
+        own = [self._parameters.get(name) for name in self._flat_weights_names]
+        if any(weight is None for weight in own):
+            return None
+        flat: list[Any] = own
+        if not torch.compiler.is_compiling():
+            for weight, ref in zip(own, self._flat_weight_refs, strict=False):
+                if ref is None or ref() is not weight:
+                    self._update_flat_weights()
+                    break
+            flat = self._flat_weights
         found: list[Weights] = []
-        H = self.hidden_size
+        H, size = self.hidden_size, 4 if self.bias else 2
         directions = 2 if self.bidirectional else 1
-        for k, names in enumerate(self._all_weights):
-            if len(names) != (4 if self.bias else 2):
-                return None
-            weight_ih, weight_hh, *biases = [self._parameters.get(name) for name in names]
-            bias_ih, bias_hh = biases or (None, None)
-            if weight_ih is None or weight_hh is None or any(bias is None for bias in biases):
-                return None
-            I = self.input_size if k < directions else directions * H  # noqa: E741
-            shapes = (H, I), (H, H), (H,), (H,)
-            like = found[0][1] if found else weight_hh
-            one = weight_ih, weight_hh, bias_ih, bias_hh
-            for weight, shape in zip(one, shapes, strict=True):
-                if weight is not None and not _fits(weight, like, *shape):
+        if len(flat) != size * directions * self.num_layers:
+            return None
+        like = flat[1]
+        if not _fits(like, like, H, H) or like.dtype not in COMPILED_DTYPES:
+            return None
+        for first in range(0, len(flat), size):
+            one = tuple(flat[first : first + size])
+            I = self.input_size if first < size * directions else directions * H  # noqa: E741
+            for weight, shape in zip(one, ((H, I), (H, H), (H,), (H,)), strict=False):
+                if not _fits(weight, like, *shape):
                     return None
-            found.append(one)
+            found.append(one if self.bias else (*one, None, None))
         return found
 
     def shaped(self, states: Tensor, last: Tensor, input: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
@@ -170,7 +181,9 @@ class ElmanRNN(nn.RNN):
     def _check_storages(self, input: Any, hx: Tensor | None) -> None:  # noqa: A002
         """Raise RuntimeError where torch itself might read beyond a tensor's storage."""
         data = input.data if isinstance(input, PackedSequence) else input
-        for name, value in (("input", data), ("hx", hx), *self._parameters.items()):
+        swapped = zip(self._flat_weights_names, self._flat_weights, strict=False)
+        weights = (*self._parameters.items(), *swapped)
+        for name, value in (("input", data), ("hx", hx), *weights):
             if not isinstance(value, Tensor) or type(value) not in PLAIN:
                 continue
             if value.is_cpu and value.layout is torch.strided:

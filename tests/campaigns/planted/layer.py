@@ -93,5 +93,5 @@ EDITS = [
     Edit("layers: no dropout", "sequence = torch.dropout(sequence, self.dropout, True)", "pass", MODULE),
     Edit("layers: dropout in evaluation", "self.dropout > 0 and self.training and", "self.dropout > 0 and", MODULE),
     Edit("layers: the first layer's state for all", "LayerInputs(sequence, initial[k],", "LayerInputs(sequence, initial[0],", MODULE),
-    Edit("layers: from the second on left to torch", "self.input_size if k < directions else directions * H", "self.input_size", MODULE),
+    Edit("layers: from the second on left to torch", "self.input_size if first < size * directions else directions * H", "self.input_size", MODULE),
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Unusual tensors give an error or the result of nn.RNN, never a crash."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -133,7 +134,7 @@ def outcome(layer: nn.RNN, x: Tensor, hx: Tensor | None) -> list[Tensor] | type[
     try:
         output, h_n = layer(x, hx)
         (output.square().sum() + h_n.sum()).backward()
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         return type(error)
     gradients = [x.grad, *(weight.grad for weight in layer.parameters())]
     return [output.detach(), *(g for g in gradients if g is not None)]
@@ -174,6 +175,39 @@ def test_an_odd_input_gives_what_nn_rnn_gives(name: str, change: Callable) -> No
             given[name] = change(given[name])
         outcomes.append(outcome(layer, given["input"], given["hx"]))
     assert_same(outcomes[1], outcomes[0])
+
+
+def swapping(kind: Any) -> type:
+    class Layer(kind):
+        def forward(self, *arguments):
+            kept = self._flat_weights  # as programs do that drop out recurrent weights
+            self._flat_weights = [w * 0.5 if w.shape == (H, H) else w for w in kept]
+            try:
+                return super().forward(*arguments)
+            finally:
+                self._flat_weights = kept
+
+    return Layer
+
+
+@pytest.mark.parametrize("how", ["swapped", "one set", "all lost", "a parameter replaced"])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "bias": False}])
+def test_flat_weights_are_what_is_computed_with(how: str, options: dict) -> None:
+    outcomes, flat = [], []
+    layers: Any = pair(**options)
+    for layer in layers:
+        if how == "swapped":
+            layer.__class__ = swapping(type(layer))
+        elif how == "one set":
+            layer._flat_weights[1] = layer._flat_weights[1] * 2
+        elif how == "all lost":
+            layer._flat_weights = []
+        else:
+            layer._parameters["weight_hh_l0"] = nn.Parameter(torch.ones(H, H))
+        outcomes.append(outcome(layer, torch.ones(T, B, I), None))
+        flat.append([one.detach() for one in layer._flat_weights])
+    assert_same(outcomes[1], outcomes[0])
+    assert_same(flat[1], flat[0])
 
 
 def test_zeros_without_memory_are_zeros(way: Computation) -> None:
