@@ -199,10 +199,19 @@ class ElmanRNN(nn.RNN):
         return embedding(input, one_hot.to(input.device))
 
     def __prepare_scriptable__(self) -> nn.RNN:
-        """Return an nn.RNN with the same weights, which torch.jit.script compiles instead."""
-        plain = nn.RNN.__new__(nn.RNN)
-        plain.__setstate__(self.__getstate__())
-        return plain
+        """Return what torch.jit.script compiles instead: a layer with nn.RNN's forward method.
+
+        It shares all attributes with this one. A forward method of a subclass is compiled itself.
+        """
+        kind = type(self)
+        if kind.forward is not ElmanRNN.forward:
+            return self
+        plain: Any = nn.RNN
+        if kind is not ElmanRNN:
+            plain = type(kind.__name__, (kind,), {"forward": nn.RNN.forward})
+        twin = plain.__new__(plain)
+        twin.__dict__ = self.__dict__
+        return twin
 
 
 class Read(NamedTuple):

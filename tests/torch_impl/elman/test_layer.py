@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -168,6 +169,39 @@ def test_compiled_graphs_hold_it_as_one_operator() -> None:
     for a, b in zip(got, layer.parameters(), strict=True):
         assert b.grad is not None
         assert torch.equal(a, b.grad)
+
+
+class Held(nn.Module):
+    def __init__(self, layer: nn.RNN) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, hx: Tensor):
+        return self.layer(x, hx)
+
+
+def scripted_subclass(kind: Any, own_forward: bool, held: bool) -> list[Tensor]:
+    class Layer(kind):
+        @torch.jit.export
+        def doubled(self, x: Tensor):
+            return x * 2
+
+    class Other(Layer):
+        def forward(self, x: Tensor, hx: Tensor):
+            return self.doubled(x), hx
+
+    torch.manual_seed(2)
+    layer, x = (Other if own_forward else Layer)(3, 5), torch.ones(4, 2, 3)
+    script: Any = torch.jit.script(Held(layer) if held else layer)
+    return [*script(x, torch.ones(1, 2, 5)), (script.layer if held else script).doubled(x)]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("own_forward", [False, True])
+def test_a_scripted_subclass_keeps_its_methods(own_forward: bool, held: bool) -> None:
+    found = [scripted_subclass(kind, own_forward, held) for kind in (nn.RNN, ElmanRNN)]
+    torch.testing.assert_close(found[1], found[0])
 
 
 def test_inference_and_frozen_weights_work() -> None:
