@@ -88,6 +88,8 @@ class ElmanRNN(nn.RNN):
         if isinstance(input, PackedSequence):
             output = input._replace(data=sequence)
             return output, self.permute_hidden(h_n, input.unsorted_indices)
+        if self.batch_first and self.is_batched(input):
+            return sequence.transpose_(0, 1), h_n  # not a view, which can't be detached in place
         return self.shaped(sequence, h_n, input)
 
     def read(self, input: Tensor | PackedSequence, hx: Tensor | None) -> "Read | None":  # noqa: A002

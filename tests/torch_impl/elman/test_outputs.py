@@ -107,6 +107,22 @@ def state_detached_in_place_and_carried(layer):
     return found
 
 
+def output_detached_in_place(layer):
+    output, h_n = layer(sequence())
+    total = h_n.sum() + output.sum()
+    output.detach_()
+    return [output, *backward(layer, total)]
+
+
+def trained_vector_written_into_a_frozen_output(layer):
+    with torch.no_grad():
+        output, _ = layer(sequence())
+    vector = torch.ones(H, requires_grad=True)
+    output[:, 1] = vector
+    output.mul_(vector)
+    return backward(layer, output, vector)
+
+
 def finished_sequences_start_again(layer):
     output, h_n = layer(sequence())
     total = output.sum()
