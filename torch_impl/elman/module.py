@@ -4,6 +4,7 @@ T steps, B lanes (the sequences of the batch), R rows of a packed sequence, I in
 units.
 """
 
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,6 +18,12 @@ from .computation import LayerInputs, LayerOptions
 from .memory import check_storage
 from .operator import PLAIN, is_transformed, states_of
 
+# What nn.RNN's forward method calls; a layer with others of these is left to it.
+_METHODS = frozenset(
+    {"check_forward_args", "check_input", "check_hidden_size", "get_expected_hidden_size"}
+    | {"permute_hidden", "_update_flat_weights", "_weights_have_changed", "_init_flat_weights"}
+)
+MODES = ("RNN_TANH", "RNN_RELU")
 INDICES = (torch.int64, torch.int32)
 Weights = tuple[Tensor, Tensor, Tensor | None, Tensor | None]  # and the biases: as LayerInputs has
 
@@ -63,6 +70,10 @@ class ElmanRNN(nn.RNN):
 
     def _compiled(self, input: Tensor | PackedSequence, hx: Tensor | None) -> Any:  # noqa: A002
         """Return what `forward` does, or None if compiled code can't compute this call."""
+        if not _is_standard(type(self)) or not _METHODS.isdisjoint(self.__dict__):
+            return None
+        if self.mode not in MODES or not isinstance(self.dropout, float) or self.proj_size:
+            return None
         if isinstance(input, PackedSequence) and hx is not None and type(hx) in PLAIN:
             hx = self.permute_hidden(hx, input.sorted_indices)
         read = self.read(input, hx)
@@ -229,6 +240,12 @@ def is_compiled_here(layer: nn.RNN) -> bool:
     """Return whether compiled code can compute the layer with its dtype, on its device."""
     weight = layer._parameters.get("weight_hh_l0")
     return HAS_NUMBA and weight is not None and weight.is_cpu and weight.dtype in COMPILED_DTYPES
+
+
+@cache
+def _is_standard(kind: type[nn.RNN]) -> bool:
+    """Return whether a class has those methods of nn.RNN that its forward method calls."""
+    return all(getattr(kind, name) is getattr(nn.RNN, name) for name in _METHODS)
 
 
 def _batch_sizes(packed: PackedSequence) -> tuple[int, ...] | None:

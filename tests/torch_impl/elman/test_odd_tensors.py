@@ -129,12 +129,15 @@ CHANGES = [
 ]  # fmt: skip
 
 
+ODD_ERRORS = TypeError, ValueError, AttributeError, LookupError, AssertionError
+
+
 def outcome(layer: nn.RNN, x: Tensor, hx: Tensor | None) -> list[Tensor] | type[Exception]:
     x = x.clone().requires_grad_()
     try:
         output, h_n = layer(x, hx)
         (output.square().sum() + h_n.sum()).backward()
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (RuntimeError, *ODD_ERRORS) as error:
         return type(error)
     gradients = [x.grad, *(weight.grad for weight in layer.parameters())]
     return [output.detach(), *(g for g in gradients if g is not None)]
@@ -208,6 +211,34 @@ def test_flat_weights_are_what_is_computed_with(how: str, options: dict) -> None
         flat.append([one.detach() for one in layer._flat_weights])
     assert_same(outcomes[1], outcomes[0])
     assert_same(flat[1], flat[0])
+
+
+OTHERS: dict[str, Any] = {
+    "check_forward_args": lambda *arguments: {}["a check of the user's"],
+    "check_input": lambda *arguments: {}["a check of the user's"],
+    "get_expected_hidden_size": lambda *arguments: (1, 2, 3),
+    "permute_hidden": lambda *arguments: arguments[-2] * 2,
+    "_update_flat_weights": lambda *arguments: {}["weights of the user's"],
+    "mode": "FOO",
+    "num_layers": 1,
+    "dropout": None,
+    "bidirectional": True,
+    "proj_size": 2,
+}
+
+
+@pytest.mark.parametrize("of_class", [False, True])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_a_user_overrides_is_used_as_in_nn_rnn(name: str, of_class: bool) -> None:
+    outcomes = []
+    layers: Any = pair(num_layers=2)
+    for layer in layers:
+        if of_class and callable(OTHERS[name]):
+            layer.__class__ = type("Layer", (type(layer),), {name: OTHERS[name]})
+        else:
+            setattr(layer, name, OTHERS[name])
+        outcomes.append(outcome(layer, torch.ones(T, B, I), torch.ones(2, B, H)))
+    assert_same(outcomes[1], outcomes[0])
 
 
 def test_zeros_without_memory_are_zeros(way: Computation) -> None:
