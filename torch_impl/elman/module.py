@@ -57,8 +57,8 @@ class ElmanRNN(nn.RNN):
             found = self._compiled(input, hx)
             if found is not None:
                 return found
-        elif isinstance(input, torch.fx.Proxy):
-            tracer = input.tracer
+        for proxy in (input, hx):
+            tracer = proxy.tracer if isinstance(proxy, torch.fx.Proxy) else None
             if isinstance(tracer, torch.fx.Tracer) and tracer.root is not self:
                 # torch.fx keeps the layer as one call, as it does for torch's own modules.
                 arguments = (input,) if hx is None else (input, hx)

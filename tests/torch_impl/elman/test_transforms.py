@@ -227,6 +227,24 @@ class Tagger(nn.Module):
         return self.out(output) + self.out(h_n)
 
 
+class Continued(nn.Module):
+    """Reads one sequence, whatever state it is given."""
+
+    def __init__(self, layer: nn.RNN) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, state: Tensor) -> Tensor:
+        return self.layer(torch.ones(T, B, I, dtype=DOUBLE), state)[0]
+
+
+def test_a_graph_can_take_the_state_alone() -> None:
+    expected, got = (
+        torch.fx.symbolic_trace(Continued(layer))(numbers(1, B, H)) for layer in pair()
+    )
+    assert_near(got.detach(), expected.detach(), "output")
+
+
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_graphs_of_all_tracers_compute_the_same() -> None:
     x, other = numbers(T, B, I), numbers(T + 2, B + 1, I)
