@@ -4,7 +4,6 @@ T steps, B lanes (the sequences of the batch), R rows of a packed sequence, I in
 units.
 """
 
-from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -50,6 +49,11 @@ class ElmanRNN(nn.RNN):
     weight_hh_l0: nn.Parameter
     bias_ih_l0: nn.Parameter
     bias_hh_l0: nn.Parameter
+    _overrides = False  # whether a subclass has others of the methods that nn.RNN's forward calls
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._overrides = any(getattr(cls, name) is not getattr(nn.RNN, name) for name in _METHODS)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
         """Return (output, h_n): the states after every step and the last state, as nn.RNN does."""
@@ -70,7 +74,7 @@ class ElmanRNN(nn.RNN):
 
     def _compiled(self, input: Tensor | PackedSequence, hx: Tensor | None) -> Any:  # noqa: A002
         """Return what `forward` does, or None if compiled code can't compute this call."""
-        if not _is_standard(type(self)) or not _METHODS.isdisjoint(self.__dict__):
+        if self._overrides or not _METHODS.isdisjoint(self.__dict__):
             return None
         if self.mode not in MODES or not isinstance(self.dropout, float) or self.proj_size:
             return None
@@ -240,12 +244,6 @@ def is_compiled_here(layer: nn.RNN) -> bool:
     """Return whether compiled code can compute the layer with its dtype, on its device."""
     weight = layer._parameters.get("weight_hh_l0")
     return HAS_NUMBA and weight is not None and weight.is_cpu and weight.dtype in COMPILED_DTYPES
-
-
-@cache
-def _is_standard(kind: type[nn.RNN]) -> bool:
-    """Return whether a class has those methods of nn.RNN that its forward method calls."""
-    return all(getattr(kind, name) is getattr(nn.RNN, name) for name in _METHODS)
 
 
 def _batch_sizes(packed: PackedSequence) -> tuple[int, ...] | None:
