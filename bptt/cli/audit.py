@@ -8,11 +8,12 @@ from rich.text import Text
 
 from bptt.errors import explained, harmless
 
-from .. import terminal
+from .. import files, terminal
 from ..verify.audit.auditing import audit as audit_tests
 from ..verify.audit.report import AuditReport
 from ..verify.audit.settings import Settings
 from ..verify.audit.terminal import show
+from .options import refuse_output
 
 
 def audit(
@@ -79,12 +80,14 @@ def audit(
     settings = Settings(
         tuple(backward or ()), tuple(gradients or ()), factor, runs, time_limit, budget
     )
+    if json_path is not None:
+        refuse_output("--json", json_path, ".json")
     console = terminal.console()
     report = _audited(target, settings, console)
     show(report, console)
     if json_path is not None:
         with explained("write", json_path):
-            json_path.write_text(report.to_json(), encoding="utf-8")
+            files.write(json_path, report.to_json().encode())
     raise typer.Exit(report.exit_status)
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from .. import errors, figures, terminal
 from ..experiments import comparison, curve_plots
+from .options import refuse_output
 
 
 def compare(
@@ -35,7 +36,7 @@ def compare(
     Results are in bits per character; of several seeds, mean and standard deviation.
     """
     if out is not None:
-        comparison.check_picture(out)
+        refuse_output("--out", out, ".png")
     contenders, wrong = comparison.read(runs)
     for what in wrong:
         print(errors.harmless(f"warning: left out: {what}"), file=sys.stderr)

@@ -8,7 +8,7 @@ import typer
 from .. import terminal
 from ..models import export as exporting
 from ..runs.folder import RunFolder
-from .options import RunPath
+from .options import RunPath, refuse_output
 
 
 def export(
@@ -38,7 +38,7 @@ def export(
     examples/sample_exported.py loads it and writes text.
     """
     folder = RunFolder(run)
-    exporting.refuse_format(out)
+    refuse_output("--out", out, *exporting.FORMATS)
     config = folder.read_config()
     folder.refuse_unfinished(f"sample from it as it is: bptt sample {run}")
     model = exporting.export(folder, out, last=final)

@@ -1,4 +1,4 @@
-"""Parsers of options' values, their error messages, and the options that settings become."""
+"""Parsers and checks of options' values, and the options that settings become."""
 
 import inspect
 import math
@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import InputError
+from ..experiments.seeds_folder import SeedsFolder
+from ..runs.folder import RunFolder
 from ..settings import Settings
 from ..text import corpora
 
@@ -123,6 +126,30 @@ def with_an_option_for_each_setting(command: Any) -> Any:
         kept.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
     command.__signature__ = signature.replace(parameters=kept)
     return command
+
+
+# The files of a run's folder, and of the folder of several seeds.
+OWN = {
+    getattr(kind(Path()), name).name
+    for kind in (RunFolder, SeedsFolder)
+    for name, value in vars(kind).items()
+    if isinstance(value, property)
+}
+
+
+def refuse_output(option: str, path: Path, *endings: str) -> None:
+    """Raise InputError where no file with such an ending can be, or it would replace a run's own.
+
+    Commands ask before they compute anything.
+    """
+    if path.suffix.lower() not in endings or path.is_dir():
+        raise InputError(f"{option} must be a file that ends in {' or '.join(endings)}, got {path}")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"can't write {path}: there is no folder {path.parent}")
+    is_of_a_run = RunFolder(folder).config.exists() or SeedsFolder(folder).exists()
+    if is_of_a_run and path.name.lower() in OWN:
+        raise InputError(f"{option} must be a file of your own, got {path}, which the run keeps")
 
 
 Seeds = Annotated[

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from .. import files, terminal
-from ..errors import InputError, explained
-from .options import RunPath, whole
+from ..errors import explained
+from .options import RunPath, refuse_output, whole
 
 LONGEST = 2000  # characters; a page of a few megabytes
 
@@ -22,7 +22,7 @@ def find_the_bug(out: Out) -> None:
 
     Every mistake is trained and measured when the page is made, in less than a minute.
     """
-    _refuse(out)
+    refuse_output("--out", out, ".html")
     from ..pages import exercises  # only here: it imports torch, seconds
     from ..pages.find_the_bug import find_the_bug as page
     from ..pages.mistakes import MISTAKES
@@ -59,19 +59,11 @@ def watch(
     For the character pointed at, it shows the hidden state, the probabilities of the next
     character, the gradient's norm against the lag, and which entries the running clip touches.
     """
-    _refuse(out)
+    refuse_output("--out", out, ".html")
     from ..pages.watch import page
     from ..pages.watching import watch as read
 
     _write(out, page(run, read(run, text, length=length, last=last)))
-
-
-def _refuse(out: Path) -> None:
-    """Raise InputError where no file can be, before anything is computed."""
-    if out.is_dir():
-        raise InputError(f"--out must be a file, such as page.html; {out} is a folder")
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"can't write {out}: there is no folder {out.parent}")
 
 
 def _write(out: Path, html: str) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bptt.errors import InputError, explained
 
+from .. import files
 from ..verify.backward.isolated import verify_target
 from ..verify.backward.settings import RACE_SECONDS, BackwardSettings
 from ..verify.checker.case_result import CaseResult
@@ -20,6 +21,7 @@ from ..verify.checker.report.report import Report
 from ..verify.checker.report.terminal import show, style_of
 from ..verify.checker.settings import Settings
 from ..verify.checker.verifying import verify as verify_gradient
+from .options import refuse_output
 
 
 def verify(
@@ -117,6 +119,13 @@ def verify(
     if not 0.0 <= tolerance < 1.0:
         raise InputError(f"--tolerance must be from 0 to below 1, got {tolerance}")
 
+    outputs = [
+        (path, ending, write)
+        for path, ending, write in ((json_path, ".json", _as_json), (html_path, ".html", page))
+        if path is not None
+    ]
+    for path, ending, _ in outputs:
+        refuse_output(f"--{ending[1:]}", path, ending)
     ranges = dict(map(size_range, sizes or []))
     settings = Settings(cases, seed, time_limit, ranges, budget, tolerance)
     names = tuple(name.strip() for name in dtypes.split(",") if name.strip())
@@ -141,10 +150,9 @@ def verify(
         show(report, console)
     if target is None:
         console.print(Text(_overall(reports), style="bold"))
-    for path, write in ((json_path, _as_json), (html_path, page)):
-        if path is not None:
-            with explained("write", path):
-                path.write_text(write(reports), encoding="utf-8")
+    for path, _, write in outputs:
+        with explained("write", path):
+            files.write(path, write(reports).encode())
     statuses = {report.exit_status for report in reports}
     raise typer.Exit(1 if 1 in statuses else max(statuses))
 

@@ -148,14 +148,6 @@ def warnings(contenders: Sequence[Contender]) -> list[str]:
     return said
 
 
-def check_picture(path: Path) -> None:
-    """Raise InputError unless the path is that of a .png file in an existing folder."""
-    if path.suffix.lower() != ".png":
-        raise InputError(f"--out must be a file that ends in .png, got {path}")
-    if not path.parent.is_dir():
-        raise InputError(f"--out must lie in a folder that is there, got {path}")
-
-
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"

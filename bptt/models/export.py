@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import InputError, explained
+from ..errors import explained
 from ..runs.checkpoint import Model
 from ..runs.config import Config
 from ..runs.folder import RunFolder
@@ -21,21 +21,13 @@ KEY = "bptt"  # of the metadata in a safetensors file: one, since several come i
 def export(folder: RunFolder, path: Path, *, last: bool = False) -> Model:
     """Write a run's weights, best or last, and return them; a file that is there is replaced.
 
-    Raises InputError for a name that doesn't end in .pt or .safetensors, and if the run can't be
-    read or the file can't be written.
+    Raises InputError if the run can't be read or the file can't be written.
     """
-    refuse_format(path)
     config, model = folder.read_config(), folder.load_model(last=last)
-    content = to_bytes(config, model, path.suffix)
+    content = to_bytes(config, model, path.suffix.lower())
     with explained("write", path):
         files.write(path, content)
     return model
-
-
-def refuse_format(path: Path) -> None:
-    """Raise InputError for a name that doesn't end in one of FORMATS."""
-    if path.suffix not in FORMATS:
-        raise InputError(f"a model's name must end in {' or '.join(FORMATS)}, got {path.name}")
 
 
 def to_bytes(config: Config, model: Model, suffix: str) -> bytes:

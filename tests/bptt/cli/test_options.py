@@ -1,6 +1,7 @@
 """The options of `bptt train` are the settings: they take the same values and hand them on."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ import typer
 from pydantic import ValidationError
 
 from bptt.cli import app
-from bptt.cli.options import SCHEMA, option_of
+from bptt.cli.options import SCHEMA, option_of, refuse_output
+from bptt.sessions import lifecycle
 from bptt.settings import Settings
+
+from ...program import TEXT, assert_refused, bptt, listing
 
 NUMBERS = [name for name, said in SCHEMA.items() if said["type"] in ("integer", "number")]
 
@@ -73,3 +77,44 @@ def test_only_what_is_given_is_passed_on(monkeypatch) -> None:
     assert passed_on(monkeypatch) == {}
     assert passed_on(monkeypatch, "--lr", "0.5") == {"learning_rate": 0.5}
     assert passed_on(monkeypatch, "--clip", "none") == {"clip": None}
+
+
+@pytest.fixture(scope="module")
+def run_and_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("outputs")
+    (made / "text.txt").write_text(TEXT)
+    lifecycle.make(str(made / "text.txt"), {"hidden_size": 6}, made / "run")
+    return made
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "run", "--out", "run/best.safetensors"],
+        ["export", "run", "--out", "run/../run/start.safetensors"],
+        ["compare", "run", "--out", "run/loss.png"],
+        ["watch", "run", "--out", "run/config.json"],
+        ["find-the-bug", "--out", "text.txt"],
+        ["verify", "text.txt:problem", "--json", "run/results.json"],
+        ["verify", "text.txt:problem", "--json", "text.txt"],
+        ["verify", "text.txt:problem", "--html", "run/config.json"],
+        ["verify", "text.txt:problem", "--json", "nowhere/report.json"],
+        ["audit", "text.txt", "--json", "run/config.json"],
+        ["audit", "text.txt", "--json", "text.txt"],
+        ["audit", "text.txt", "--json", "nowhere/audit.json"],
+    ],
+    ids=" ".join,
+)
+def test_no_output_replaces_another_file_or_is_first_missed_at_the_end(
+    arguments: list[str], run_and_text: Path
+) -> None:
+    before = listing(run_and_text)
+    done = bptt(*arguments, folder=run_and_text)
+    missing = f"can't write {arguments[-1]}: there is no folder nowhere"
+    assert_refused(done, missing if "nowhere" in arguments[-1] else f"{arguments[-2]} must be a")
+    assert listing(run_and_text) == before
+
+
+def test_run_s_own_names_are_free_elsewhere(run_and_text: Path) -> None:
+    refuse_output("--json", run_and_text / "config.json", ".json")
+    refuse_output("--json", run_and_text / "run/report.json", ".json")

@@ -167,7 +167,7 @@ def test_runs_are_compared_in_tables_that_fit(columns: int, folder: Path, capsys
         ),
         (["damaged"], r"results\.json is damaged: iteration: field required"),
         (["small", "--out", "all.txt"], r"ends in \.png, got all\.txt"),
-        (["small", "--out", "nowhere/all.png"], "in a folder that is there"),
+        (["small", "--out", "nowhere/all.png"], "there is no folder nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -88,8 +88,8 @@ def test_example_writes_text(runs, tmp_path: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("out", "said"),
     [
-        ("model.bin", "must end in .pt or .safetensors, got model.bin"),
-        ("nowhere/model.pt", "can't write nowhere/model.pt: No such file"),
+        ("model.bin", "--out must be a file that ends in .pt or .safetensors, got model.bin"),
+        ("nowhere/model.pt", "can't write nowhere/model.pt: there is no folder nowhere"),
     ],
 )
 def test_place_that_cannot_be_written_is_refused(runs, tmp_path: Path, out: str, said) -> None:

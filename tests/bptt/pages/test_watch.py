@@ -171,7 +171,7 @@ def test_command_writes_the_page(folder: Path) -> None:
         (["run", "--text", "/dev/zero"], ["it is a device"]),
         (["run", "--length", "0"], ["--length", "whole number of 1 to 2000, got 0"]),
         (["run", "--length", "2001"], ["got 2001"]),
-        (["run", "--out", "a_folder"], ["--out must be a file", "a_folder is a folder"]),
+        (["run", "--out", "a_folder"], ["--out must be a file that ends in .html, got a_folder"]),
         (["run", "--out", "no/page.html"], ["can't write no/page.html", "no folder no"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -186,7 +186,7 @@ def test_watch_refuses(arguments: list[str], said: list[str], folder: Path) -> N
 def test_missing_out_is_named(folder: Path) -> None:
     assert_refused(bptt("watch", "run", folder=folder), "--out")
     assert_refused(bptt("find-the-bug", folder=folder), "--out")
-    assert_refused(bptt("find-the-bug", "--out", "a_folder", folder=folder), "is a folder")
+    assert_refused(bptt("find-the-bug", "--out", "a_folder", folder=folder), "ends in .html")
 
 
 def test_text_that_is_gone_is_missed_with_advice(tmp_path: Path) -> None:
