@@ -134,10 +134,24 @@ class RunFolder:
                 files.remove(path)
 
     def load_model(self, *, last: bool = False) -> Model:
-        """Load the weights with the lowest validation loss, or the last. Raises as load_model."""
+        """Load the weights with the lowest validation loss, or the last.
+
+        They are the same before the first validation, and where the one at the end was the best.
+        Raises InputError if the best ones are gone, and as load_model.
+        """
+        config = self.read_config()
         with explained("read", self.best):
-            path = self.checkpoint if last or not self.best.exists() else self.best
-        return load_model(path, self.read_config())
+            if not last and self.best.exists():
+                return load_model(self.best, config)
+        if not last and config.validates and not self.best_before_end.exists():
+            progress = checkpoint.load(self.checkpoint, config)[0].progress
+            if progress.best_bits is not None:
+                raise InputError(
+                    f"{self.best} is gone: it had the weights of the best validation, after "
+                    f"iteration {progress.best_iteration}. {self.checkpoint.name} has the last "
+                    f"ones, which --last takes"
+                )
+        return load_model(self.checkpoint, config)
 
     def refuse_unfinished(self, otherwise: str) -> None:
         """Raise InputError unless the run is finished; `otherwise` says what else can be done."""

@@ -123,6 +123,10 @@ def damaged(run: RunFolder) -> None:
     run.best.write_bytes(content)
 
 
+def without_best(run: RunFolder) -> None:
+    run.best.unlink()
+
+
 def gone(run: RunFolder) -> None:
     shutil.rmtree(run.path)
 
@@ -132,6 +136,7 @@ def gone(run: RunFolder) -> None:
     [
         (unfinished, "must be a finished run, but has no results.json"),
         (damaged, "best.safetensors is damaged"),
+        (without_best, "best.safetensors is gone: .* best validation, .* --last"),
         (gone, "is no run folder: nothing is there"),
     ],
 )
