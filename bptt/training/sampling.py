@@ -42,8 +42,11 @@ class Choice:
         """Return the index of the next character."""
         if self.temperature == 0.0:
             return int(np.argmax(probabilities))
-        with np.errstate(divide="ignore"):
-            logits = np.log(probabilities) / self.temperature
+        with np.errstate(divide="ignore", over="ignore"):
+            logs = np.log(probabilities)
+            logits = logs / self.temperature
+            if logits.max() == -np.inf:  # so low a temperature that even the largest is too large
+                logits = (logs - logs.max()) / self.temperature
         weights = np.exp(logits - logits.max())
         order = np.argsort(-weights, kind="stable")
         weights = weights[order] / weights.sum()

@@ -55,6 +55,12 @@ def test_draws_follow_the_tempered_probabilities() -> None:
             assert counts[index] / 20_000 == pytest.approx(share, abs=0.015)
 
 
+def test_lowest_temperatures_leave_the_most_probable() -> None:
+    p, rng = np.array([0.2, 0.5, 0.0, 0.3]), np.random.default_rng(0)
+    for temperature in (1e-300, 1e-308, 1e-320, 5e-324):
+        assert {Choice(temperature=temperature).choose(p, rng) for _ in range(20)} == {1}
+
+
 def test_zero_probability_is_never_drawn() -> None:
     p, rng = np.array([0.0, 1.0, 0.0]), np.random.default_rng(0)
     assert {Choice(temperature=3.0).choose(p, rng) for _ in range(200)} == {1}
