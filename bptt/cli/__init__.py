@@ -1,6 +1,7 @@
 """The command line."""
 
 import io
+import os
 import shutil
 import sys
 from typing import Annotated
@@ -70,6 +71,8 @@ def start(
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit status 2."""
+    if not os.environ.get("COLUMNS", "0").strip("0"):  # 0 is unknown; rich would show nothing in it
+        os.environ.pop("COLUMNS", None)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

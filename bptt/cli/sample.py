@@ -112,6 +112,8 @@ def sample(
 
 def _put_out(pieces: Iterable[str], units: Units) -> None:
     """Show a person readable text as it comes; give a program the very characters or bytes."""
+    if sys.stdout is None:  # closed from the start
+        raise InputError("can't write on standard output: it is closed")
     if sys.stdout.isatty():
         for piece in sampling.readable(pieces, units):
             print(errors.harmless(piece), end="", flush=True)

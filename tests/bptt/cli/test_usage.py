@@ -93,6 +93,22 @@ def said_by(program: str, *arguments: str) -> int | str | None:
     return end.value.code
 
 
+def test_no_columns_are_an_unknown_number(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert said_by("bptt", "corpora") in (0, None)
+    assert "python-docs" in capsys.readouterr().out
+
+
+def test_sample_says_that_standard_output_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text("to be or not to be " * 9)
+    lifecycle.make(str(tmp_path / "text.txt"), {"hidden_size": 9}, tmp_path / "run")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert said_by("bptt", "sample", str(tmp_path / "run")) == 2
+    assert "can't write on standard output: it is closed" in capsys.readouterr().err
+
+
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_says_how_it_is_used(program: str, capsys) -> None:
