@@ -152,6 +152,15 @@ def test_no_line_of_a_paragraph_begins_with_a_mark(page: Path) -> None:
     assert re.findall(r"^ *(?:[-*] |\d+\. )?(<!-- [=~s].*?-->(?=.))", text, re.MULTILINE) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_rows_of_a_table_have_its_columns(page: Path) -> None:
+    columns = 0
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        found = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert 0 in (columns, found) or found == columns, f"line {number} of {page}"
+        columns = found
+
+
 def refused(command: str) -> str:
     """Return why a command line isn't one of this project; "" for a right one. Runs nothing."""
     words = [word for word in shlex.split(command) if "=" not in word or "-" in word]

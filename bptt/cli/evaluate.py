@@ -22,7 +22,7 @@ from ..text.encoded import Encoded, translated
 from ..text.library import Library
 from ..text.records import Split
 from ..training.evaluation import Evaluation
-from .options import COUNT, RunOrSeedsPath, TextToScore
+from .options import COUNT, LastWeights, RunOrSeedsPath, TextToScore
 
 Encoding = Annotated[
     str | None,
@@ -39,9 +39,7 @@ def evaluate(
     run: RunOrSeedsPath,
     corpus: TextToScore = None,
     encoding: Encoding = None,
-    last: Annotated[
-        bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
-    ] = False,
+    last: LastWeights = False,
     windows: Annotated[
         int | None,
         typer.Option(

@@ -8,7 +8,7 @@ import typer
 from .. import terminal
 from ..models import export as exporting
 from ..runs.folder import RunFolder
-from .options import RunPath, refuse_output
+from .options import LastWeights, RunPath, refuse_output
 
 
 def export(
@@ -22,15 +22,7 @@ def export(
             show_default=False,
         ),
     ],
-    final: Annotated[
-        bool,
-        typer.Option(
-            "--final/--best",
-            "--last",
-            help="Which weights: the last, or those of the best validation. [default: best]",
-            show_default=False,
-        ),
-    ] = False,
+    last: LastWeights = False,
 ) -> None:
     """Write a run's network as the state_dict of an nn.RNN and an nn.Linear.
 
@@ -41,7 +33,7 @@ def export(
     refuse_output("--out", out, *exporting.FORMATS)
     config = folder.read_config()
     folder.refuse_unfinished(f"sample from it as it is: bptt sample {run}")
-    model = exporting.export(folder, out, last=final)
+    model = exporting.export(folder, out, last=last)
     terminal.console().print(
         f"{out}: {config.parameter_count:,} weights of iteration {model.iteration:,}, "
         f"{config.dtype}, SHA-256 {model.digest}.",

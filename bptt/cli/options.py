@@ -183,6 +183,10 @@ RunOrSeedsPath = Annotated[
     ),
 ]
 
+LastWeights = Annotated[
+    bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
+]
+
 
 def text_argument(default: str) -> Any:
     return typer.Argument(

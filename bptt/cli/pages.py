@@ -7,7 +7,7 @@ import typer
 
 from .. import files, terminal
 from ..errors import explained
-from .options import RunPath, refuse_output, whole
+from .options import LastWeights, RunPath, refuse_output, whole
 
 LONGEST = 2000  # characters; a page of a few megabytes
 
@@ -50,9 +50,7 @@ def watch(
             "--length", parser=whole(1, LONGEST), metavar="N", help="Number of characters to read."
         ),
     ] = 240,
-    last: Annotated[
-        bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
-    ] = False,
+    last: LastWeights = False,
 ) -> None:
     """Write a page on which a run's network reads a text.
 

@@ -16,7 +16,7 @@ from ..runs.folder import RunFolder
 from ..text import corpora
 from ..text.decoding import Units
 from ..training import sampling
-from .options import COUNT, SEED, RunPath, positive_fraction, whole, zero_or_positive
+from .options import COUNT, SEED, LastWeights, RunPath, positive_fraction, whole, zero_or_positive
 
 
 def sample(
@@ -82,9 +82,7 @@ def sample(
     seed: Annotated[
         int, typer.Option("--seed", parser=SEED, metavar="N", help="Seed of what is drawn.")
     ] = 1,
-    last: Annotated[
-        bool, typer.Option("--last", help="Use the last weights, not those of the best validation.")
-    ] = False,
+    last: LastWeights = False,
 ) -> None:
     """Let a trained network write text."""
     choice = sampling.Choice(temperature=temperature, top_k=top_k, top_p=top_p)

@@ -35,7 +35,14 @@ def verify(
         ),
     ] = None,
     cases: Annotated[
-        int, typer.Option("--cases", min=1, metavar="N", help="Largest number of cases to check.")
+        int,
+        typer.Option(
+            "--cases",
+            min=1,
+            metavar="N",
+            help="Largest number of cases to search; "
+            "shrinking a failure and large sizes come on top.",
+        ),
     ] = 60,
     seed: Annotated[
         int, typer.Option("--seed", min=0, metavar="N", help="Seed of the search.")

@@ -19,6 +19,7 @@ from ...program import assert_refused, bptt
 from .kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
+WHICH = {"best": (), "final": ("--last",)}
 
 
 def exported(run: RunFolder, out: Path, *options: str) -> Path:
@@ -39,14 +40,15 @@ def logits(
         return model["linear"](model["rnn"](read, initial_state[None])[0])
 
 
-@pytest.mark.parametrize("which", ["best", "final"])
+@pytest.mark.parametrize("which", WHICH)
 @pytest.mark.parametrize("kind", KINDS)
 def test_logits_are_the_networks_to_rounding(runs, tmp_path: Path, kind: str, which) -> None:
     network = load_run(runs[kind].path, weights=which)
     indices = np.random.default_rng(1).integers(0, len(network.vocabulary), 50)
     symbols = network.vocabulary.decode(indices)
     expected = network.logits(symbols.encode("latin-1") if kind == "bytes" else symbols)
-    saved = torch.load(exported(runs[kind], tmp_path / "model.pt", f"--{which}"), weights_only=True)
+    path = exported(runs[kind], tmp_path / "model.pt", *WHICH[which])
+    saved = torch.load(path, weights_only=True)
     found = logits(saved, saved["state_dict"], saved["initial_state"], indices)
     dtype = getattr(torch, runs[kind].read_config().dtype)
     assert found.dtype == dtype
@@ -56,7 +58,7 @@ def test_logits_are_the_networks_to_rounding(runs, tmp_path: Path, kind: str, wh
     assert saved["sha256"] == network.digest
     assert saved["units"] == ("bytes" if kind == "bytes" else "characters")
 
-    path = exported(runs[kind], tmp_path / "model.safetensors", f"--{which}")
+    path = exported(runs[kind], tmp_path / "model.safetensors", *WHICH[which])
     with safetensors.safe_open(path, framework="pt") as file:
         described = json.loads(file.metadata()["bptt"])
     tensors = safetensors.torch.load_file(path)
