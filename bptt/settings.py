@@ -234,38 +234,37 @@ class Settings(Strict):
         """Say which settings don't go together, if any don't."""
         default = type(self).model_fields
         plateaus = ("plateau_factor", "plateau_patience")
-        scheduled = f"got them with schedule {self.schedule}"
+        scheduled = f"got them with --schedule {self.schedule}"
         reduces = any(getattr(self, name) != default[name].default for name in plateaus)
         if self.clip_kind == "none" and self.clip is not None:
-            return f"clip_kind none leaves no clip, got clip {self.clip}"
+            return f"--clip-kind none leaves no --clip, got {self.clip}"
         if self.clip_kind != "none" and self.clip is None:
-            return f"clip_kind {self.clip_kind} needs a clip, got none"
+            return f"--clip-kind {self.clip_kind} needs a --clip, got none"
         if self.momentum > 0 and self.optimizer != "sgd":
-            return f"momentum is sgd's, got it with optimizer {self.optimizer}"
+            return f"--momentum is sgd's, got it with --optimizer {self.optimizer}"
         if self.weight_decay > 0 and self.optimizer == "adagrad":
-            return "weight_decay needs another optimizer than adagrad"
+            return "--weight-decay needs another --optimizer than adagrad"
         if self.drops and self.engine != "fast":
-            return f"output_dropout and recurrent_dropout need engine fast, got {self.engine}"
+            return f"--output-dropout and --recurrent-dropout need --engine fast, got {self.engine}"
         if (self.final_share > 0 or self.warmup > 0) and self.schedule != "cosine":
-            return f"warmup and final_share are the cosine's, {scheduled}"
+            return f"--warmup and --final-share are the cosine's, {scheduled}"
         if reduces and self.schedule != "plateau":
-            names = " and ".join(plateaus)
-            return f"{names} are the plateau's, {scheduled}"
+            return f"--plateau-factor and --plateau-patience are the plateau's, {scheduled}"
         if self.schedule == "plateau" and not self.validates:
-            return f"schedule plateau needs validation, got split {self.split}"
+            return f"--schedule plateau needs validation, got --split {self.split}"
         if self.patience > 0 and not self.validates:
-            return f"patience needs validation, got split {self.split}"
+            return f"--patience needs validation, got --split {self.split}"
         if self.validation_file is not None and self.split != ALL:
-            return f"with a validation_file there is nothing to split, got split {self.split}"
+            return f"with a --validation-file there is nothing to split, got --split {self.split}"
         if self.test_file is not None and self.validation_file is None:
-            return "test_file needs a validation_file beside it"
+            return "--test-file needs a --validation-file beside it"
         if STANDARD_INPUT in (self.validation_file, self.test_file):
-            return "validation_file and test_file can't be -: standard input is read once"
+            return "--validation-file and --test-file can't be -: standard input is read once"
         if self.engine == "numpy" and self.dtype == "float32":
-            return "dtype float32 needs engine torch or fast, got numpy"
+            return "--dtype float32 needs --engine torch or fast, got numpy"
         if self.warmup >= self.iterations:
             return (
-                f"warmup must be shorter than the run's {self.iterations} iterations, "
+                f"--warmup must be shorter than the run's {self.iterations} iterations, "
                 f"got {self.warmup}"
             )
         return None

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from . import whole_files
 from .errors import InputError
 from .markdown import blocks
 from .settings import Settings
-from .strict import shown
+from .strict import explain, shown
 
 RESULTS = "results"  # the tables of a file that `bptt reproduce` reads; no setting
 
@@ -23,12 +25,18 @@ RESULTS = "results"  # the tables of a file that `bptt reproduce` reads; no sett
 def read_file(path: Path) -> dict[str, Any]:
     """Return the settings in a file by name, and the text to train on, if named, under "corpus".
 
-    Raises InputError if the file can't be read, and for an unknown setting, with the most similar
-    name.
+    Raises InputError if the file can't be read, for a wrong value, and for an unknown setting, with
+    the most similar name.
     """
     found = load(path)
     found.pop(RESULTS, None)
-    return named(found, path)
+    settings = named(found, path)
+    try:
+        Settings(**{name: value for name, value in settings.items() if name != "corpus"})
+    except ValidationError as error:
+        if any(problem["loc"] for problem in error.errors()):  # no conflict, which options may end
+            raise InputError(f"{path}: {explain(error)}") from error
+    return settings
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -59,7 +67,7 @@ def named(found: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: no setting is called {shown(key)}; {meant}")
         if name in settings:
             raise InputError(f"{path}: {name} occurs twice, once with - and once with _")
-        settings[name] = value
+        settings[name] = None if (name, value) == ("clip", "none") else value
     corpus = settings.get("corpus")
     if corpus is not None and not isinstance(corpus, str):
         raise InputError(f"{path}: corpus must be a file or a name, got {shown(corpus)}")

@@ -54,9 +54,19 @@ def one_of(*names: str) -> Callable[[Text], str]:
     return parser(str, names.__contains__, f"one of {', '.join(names)}")
 
 
-def between(lowest: float, highest: float) -> Callable[[Text], float]:
-    expected = f"a number from {lowest:g} to {highest:g}"
-    return parser(float, lambda value: lowest <= value <= highest, expected)
+def between(
+    lowest: float, highest: float, *, above: bool = False, below: bool = False
+) -> Callable[[Text], float]:
+    """Make a parser of numbers in a range, without its ends where `above` and `below` say so."""
+    return parser(
+        float,
+        lambda value: (
+            lowest <= value <= highest
+            and not (above and value == lowest)
+            and not (below and value == highest)
+        ),
+        f"a number {'above' if above else 'from'} {lowest:g} to {'below ' * below}{highest:g}",
+    )
 
 
 def is_positive(value: float) -> bool:
@@ -100,7 +110,7 @@ def option_of(name: str, group: str | None = None, **other: Any) -> Any:
 
 
 def _parser(said: dict[str, Any]) -> Callable[[Any], Any] | None:
-    """Choose the parser for a setting's type and bounds; the model refuses an end left out."""
+    """Choose the parser for a setting's type and bounds."""
     if "enum" in said:
         return one_of(*said["enum"])
     above, below = said.get("exclusiveMinimum", 0), said.get("exclusiveMaximum")
@@ -110,7 +120,8 @@ def _parser(said: dict[str, Any]) -> Callable[[Any], Any] | None:
         return None
     highest = said.get("maximum", below)
     if highest is not None:
-        return between(said.get("minimum", above), highest)
+        ends = {"above": "minimum" not in said, "below": "maximum" not in said}
+        return between(said.get("minimum", above), highest, **ends)
     if "anyOf" in said and said["default"] is not None:
         return positive_or_none
     return zero_or_positive if "minimum" in said else positive

@@ -95,7 +95,7 @@ def sample(
     if prime_file is not None:
         content = whole_files.read(prime_file)
         if units == "characters":
-            prime = corpora.decode(content, "utf-8", prime_file.name)
+            prime = corpora.decode(content, "utf-8", str(prime_file))
     if units == "bytes" and content is not None:
         prime = sampling.as_bytes(content, vocabulary)
     parameters, initial_state = folder.load_model(last=last).in_float64()

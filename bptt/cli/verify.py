@@ -21,7 +21,7 @@ from ..verify.checker.report.report import Report
 from ..verify.checker.report.terminal import show, style_of
 from ..verify.checker.settings import Settings
 from ..verify.checker.verifying import verify as verify_gradient
-from .options import refuse_output
+from .options import COUNT, refuse_output, whole
 
 
 def verify(
@@ -38,14 +38,14 @@ def verify(
         int,
         typer.Option(
             "--cases",
-            min=1,
+            parser=COUNT,
             metavar="N",
             help="Largest number of cases to search; "
             "shrinking a failure and large sizes come on top.",
         ),
     ] = 60,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Seed of the search.")
+        int, typer.Option("--seed", parser=whole(0), metavar="N", help="Seed of the search.")
     ] = 0,
     sizes: Annotated[
         list[str] | None,
@@ -101,8 +101,7 @@ def verify(
         int,
         typer.Option(
             "--order",
-            min=1,
-            max=2,
+            parser=whole(1, 2),
             metavar="N",
             help="2: check the gradient of a backward pass's gradient, too.",
         ),

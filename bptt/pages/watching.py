@@ -94,7 +94,7 @@ def _given_text(path: Path, config: Config, length: int) -> Int[np.ndarray, " n"
     if config.corpus.units == "bytes":
         text = content[: length + 1].decode("latin-1")
     else:
-        text = corpora.decode(content, config.corpus.encoding, path.name)[: length + 1]
+        text = corpora.decode(content, config.corpus.encoding, str(path))[: length + 1]
     if len(text) < 2:
         raise InputError(
             f"the text must have at least 2 {config.corpus.units}, one to read and one to predict; "

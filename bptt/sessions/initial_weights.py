@@ -63,11 +63,10 @@ class InitialWeights:
 
     def check(self, settings: Settings) -> None:
         """Raise InputError unless the weights fit a run with these settings."""
-        for name, expected in (
-            ("hidden_size", self.config.hidden_size),
-            ("units", self.config.corpus.units),
+        for name, got, expected in (
+            ("--hidden", settings.hidden_size, self.config.hidden_size),
+            ("--units", settings.units, self.config.corpus.units),
         ):
-            got = getattr(settings, name)
             if got != expected:
                 raise InputError(f"{name} must be {expected}, as of {self.source}, got {got}")
 

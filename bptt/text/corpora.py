@@ -107,9 +107,9 @@ def load(source: str, encoding: str = "utf-8") -> Corpus:
     if raw.units == "bytes":
         text = "".join(block.decode("latin-1") for block in raw.blocks())
     else:
-        text = "".join(characters(raw.blocks(), raw.encoding, raw.name))
+        text = "".join(characters(raw.blocks(), raw.encoding, raw.called))
     if not text:
-        raise InputError(f"the corpus must have some text, but {raw.name} is empty")
+        raise InputError(f"expected some text, but {raw.called} is empty")
     return Corpus(raw.name, raw.source, text)
 
 
@@ -152,6 +152,7 @@ def find(source: str, encoding: str) -> RawText:
         encoding,
         content=content,
         path=absolute if content is None else None,
+        given=source,
     )
 
 
@@ -203,5 +204,8 @@ def _fetched(name: str, remote: Remote) -> RawText:
 
 
 def decode(content: bytes, encoding: str, name: str) -> str:
-    """Decode a text. Raises InputError that names the first byte that can't be decoded."""
-    return "".join(characters([content], encoding, name))
+    """Decode a text whose encoding the user can't choose.
+
+    Raises InputError that names the first byte that can't be decoded.
+    """
+    return "".join(characters([content], encoding, name, fixed=True))

@@ -42,6 +42,11 @@ class RawText:
     path: Path | None = None
     member: str | None = None
     sha256: str | None = None
+    given: str | None = None  # a file's path as its user wrote it, for messages
+
+    @property
+    def called(self) -> str:
+        return self.name if self.given is None else self.given
 
     def blocks(self) -> Iterator[bytes]:
         """Yield blocks of at most BLOCK bytes. Raises InputError if they can't be read."""
@@ -74,13 +79,16 @@ class RawText:
             raise InputError(f"{path} must have {self.member} in it, but doesn't") from error
 
 
-def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+def characters(
+    blocks: Iterable[bytes], encoding: str, name: str, *, fixed: bool = False
+) -> Iterator[str]:
     """Decode blocks of bytes, without a byte order mark and with every line end as a line feed.
 
-    `name` stands for the text in messages. Raises InputError for a byte that can't be decoded, with
-    its offset, for a file that isn't text but, say, a zip archive, and for an unknown encoding.
+    `name` stands for the text in messages, which advise --encoding unless it is fixed. Raises
+    InputError for a byte that can't be decoded, with its offset, for a file that isn't text but,
+    say, a zip archive, and for an unknown encoding.
     """
-    pieces = _decoded(blocks, encoding, name)
+    pieces = _decoded(blocks, encoding, name, fixed)
     for piece in pieces:
         if piece:
             yield piece.removeprefix(MARK)
@@ -88,12 +96,12 @@ def characters(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[st
     yield from pieces
 
 
-def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+def _decoded(blocks: Iterable[bytes], encoding: str, name: str, fixed: bool) -> Iterator[str]:
     blocks, head = iter(blocks), b""
     while len(head) < HEAD and (block := next(blocks, b"")):
         head += block
     codec = _codec(encoding)
-    refuse_what_is_no_text(head, codec, encoding, name)
+    refuse_what_is_no_text(head, codec, encoding, name, fixed)
     decoder = io.IncrementalNewlineDecoder(_decoder(codec, head), translate=True)
     read = 0
     try:
@@ -104,11 +112,11 @@ def _decoded(blocks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]
     except UnicodeDecodeError as error:
         # error.object is the undecoded end of earlier blocks, followed by the last block.
         offset = read - len(error.object) + error.start
-        advice = (
-            "It seems to be no text; --units bytes reads any file"
-            if looks_binary(head)
-            else "Name the one that it was written in with --encoding, such as latin-1"
-        )
+        advice = "Name the one that it was written in with --encoding, such as latin-1"
+        if looks_binary(head):
+            advice = "It seems to be no text; bptt train --units bytes learns from any file"
+        elif fixed:
+            advice = f"Convert it to {encoding}"
         raise InputError(
             f"{name} is not {encoding}: byte 0x{error.object[error.start]:02x} at offset "
             f"{offset} ({error.reason}). {advice}"

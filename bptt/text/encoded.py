@@ -76,7 +76,7 @@ def open_corpus(source: str, encoding: str = "utf-8", units: Units | None = None
 def _cached(raw: RawText, units: Units) -> tuple[Summary, UInt[np.ndarray, " N"]]:
     decoding = ""
     if units == "characters":
-        for _ in characters([], raw.encoding, raw.name):
+        for _ in characters([], raw.encoding, raw.called):
             pass  # raises InputError for an unknown encoding
         decoding = codecs.lookup(raw.encoding).name
     sha256 = raw.sha256 or _sha256(raw)
@@ -109,7 +109,7 @@ def _summary(raw: RawText, units: Units) -> Summary:
         is_bytes = isinstance(piece, bytes)
         found.update(piece if is_bytes else piece.encode("utf-8", "surrogatepass"))
     if not length:
-        raise InputError(f"the corpus must have some text, but {raw.name} is empty")
+        raise InputError(f"expected some text, but {raw.called} is empty")
     symbols = np.flatnonzero(used).tolist()
     return Summary(symbols=symbols, length=length, sha256=found.hexdigest())
 
@@ -139,7 +139,7 @@ def _indices(
 
 
 def _pieces(blocks: Iterator[bytes], raw: RawText, units: Units) -> Iterator[str | bytes]:
-    return blocks if units == "bytes" else characters(blocks, raw.encoding, raw.name)
+    return blocks if units == "bytes" else characters(blocks, raw.encoding, raw.called)
 
 
 def _codes(piece: str | bytes) -> UInt[np.ndarray, " _"]:

@@ -38,32 +38,39 @@ SHORTEST = 32  # bytes; the positions of zeros in fewer say nothing
 MANY, FEW = 0.7, 0.3  # fractions of zeros
 
 
-def refuse_what_is_no_text(head: bytes, codec: str, encoding: str, name: str) -> None:
+def refuse_what_is_no_text(
+    head: bytes, codec: str, encoding: str, name: str, fixed: bool = False
+) -> None:
     """Raise InputError for a file that can't be text in this encoding, and say what it is.
 
     `head` is the file's beginning, `codec` Python's own name of the encoding, `encoding` the
-    user's.
+    user's, who can choose another unless it is fixed.
     """
     for offset, signature, kind, advice in SIGNATURES:
         if head.startswith(signature, offset) and (
             signature != b"BZh" or head.startswith(BZIP2_BLOCK, 4)
         ):
             raise InputError(
-                f"{name} is {kind}, not text: {advice}, or read its bytes with --units bytes"
+                f"{name} is {kind}, not text: {advice}, or learn from its bytes: "
+                "bptt train --units bytes"
             )
     marked = [kind for kind, mark in MARKS if head.startswith(mark)]
     if marked and not any(kind.startswith(codec.removesuffix("-sig")) for kind in marked):
         kind = marked[0] if marked[0] == "utf-8" else marked[0][:6]
         raise InputError(
             f"{name} is {kind.upper()}, as the byte order mark at its beginning says, "
-            f"not {encoding}: --encoding {kind}"
+            f"not {encoding}: {_advice(kind, encoding, fixed)}"
         )
     kind = _by_zeros(head)
     if kind is not None and not codec.startswith(("utf-16", "utf-32")):
         raise InputError(
             f"{name} seems to be {kind[:6].upper()} without a byte order mark, "
-            f"not {encoding}: --encoding {kind}"
+            f"not {encoding}: {_advice(kind, encoding, fixed)}"
         )
+
+
+def _advice(kind: str, encoding: str, fixed: bool) -> str:
+    return f"convert it to {encoding}" if fixed else f"--encoding {kind}"
 
 
 def _by_zeros(head: bytes) -> str | None:

@@ -19,31 +19,31 @@ from ..program import TEXT
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"clip_kind": "none", "clip": 5.0}, "clip_kind none leaves no clip, got clip 5.0"),
-        ({"clip_kind": "norm", "clip": None}, "clip_kind norm needs a clip, got none"),
-        ({"momentum": 0.9}, "momentum is sgd's, got it with optimizer adagrad"),
-        ({"weight_decay": 0.1}, "weight_decay needs another optimizer than adagrad"),
+        ({"clip_kind": "none", "clip": 5.0}, "--clip-kind none leaves no --clip, got 5.0"),
+        ({"clip_kind": "norm", "clip": None}, "--clip-kind norm needs a --clip, got none"),
+        ({"momentum": 0.9}, "--momentum is sgd's, got it with --optimizer adagrad"),
+        ({"weight_decay": 0.1}, "--weight-decay needs another --optimizer than adagrad"),
         (
             {"output_dropout": 0.1},
-            "output_dropout and recurrent_dropout need engine fast, got numpy",
+            "--output-dropout and --recurrent-dropout need --engine fast, got numpy",
         ),
-        ({"recurrent_dropout": 0.1, "engine": "torch"}, "need engine fast, got torch"),
+        ({"recurrent_dropout": 0.1, "engine": "torch"}, "need --engine fast, got torch"),
         ({"engine": "fast", "output_dropout": 1.0}, "output_dropout: .* less than 1, got 1.0"),
         ({"engine": "fast", "recurrent_dropout": -0.5}, "recurrent_dropout: .*, got -0.5"),
         ({"input_scale": 0.0}, "input_scale: .* greater than 0, got 0.0"),
         ({"recurrent_scale": -1.0}, "recurrent_scale: .* greater than or equal to 0, got -1.0"),
         ({"average_decay": 1.0}, "average_decay: .* less than 1, got 1.0"),
-        ({"final_share": 0.1}, "final_share are the cosine's, got them with schedule constant"),
-        ({"warmup": 9, "schedule": "plateau"}, "the cosine's, got them with schedule plateau"),
-        ({"plateau_factor": 0.1}, "are the plateau's, got them with schedule constant"),
+        ({"final_share": 0.1}, "--final-share are the cosine's, got them with --schedule constant"),
+        ({"warmup": 9, "schedule": "plateau"}, "the cosine's, got them with --schedule plateau"),
+        ({"plateau_factor": 0.1}, "are the plateau's, got them with --schedule constant"),
         ({"plateau_patience": 0, "schedule": "cosine"}, "the plateau's, got them with .* cosine"),
-        ({"schedule": "plateau", "split": "all"}, "plateau needs validation, got split all"),
-        ({"patience": 1, "split": "90/0/10"}, "patience needs validation, got split 90/0/10"),
-        ({"validation_file": "v", "split": "9/1/0"}, "nothing to split, got split 9/1/0"),
-        ({"test_file": "t"}, "test_file needs a validation_file beside it"),
+        ({"schedule": "plateau", "split": "all"}, "plateau needs validation, got --split all"),
+        ({"patience": 1, "split": "90/0/10"}, "--patience needs validation, got --split 90/0/10"),
+        ({"validation_file": "v", "split": "9/1/0"}, "nothing to split, got --split 9/1/0"),
+        ({"test_file": "t"}, "--test-file needs a --validation-file beside it"),
         ({"validation_file": "-"}, "standard input is read once"),
         ({"validation_file": "v", "test_file": "-"}, "standard input is read once"),
-        ({"dtype": "float32"}, "dtype float32 needs engine torch or fast, got numpy"),
+        ({"dtype": "float32"}, "--dtype float32 needs --engine torch or fast, got numpy"),
         ({"schedule": "cosine", "warmup": 9, "iterations": 9}, "shorter than the run's 9 iter"),
         ({"optimizer": ["adam"]}, r"optimizer: input should be 'adagrad', .*, got \['adam'\]"),
         ({"seed": int("f" * 5000, 16)}, "less than 4294967296, got a int too large to be shown"),
@@ -91,6 +91,7 @@ def test_every_optimizer_has_its_own_rate_unless_one_is_given() -> None:
         ("hidden_size = 3\nhidden-size = 4", "hidden_size occurs twice"),
         ("hidden_size = 3\nhidden_size = 4", "can't be read as settings"),
         ("hidden_size", "can't be read as settings"),
+        ("hidden_size = -1", "settings.toml: hidden_size: input should be greater than 0, got -1"),
         ("corpus = 3", "corpus must be a file or a name, got 3"),
         ("seed = " + "[" * 5000, "can't be read as settings"),
     ],
@@ -128,6 +129,11 @@ def test_json_that_is_no_runs_config_is_refused(content: str, tmp_path: Path) ->
 def test_option_overrules_the_files_clip(file: dict, options: dict, clip: tuple) -> None:
     settings = lifecycle.checked(over(file, options))
     assert (settings.clip_kind, settings.clip) == clip
+
+
+def test_clip_in_a_file_is_none_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('clip = "none"')
+    assert read_file(tmp_path / "settings.toml") == {"clip": None}
 
 
 def test_option_comes_before_file_and_file_before_default() -> None:

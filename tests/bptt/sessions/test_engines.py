@@ -57,7 +57,7 @@ def test_torch_run_resumes_bit_by_bit_and_samples(dtype: str, folder: Path) -> N
     [
         (["--engine", "abacus"], "expected one of numpy, torch"),
         (["--dtype", "float16"], "expected one of float64, float32, got float16"),
-        (["--dtype", "float32"], "dtype float32 needs engine torch or fast, got numpy"),
+        (["--dtype", "float32"], "--dtype float32 needs --engine torch or fast, got numpy"),
     ],
     ids=" ".join,
 )
@@ -72,7 +72,7 @@ def test_checkpoint_in_another_dtype_is_refused(folder: Path) -> None:
     before = listing(folder)
     assert_refused(
         bptt("train", "--resume", "run", "--engine", "numpy", folder=folder),
-        "dtype float32 needs engine torch or fast, got numpy",
+        "--dtype float32 needs --engine torch or fast, got numpy",
     )
     assert_refused(
         bptt("train", "--resume", "run", "--dtype", "float64", folder=folder), "got dtype"

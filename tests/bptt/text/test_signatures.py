@@ -54,7 +54,7 @@ def test_packed_file_is_named_in_every_encoding_and_read_as_bytes(
     path, content = tmp_path / "text.txt", PACKED[kind](TEXT.encode())
     path.write_bytes(content)
     for read in (open_corpus, corpora.load):
-        with pytest.raises(InputError, match=f"text is {kind}.*--units bytes"):
+        with pytest.raises(InputError, match=f"text.txt is {kind}.*--units bytes"):
             read(str(path), encoding)
     assert len(open_corpus(str(path), encoding, "bytes").indices) == len(content)
 
@@ -96,11 +96,12 @@ def test_byte_order_mark_is_no_symbol(encoding: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
-        (b"caf\xe9 au lait", "with --encoding, such as latin-1"),
-        (b"\x01\0\0\x80 \xff\xfe", "no text; --units bytes reads any file"),
+        (b"caf\xe9 au lait", "Convert it to utf-8$"),
+        (codecs.BOM_UTF16_LE + b"a\0", "not utf-8: convert it to utf-8$"),
+        (b"\x01\0\0\x80 \xff\xfe", "no text; bptt train --units bytes learns from any file"),
     ],
 )
-def test_advice_is_an_encoding_only_for_what_may_be_text(content: bytes, advice: str) -> None:
+def test_advice_names_no_option_where_there_is_none(content: bytes, advice: str) -> None:
     with pytest.raises(InputError, match=advice):
         corpora.decode(content, "utf-8", "here")
 
