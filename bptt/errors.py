@@ -40,7 +40,7 @@ def explained(doing: str, path: Path) -> Iterator[None]:
 
 
 def _reason(error: OSError, path: Path) -> str:
-    reason, culprit = error.strerror or str(error), error.filename
+    reason, culprit = error.strerror or str(error).removesuffix(f": {path}"), error.filename
     if not isinstance(culprit, str) or culprit.removesuffix(".tmp") == str(path):
         return reason
     return f"{reason} ({culprit})"

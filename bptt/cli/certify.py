@@ -18,7 +18,7 @@ from ..settings import DEFAULTS
 from ..text import corpora
 from ..versions import Versions
 from .certify_problem import certify_problem, is_problem
-from .options import COUNT, between, option_of, whole
+from .options import COUNT, between, make_folder, option_of, whole
 
 CLIP = 5.0
 TRAINED_ITERATIONS = 1000
@@ -145,8 +145,7 @@ def _certify_engines(
         )
     except ValueError as error:
         raise InputError(f"{text.name}: {error}") from error
-    with explained("make", out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
 
     console = Console(highlight=False)
     heading = f"{text.name}: {len(vocabulary)} symbols, {H} hidden units, {T} steps"

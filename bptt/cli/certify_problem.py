@@ -10,6 +10,7 @@ from .. import files
 from ..errors import InputError, explained
 from ..verify.certify.certifying import MOST_BITS, certify_gradient
 from ..verify.certify.gradient_report import show
+from .options import make_folder
 
 FILE = "certificate.json"
 
@@ -30,8 +31,7 @@ def certify_problem(
     console = Console(highlight=False)
     given, most_bits = dict(map(_size, sizes)), MOST_BITS if bits is None else bits
     if out is not None:
-        with explained("make", out):
-            out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
 
     if console.is_terminal:
         with console.status(f"enclosing the gradient of {target}"):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, explained
 from ..experiments.seeds_folder import SeedsFolder
 from ..runs.folder import RunFolder
 from ..settings import Settings
@@ -161,6 +161,14 @@ def refuse_output(option: str, path: Path, *endings: str) -> None:
     is_of_a_run = RunFolder(folder).config.exists() or SeedsFolder(folder).exists()
     if is_of_a_run and path.name.lower() in OWN:
         raise InputError(f"{option} must be a file of your own, got {path}, which the run keeps")
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of --out unless it is there. Raises InputError."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out must be a folder, got {path}, a file")
+    with explained("make", path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 Seeds = Annotated[

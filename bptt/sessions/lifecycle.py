@@ -170,7 +170,13 @@ def restored(
     config = relocated(changed, folder.path, library, {"corpus": source, **files}, advice)
     texts = _texts(config, library)
     training = start(config, texts, together)
-    progress = checkpoint.restore(folder.checkpoint, config, training)
+    try:
+        progress = checkpoint.restore(folder.checkpoint, config, training)
+    except InputError as error:
+        if not folder.best.exists():
+            raise
+        anew = f"bptt train {config.corpus.source} --init-from {folder.best}"
+        raise InputError(f"{error}. Start from the best weights that it had: {anew}") from error
     if config.iterations < training.iteration:
         raise InputError(
             f"the run has {training.iteration} iterations behind it; "

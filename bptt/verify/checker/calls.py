@@ -166,8 +166,10 @@ def call(what: str, function: Callable[..., Any], *arguments: Any, limit: float)
 
 
 def their_traceback(error: BaseException) -> str:
-    """Format a traceback without this package's frames above the user's code."""
+    """Format a traceback without this package's and the import's frames above the user's code."""
     frame: TracebackType | None = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(HERE):
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(
+        (HERE, "<frozen importlib")
+    ):
         frame = frame.tb_next
     return "".join(traceback.format_exception(type(error), error, frame)).rstrip()

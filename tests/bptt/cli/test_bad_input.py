@@ -181,7 +181,7 @@ def take_checkpoint_of(run: Path, *arguments: str) -> None:
         (truncate, ["damaged"]),
         (flip_a_bit, ["damaged", "SHA-256"]),
         (empty, ["damaged"]),
-        (remove, ["can't read", "No such file"]),
+        (remove, ["can't read run/checkpoint.safetensors: No such file or directory"]),
         (someone_elses, ["damaged or no checkpoint of this program"]),
         (of_another_shape, ["expected Whx of shape (6, 15)", "got (7, 15)"]),
     ],

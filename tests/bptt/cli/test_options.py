@@ -117,6 +117,12 @@ def test_numbers_of_verify_are_said_as_they_came(run_and_text: Path) -> None:
     assert_refused(done, "--cases", "expected a whole number of at least 1, got 0")
 
 
+def test_certificates_are_for_a_folder(run_and_text: Path) -> None:
+    for target in ("text.txt", "problem.py:problem"):
+        done = bptt("certify", target, "--out", "text.txt", folder=run_and_text)
+        assert_refused(done, "--out must be a folder, got text.txt, a file")
+
+
 def test_run_s_own_names_are_free_elsewhere(run_and_text: Path) -> None:
     refuse_output("--json", run_and_text / "config.json", ".json")
     refuse_output("--json", run_and_text / "run/report.json", ".json")

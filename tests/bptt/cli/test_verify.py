@@ -105,6 +105,7 @@ def test_file_that_cannot_be_imported(content: str | None, said: list[str], tmp_
     for words in said:
         assert words in done.stderr
     assert "bptt/verify" not in done.stderr
+    assert "importlib" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ def test_end_that_is_not_the_best_leaves_the_best(tmp_path: Path, monkeypatch) -
     assert not run.folder.best_before_end.exists()
 
 
+def test_damaged_checkpoint_leaves_the_best_weights_to_start_from(tmp_path: Path) -> None:
+    run = make(tmp_path, "run", validate_every=15, iterations=44)
+    train(run)
+    run.folder.checkpoint.write_bytes(b"")
+    with pytest.raises(InputError, match=r"damaged .* --init-from .*best\.safetensors"):
+        lifecycle.resume(run.folder.path, None, {})
+
+
 @pytest.mark.parametrize("dies_at", ["rename", "save"])
 def test_death_while_the_end_becomes_the_best_is_made_good(
     dies_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
