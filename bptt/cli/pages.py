@@ -55,7 +55,7 @@ def watch(
     """Write a page on which a run's network reads a text.
 
     For the character pointed at, it shows the hidden state, the probabilities of the next
-    character, the gradient's norm against the lag, and which entries the running clip touches.
+    character, the gradient's norm against the lag, and which entries the running clip clips.
     """
     refuse_output("--out", out, ".html")
     from ..pages.watch import page

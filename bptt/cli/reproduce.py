@@ -62,8 +62,8 @@ def reproduce(
 
     A card or a TOML file has the digests of the last and the best weights only. CORPUS is the run's
     text, if it lies elsewhere by now; of several results, those on this text. A text with another
-    SHA-256 is refused. Exit status 1 if any bit differs; of a run folder, it says since which
-    checkpoint.
+    SHA-256 is refused. Exit status 1 if any bit differs; of a run folder, it names
+    the first checkpoint that differs.
     """
     from ..experiments import reproduction  # only here: it imports torch, which takes long
     from ..text.library import Library

@@ -146,8 +146,8 @@ def again(config: Config, *, more: str = "", file: str = "config.json") -> str:
     )
     return (
         f"{fenced(f'bptt train{standard_input} --config {file}{more}')}\n\n"
-        f"With --engine {config.engine}, {where}, to the last bit{budget}. Where the text lies "
-        "elsewhere by now, name it after `train`. `bptt reproduce card.md` trains again from this "
+        f"With --engine {config.engine}, {where}, to the last bit{budget}. If the text has "
+        "moved, name it after `train`. `bptt reproduce card.md` trains again from this "
         "card alone and compares the weights; `bptt reproduce RUN` does so at every checkpoint."
     )
 

@@ -16,7 +16,7 @@ from .results import Results
 
 TEMPERATURE = 0.7  # of the sampled text: words are right and still vary
 LENGTH = 300  # characters
-MEAN = "mean of all windows, each weighing 0.999 of the next"  # what smoothing.bits is
+MEAN = "exponential moving average over windows, decay 0.999"  # what smoothing.bits is
 
 
 @dataclass(frozen=True)

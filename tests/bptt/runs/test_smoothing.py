@@ -33,10 +33,10 @@ def test_shown_loss_is_the_weighted_mean_of_the_windows(
     for n, entry in enumerate(entries, 1):
         assert smoothing.bits_at(run.config, entry) == pytest.approx(weighted_mean(windows[:n]))
     shown = weighted_mean(windows)
-    assert f"Training: {shown:.3f} bits per character (mean of all windows" in (
+    assert f"Training: {shown:.3f} bits per character (exponential moving average" in (
         capsys.readouterr().out
     )
-    assert f"| training, mean of all windows, each weighing 0.999 of the next | {shown:.4f} |" in (
+    assert f"| training, exponential moving average over windows, decay 0.999 | {shown:.4f} |" in (
         run.folder.card.read_text()
     )
 
