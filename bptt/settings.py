@@ -70,7 +70,7 @@ class Settings(Strict):
     output_dropout: float = option(
         0.0,
         "Optimization",
-        "Fraction of hidden units that the output layer doesn't see, others at each step.",
+        "Fraction of hidden units that the output layer doesn't see, drawn anew at each step.",
         metavar="FRACTION",
         ge=0,
         lt=1,
@@ -78,7 +78,7 @@ class Settings(Strict):
     recurrent_dropout: float = option(
         0.0,
         "Optimization",
-        "Fraction of hidden units that the next state doesn't see, the same through a window.",
+        "Fraction of hidden units that the next state doesn't see, one draw a window.",
         metavar="FRACTION",
         ge=0,
         lt=1,

@@ -66,7 +66,7 @@ def audit(
         ),
     ] = 60.0,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="SECONDS", help="For the whole audit.")
+        float, typer.Option("--budget", metavar="SECONDS", help="Longest time for the whole audit.")
     ] = 600.0,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the audit to a JSON file.")

@@ -41,9 +41,7 @@ def lockstep(
     ] = LOCKED,
     free: Annotated[
         int,
-        typer.Option(
-            "--free", parser=COUNT, metavar="N", help="Iterations of each training by itself."
-        ),
+        typer.Option("--free", parser=COUNT, metavar="N", help="Iterations of free training."),
     ] = FREE,
     hidden_size: Annotated[int | None, option_of("hidden_size")] = None,
     seq_length: Annotated[int | None, option_of("seq_length")] = None,

@@ -68,7 +68,7 @@ def verify(
         typer.Option(
             "--budget",
             metavar="SECONDS",
-            help="For the whole search of one gradient, with shrinking and diagnosis.",
+            help="Longest time for the search of one gradient, with shrinking and diagnosis.",
         ),
     ] = 60.0,
     tolerance: Annotated[
@@ -94,7 +94,7 @@ def verify(
         typer.Option(
             "--race-seconds",
             metavar="SECONDS",
-            help="For repeating the same call of a backward pass, to find race conditions.",
+            help="How long to repeat the same call of a backward pass, to find race conditions.",
         ),
     ] = RACE_SECONDS,
     order: Annotated[
@@ -116,7 +116,7 @@ def verify(
 ) -> None:
     """Search for a case where a hand-written gradient is wrong, and say where and how.
 
-    Exit status: 0 all right, 1 something is wrong, 2 it could not be run, or not everywhere.
+    Exit status: 0 all right, 1 something is wrong, 2 some or all could not be run.
     """
     if not 0.0 < time_limit < float("inf"):
         raise InputError(f"--time-limit must be a positive number of seconds, got {time_limit}")

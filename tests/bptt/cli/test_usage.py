@@ -118,6 +118,14 @@ def test_every_program_says_how_it_is_used(program: str, capsys) -> None:
     assert said.err == ""
 
 
+def test_help_of_commands_is_spaced_alike_and_brackets_only_what_may_be_left_out(capsys) -> None:
+    for command in ("verify", "sample", "compare"):
+        assert said_by("bptt", command, "--help") == 0
+        said = capsys.readouterr().out
+        assert not re.search(r"\S  \[", said), said
+        assert not re.search(r"[{}]", said), said
+
+
 def test_programs_are_found() -> None:
     assert {
         "tests.campaigns.planted",
