@@ -26,6 +26,15 @@ def harmless(text: str) -> str:
     )
 
 
+def counted(number: int, things: str) -> str:
+    """Say how many there are.
+
+    >>> counted(1, "symbols"), counted(2000, "symbols")
+    ('1 symbol', '2,000 symbols')
+    """
+    return f"{number:,} {things.removesuffix('s') if number == 1 else things}"
+
+
 @contextmanager
 def explained(doing: str, path: Path) -> Iterator[None]:
     """Turn an OSError into an InputError that names the file, and the one that failed if another.

@@ -12,7 +12,7 @@ from jaxtyping import UInt
 
 from reference import Vocabulary
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..text import corpora
 from ..text.encoded import Encoded, stretches, translated
 from ..text.library import Library
@@ -66,9 +66,8 @@ def held_out(split: Split, text: Encoded, vocabulary: Vocabulary, name: str) -> 
     indices = _indices(split, text, vocabulary)
     if not any((stretch < len(vocabulary)).any() for stretch in stretches(indices[1:])):
         raise InputError(
-            f"there is nothing to score in the {split.length} {text.units} of {text.name} for "
-            f"{name}: "
-            f"at least one after the first must occur in the training text, too"
+            f"there is nothing to score in the {counted(split.length, text.units)} of {text.name} "
+            f"for {name}: at least one after the first must occur in the training text, too"
         )
     return indices
 

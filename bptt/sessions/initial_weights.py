@@ -10,7 +10,7 @@ import numpy as np
 from reference import Parameters, Vocabulary
 
 from ..engines.names import PARAMETER_NAMES
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..runs import checkpoint, digests
 from ..runs.checkpoint import Model
 from ..runs.config import Config
@@ -77,9 +77,9 @@ class InitialWeights:
             shown = " ".join(map(repr, unknown[:LONGEST_LIST]))
             more = " …" if len(unknown) > LONGEST_LIST else ""
             raise InputError(
-                f"{name} has {len(unknown)} symbols that {self.source} doesn't know: "
+                f"{name} has {counted(len(unknown), 'symbols')} that {self.source} doesn't know: "
                 f"{shown}{more}. A run that starts from its weights keeps its "
-                f"{len(self.config.vocabulary)} symbols"
+                f"{counted(len(self.config.vocabulary), 'symbols')}"
             )
 
     def arrays(self, settings: Settings) -> dict[str, np.ndarray]:

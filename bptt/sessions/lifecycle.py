@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from .. import memory, terminal
 from ..engines import processes
 from ..engines.processes import ALONE, Command, ProcessGroup
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..runs import card, checkpoint, data, digests, ending, results
 from ..runs import folder as run_folder
 from ..runs.config import Config
@@ -255,7 +255,8 @@ def refuse_too_large(settings: Settings, V: int) -> None:
     if size > installed:
         raise InputError(
             f"not enough memory for {H} hidden units, {V} symbols and windows of {T} characters "
-            f"in {B} lanes: they take {size / 1e9:.3g} GB, this machine has {installed / 1e9:.3g}"
+            f"in {counted(B, 'lanes')}: they take {size / 1e9:.3g} GB, this machine has "
+            f"{installed / 1e9:.3g}"
         )
 
 
@@ -264,8 +265,8 @@ def train_to_end(run: Run) -> None:
     folder, config, training = run.folder, run.config, run.training
     console = terminal.console()
     console.print(
-        f"{config.corpus.name}: {config.corpus.length:,} {config.corpus.units}, "
-        f"{len(config.vocabulary)} symbols."
+        f"{config.corpus.name}: {counted(config.corpus.length, config.corpus.units)}, "
+        f"{counted(len(config.vocabulary), 'symbols')}."
         + (f" Resuming from iteration {training.iteration}." if training.iteration else ""),
         markup=False,
     )

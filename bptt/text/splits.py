@@ -7,7 +7,7 @@ import numpy as np
 
 from reference import Vocabulary
 
-from ..errors import InputError
+from ..errors import InputError, counted
 from ..settings import Settings
 from ..split import shares
 from .encoded import Encoded, stretches
@@ -39,8 +39,8 @@ def split_text(text: Encoded, settings: Settings, library: Library | None = None
         end = int(N * float(until)) if down and name == "train" else round(N * float(until))
         if share > 0 and end == start:
             raise InputError(
-                f"--split {settings.split} leaves nothing of {text.name}'s {N} {text.units} "
-                f"for {name}; --split all trains on the whole text"
+                f"--split {settings.split} leaves nothing of {text.name}'s "
+                f"{counted(N, text.units)} for {name}; --split all trains on the whole text"
             )
         parts.append(Split(start=start, length=end - start) if share > 0 else None)
         start = end

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
         (["--dtype", "float32"], ["--dtype float32 needs --engine torch or fast, got numpy"]),
         (["--lanes", "999"], ["at least 36 characters for each of 999 lanes", "got 205"]),
         (["--split", "99.9/0.1/0"], ["leaves nothing of text's 228 characters for validation"]),
-        (["--split", "99/0.4/0.6"], ["nothing to score in the 1 characters of text"]),
+        (["--split", "99/0.4/0.6"], ["nothing to score in the 1 character of text"]),
         (["--split", "half"], ["split must be TRAIN/VALIDATION/TEST", "'half'"]),
         (
             ["--iterations", "9", "--validation-file", "greek.txt"],
