@@ -90,8 +90,9 @@ def test_slope_of_saturated_units_in_compiled_code_is_rounding(seed: int) -> Non
     assert check(smaller, {"N": 5, "D": 3}, seed=seed).verdict == "wrong"
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("factor", [1.0, 1.001])
+@pytest.mark.parametrize(
+    ("factor", "dtype"), [(1.0, torch.float32), (1.0, torch.float64), (1.001, torch.float64)]
+)
 def test_module_that_runs_again_in_its_backward_pass(dtype: torch.dtype, factor: float) -> None:
     class Scaled(torch.autograd.Function):
         @staticmethod
@@ -116,8 +117,9 @@ def test_module_that_runs_again_in_its_backward_pass(dtype: torch.dtype, factor:
     report = verify_backward(
         Checkpointed().to(dtype),
         lambda rng, N: torch.tensor(rng.standard_normal((N, 3))),
-        settings=Settings(cases=4, budget=20.0),
+        settings=Settings(cases=4, budget=5.0),
         race_seconds=0.0,
+        dtypes=(),
         order=2,
     )
     assert report.exit_status == (0 if factor == 1 else 1), report.failed_checks
@@ -146,7 +148,7 @@ def test_gradients_that_a_backward_pass_puts_into_grad(factor: float) -> None:
             torch.tensor(rng.standard_normal((N, D))),
             torch.tensor(rng.standard_normal(D)),
         ),
-        settings=Settings(cases=6, budget=20.0),
+        settings=Settings(cases=6, budget=5.0),
         race_seconds=0.0,
     )
     wrong = [] if factor == 1 else ["w"]

@@ -149,7 +149,7 @@ def test_state_of_a_module_that_is_a_tuple_is_verified(factor: float) -> None:
         x, h, c = (torch.tensor(rng.standard_normal((N, size))) for size in (3, 4, 4))
         return x, (h, c)
 
-    report = quick(Cell(), inputs)
+    report = quick(Cell(), inputs, settings=Settings(cases=4, budget=5.0))
     assert {"state[0]", "state[1]"} <= set(report.results[0].findings)
     assert report.verdict == ("right" if factor == 1 else "wrong")
 

@@ -180,7 +180,7 @@ def test_command_writes_json_and_a_picture(tmp_path: Path) -> None:
     [
         (["no such file"], "no file and no corpus"),
         (["text.txt", "--seq-length", "1000000"], "must have at least 1000001 characters"),
-        (["text.txt", "--out", "text.txt"], "can't make text.txt"),
+        (["text.txt", "--out", "text.txt"], "--out must be a folder, got text.txt, a file"),
         (["text.txt", "--encoding", "none such"], "no encoding is called"),
     ],
 )
