@@ -100,10 +100,10 @@ def from_reals(value: Any, kind: Any) -> Any:
 
 
 def promoted(slope: Any, value: Any) -> Any:
-    """Return a gradient of NumPy code in the dtype of the input."""
-    if slope is None or is_tensor(slope):
-        return slope if slope is None else as_reals(slope)
-    return np.asarray(slope, value.dtype)
+    """Return a gradient as its parameter is: NumPy's in that dtype, a complex one as two parts."""
+    if slope is None:
+        return None
+    return as_reals(slope) if is_tensor(slope) else np.asarray(slope, value.dtype)
 
 
 def dtype_name(value: Any) -> str:

@@ -95,9 +95,9 @@ def gradients_returned(case: BackwardCase) -> Iterator[CheckResult]:
     if used:
         others = [case.name_of(place) for place in case.places if place not in missing]
         message = (
-            f"None for {', '.join(used)}, on which the outputs depend: it counts as zeros; if they "
-            f"are constants, name the others: wrt={others}"
-        )
+            f"the outputs depend on {', '.join(used)}, but the gradient is None, which counts as "
+            f"zeros"
+        ) + (f"; where that is a constant, verify the others only: wrt={others}" if others else "")
         yield CheckResult("gradients returned", FAILED, message)
     elif missing:
         yield CheckResult("gradients returned", PASSED)

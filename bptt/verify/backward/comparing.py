@@ -12,10 +12,7 @@ from ..checker.check_result import FAILED, ILL_CONDITIONED, PASSED, REFUSED, Che
 from .arrays import copied, far, like, numbers
 from .problem import BackwardCase
 
-ALLOWED = {
-    "float64": 1e-12,
-    "float32": 1e-4,
-}  # of the largest entry: sums in another order
+ALLOWED = {"float64": 1e-12, "float32": 1e-4}  # of the largest entry: sums in another order
 TIMES_THE_ROUGHNESS, COARSEST = 30.0, 1e-5  # of functions that round more, inside
 
 Arguments = tuple[list[Any], list[Any]]  # inputs, cotangents

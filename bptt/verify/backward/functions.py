@@ -59,7 +59,7 @@ class TorchFunction(DifferentiableFunction):
         leaves = [
             value.detach().requires_grad_(place in wanted) if is_floating(value) else value
             for place, value in enumerate(inputs)
-        ]  # fmt: skip
+        ]
 
         def both_passes() -> tuple[Any, ...]:
             with torch.enable_grad():

@@ -18,7 +18,6 @@ class Leaf:
     """In place of an array, or of anything else that is no container of arrays."""
 
     place: int
-    name: str
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -27,7 +26,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 
 def flat(outputs: Any) -> tuple[Any, ...]:
     """Return the outputs of a function one after another, those inside of containers, too."""
-    return tuple(_leaves(tuple(as_tuple(outputs))))
+    return tuple(_leaves(outputs))
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -72,7 +71,7 @@ class Arguments:
         if items is None or not any(map(is_array, _leaves(value))):
             self.values.append(value)
             self.flat_names.append(name)
-            return Leaf(len(self.values) - 1, name)
+            return Leaf(len(self.values) - 1)
         return _like(value, [self._form(item, f"{name}[{key!r}]") for key, item in items])
 
     def given(self, inputs: Sequence[Any]) -> tuple[Any, ...]:

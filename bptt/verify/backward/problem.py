@@ -166,6 +166,7 @@ class BackwardCase:
         if wrt is None:
             return True
         names = self.function.names
+        wrt = [wrt] if isinstance(wrt, str) else wrt
         for name in wrt:
             if not any(is_of(other, name) for other in names):
                 raise InputError(f"wrt: expected names of inputs, {', '.join(names)}, got {name!r}")

@@ -154,3 +154,20 @@ def drawn_rows(rng: np.random.Generator, N: int) -> torch.Tensor:
 right = BackwardProblem(layer(), drawn)
 wrong = BackwardProblem(layer("a factor"), drawn)
 careless = BackwardProblem(layer("changes its cotangent"), drawn)
+
+
+class WithFactor(torch.autograd.Function):
+    """The identity, with a factor in its backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, factor: float) -> torch.Tensor:
+        ctx.factor = factor
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> Any:
+        return ctx.factor * cotangents[0], None
+
+
+def scaled(x: torch.Tensor, factor: float) -> torch.Tensor:
+    return WithFactor.apply(x, factor)

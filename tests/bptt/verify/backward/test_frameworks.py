@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 from bptt.verify import BackwardProblem, Settings, check, verify_backward
 from bptt.verify.checker.report.report import Report
 
+from .functions import scaled
+
 quick = Settings(cases=4, budget=4.0)
 
 
@@ -94,22 +96,13 @@ def test_slope_of_saturated_units_in_compiled_code_is_rounding(seed: int) -> Non
     ("factor", "dtype"), [(1.0, torch.float32), (1.0, torch.float64), (1.001, torch.float64)]
 )
 def test_module_that_runs_again_in_its_backward_pass(dtype: torch.dtype, factor: float) -> None:
-    class Scaled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, *cotangents):
-            return factor * cotangents[0]
-
     class Checkpointed(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.a, self.b = torch.nn.Linear(3, 3), torch.nn.Linear(3, 2)
 
         def inner(self, x):
-            return torch.tanh(Scaled.apply(self.a(x)))
+            return torch.tanh(scaled(self.a(x), factor))
 
         def forward(self, x):
             return self.b(checkpoint(self.inner, x, use_reentrant=False))
