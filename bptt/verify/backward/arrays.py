@@ -54,9 +54,9 @@ def copied(value: Any) -> Any:
     if is_tensor(value):
         import torch
 
-        strided = value.layout is torch.strided
-        kept = torch.contiguous_format if strided else torch.preserve_format
-        return value.detach().clone(memory_format=kept)
+        if value.layout is not torch.strided:
+            return value.detach().clone()
+        return value.detach().clone(memory_format=torch.contiguous_format)
     return np.array(value) if isinstance(value, np.ndarray) else value
 
 

@@ -70,6 +70,16 @@ def test_a_storage_too_small_is_an_error_in_any_configuration(dtype, options, na
         ours(x, hx)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_swapped_weight_of_too_small_a_storage_is_an_error(dtype) -> None:
+    _, layer = pair(dtype=dtype)
+    ours: Any = layer
+    ours._flat_weights[1] = ours.weight_hh_l0.detach().clone()
+    shrink(ours._flat_weights[1], 8)
+    with pytest.raises(RuntimeError, match=r"bytes, got one of 8|bounds for storage of size 8"):
+        ours(torch.randn(T, B, I, dtype=dtype))
+
+
 def test_a_view_beyond_its_storage_is_an_error() -> None:
     x = torch.randn(B, T, 2 * I).transpose(0, 1)[..., ::2]
     shrink(x, 4 * (B * T * 2 * I - 2))

@@ -101,6 +101,21 @@ def test_names_that_no_input_has_are_refused() -> None:
     assert "got 'dz'" in report.smallest.message
 
 
+def test_names_are_those_of_the_backward_pass_where_the_forward_pass_has_none() -> None:
+    def forward(*arguments):
+        return arguments[0] * 2
+
+    pair = forward, (lambda up, x: {"dx": up * 2})
+    assert quick(pair, lambda rng, N: rng.standard_normal(N)).verdict == "right"
+
+
+def test_one_unknown_name_among_known_ones_is_refused() -> None:
+    pair = (lambda x: x * 2), (lambda up, x: {"dx": up * 2, "dz": up})
+    report = quick(pair, lambda rng, N: rng.standard_normal(N))
+    assert report.smallest is not None
+    assert "got 'dx', 'dz'" in report.smallest.message
+
+
 def nested(rng: np.random.Generator, N: int, D: int) -> tuple[Any, ...]:
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape)

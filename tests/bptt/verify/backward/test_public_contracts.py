@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bptt.verify import BackwardProblem, Settings, check, verify_backward
+from bptt.verify.backward.comparing import roughness
 from bptt.verify.backward.derivative_tests import taylor_remainder
 from bptt.verify.backward.problem import BackwardCase
 from bptt.verify.checker.problem import Case
@@ -175,3 +176,12 @@ def test_singular_vectors_of_equal_entries_are_ill_conditioned_and_no_error() ->
 
     report = quick(Vectors.apply, square, settings=Settings(cases=3))
     assert not [check for check in report.failed_checks if "expanded" in check.name]
+
+
+def test_code_that_rounds_is_seen_to_though_a_gradient_is_none() -> None:
+    def backward(up, x, y):
+        return (2 * up * x).astype(np.float32).astype(float), None
+
+    problem = BackwardProblem(((lambda x, y: x * x), backward), lambda rng, N: (
+        rng.standard_normal(N), rng.standard_normal(N)))  # fmt: skip
+    assert 1e-9 < roughness(BackwardCase(problem, Case({"N": 9}), 10.0)) < 1e-6

@@ -262,12 +262,35 @@ def test_numpy_code_may_be_float32_throughout(factor: float, verdict: str) -> No
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "right"), (1.001, "wrong")])
-def test_numpy_pair_is_given_zeros_for_an_unused_output(factor: float, verdict: str) -> None:
-    def backward(cotangents, x):
-        first, second = cotangents
-        return factor * first * (1 - np.tanh(x) ** 2) + second * 2 * x
+def test_numpy_pair_is_given_zeros_for_outputs_without_a_gradient(factor: float, verdict: str):
+    def forward(x):
+        return np.tanh(x), (x > 0).astype(int), x**2
 
-    report = quick(
-        ((lambda x: (np.tanh(x), x**2)), backward), lambda rng, N: rng.standard_normal(N)
-    )
+    def backward(cotangents, x):
+        first, signs, second = cotangents
+        return factor * first * (1 - np.tanh(x) ** 2) + signs + second * 2 * x
+
+    report = quick((forward, backward), lambda rng, N: rng.standard_normal(N))
     assert (report.verdict, report.exit_status) == (verdict, 0 if factor == 1 else 1)
+
+
+def test_sparse_tensors_among_the_arguments_are_constants() -> None:
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a, x):
+            ctx.save_for_backward(a)
+            return a @ x
+
+        @staticmethod
+        def backward(ctx, *cotangents):
+            return None, ctx.saved_tensors[0].t() @ cotangents[0]
+
+    def inputs(rng, N, D):
+        return torch.eye(N).double().to_sparse(), torch.tensor(rng.standard_normal((N, D)))
+
+    assert quick(Product.apply, inputs).exit_status == 0
+
+
+def test_losses_of_several_rows_are_told_what_is_expected() -> None:
+    with pytest.raises(InputError, match=r"the loss one number, got list, ndarray"):
+        quick(lambda x: ([*x, 1.0], x), lambda rng, N: rng.standard_normal(N))
