@@ -71,11 +71,12 @@ def test_a_storage_too_small_is_an_error_in_any_configuration(dtype, options, na
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_swapped_weight_of_too_small_a_storage_is_an_error(dtype) -> None:
+@pytest.mark.parametrize("place", range(4))
+def test_a_swapped_weight_of_too_small_a_storage_is_an_error(dtype, place: int) -> None:
     _, layer = pair(dtype=dtype)
     ours: Any = layer
-    ours._flat_weights[1] = ours.weight_hh_l0.detach().clone()
-    shrink(ours._flat_weights[1], 8)
+    ours._flat_weights[place] = ours._flat_weights[place].detach().clone()
+    shrink(ours._flat_weights[place], 8)
     with pytest.raises(RuntimeError, match=r"bytes, got one of 8|bounds for storage of size 8"):
         ours(torch.randn(T, B, I, dtype=dtype))
 
